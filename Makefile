@@ -1,0 +1,69 @@
+# Every target does its own set-up: a virtual environment, the C libraries, the packages, the build. The set-up itself
+# is tools/bootstrap.sh; the files under $(VENV)/stamps record which of its steps are done, so a second run is quick.
+#
+#   make test                      with python3, in .venv
+#   make test PYTHON=python3.12    with another interpreter, in .venv-3.12
+
+PYTHON ?= python3
+ifndef VENV
+VENV := $(if $(filter python3,$(PYTHON)),.venv,.venv-$(shell $(PYTHON) -c 'import sys; print("%d.%d" % sys.version_info[:2])' 2>/dev/null))
+endif
+BIN := $(VENV)/bin
+STAMPS := $(VENV)/stamps
+BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
+SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
+
+.PHONY: help demo test test-all lint bench wheel soak build clean
+.NOTPARALLEL: # two pips in one environment get into each other's way
+
+help:
+	@echo "targets: demo test test-all lint bench wheel soak build clean"
+
+demo: $(STAMPS)/build $(STAMPS)/group-cli
+	$(BIN)/hubcore demo
+
+test: $(STAMPS)/build $(STAMPS)/group-test $(STAMPS)/group-wheel
+	$(BIN)/python -m pytest --hub-backend=all
+
+soak: $(STAMPS)/build $(STAMPS)/group-test
+	$(BIN)/python -m pytest -m soak --hub-backend=all
+
+test-all:
+	tools/test-all.sh
+
+lint: $(STAMPS)/group-lint $(STAMPS)/group-build
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(STAMPS)/build $(STAMPS)/group-bench
+	$(BIN)/python -m benchmarks
+
+wheel: $(STAMPS)/group-build $(STAMPS)/group-wheel $(STAMPS)/system
+	$(BIN)/python tools/wheel.py --output wheelhouse
+
+build: $(STAMPS)/build
+
+clean:
+	rm -rf build dist wheelhouse .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info .venv*/stamps/build
+	find hubcore \( -name '*.c' -o -name '*.so' \) -delete
+	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+
+# What the operating system has to provide: a C compiler, Python.h, libev, libuv.
+$(STAMPS)/system: $(STAMPS)/venv
+	@$(BOOTSTRAP) system
+
+$(STAMPS)/venv: tools/bootstrap.sh
+	@$(BOOTSTRAP) venv
+
+# One stamp for each dependency group of pyproject.toml.
+$(STAMPS)/group-%: pyproject.toml $(STAMPS)/venv
+	@$(BOOTSTRAP) group $*
+
+# The compiled modules, in place beside their sources.
+$(STAMPS)/build: $(SOURCES) setup.py $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/system
+	@$(BOOTSTRAP) build
+
+# The `hubcore` command and the entry points, which lead to this tree.
+$(STAMPS)/install: pyproject.toml $(STAMPS)/group-build
+	@$(BOOTSTRAP) install
