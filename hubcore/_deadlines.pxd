@@ -1,0 +1,29 @@
+cimport cython
+
+
+cdef class Deadline:
+    cdef readonly double at
+    cdef readonly bint ref
+    cdef long long _order
+    cdef Py_ssize_t _place      # index in the heap plus one, so that a new object's zero means "in none"
+
+    cpdef fire(self, double now)
+
+
+@cython.final
+cdef class DeadlineHeap:
+    cdef readonly Py_ssize_t refs
+    cdef list _heap
+    cdef long long _next_order
+
+    cpdef add(self, Deadline deadline, double at)
+    @cython.locals(i=Py_ssize_t, last=Deadline)
+    cpdef remove(self, Deadline deadline)
+    @cython.locals(first=Deadline)
+    cpdef double earliest(self)
+    @cython.locals(last=cython.longlong, first=Deadline)
+    cpdef fire_due(self, double now)
+    @cython.locals(heap=list, parent=Py_ssize_t, other=Deadline)
+    cdef _rise(self, Deadline deadline, Py_ssize_t i)
+    @cython.locals(heap=list, n=Py_ssize_t, child=Py_ssize_t, end=Py_ssize_t, best=Py_ssize_t, candidate=Deadline, chosen=Deadline)
+    cdef _sink(self, Deadline deadline, Py_ssize_t i)

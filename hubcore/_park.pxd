@@ -1,0 +1,42 @@
+cimport cython
+
+from hubcore._deadlines cimport Deadline
+from hubcore._greenlet cimport greenlet
+from hubcore._ready cimport ReadyQueue
+from hubcore._thread_ident cimport get_ident
+
+cdef enum Outcome:
+    WAITING
+    WOKEN
+    TIMED_OUT
+    FAILED
+
+
+@cython.final
+cdef class Waiter(Deadline):
+    cdef readonly ReadyQueue ready
+    cdef readonly greenlet greenlet
+    cdef readonly int outcome
+    cdef readonly object value
+    cdef readonly object waiting_on
+    cdef readonly double since
+    cdef bint parked
+    cdef Waiter _next
+    cdef Waiter _previous
+
+    cpdef bint wake(self, object value=*)
+    cpdef bint fail(self, object exception)
+    cpdef bint fall_asleep(self)
+    cpdef abandon(self)
+    cdef bint _claim(self, int outcome)
+    cdef _make_ready(self)
+
+
+@cython.final
+cdef class WaiterList:
+    cdef readonly Py_ssize_t count
+    cdef Waiter _first
+    cdef Waiter _last
+
+    cdef link(self, Waiter waiter)
+    cdef unlink(self, Waiter waiter)

@@ -1,0 +1,177 @@
+"""Waiter: one wait of one greenlet, which ends exactly once.
+
+A greenlet that has to wait makes a Waiter, hands it to whatever will wake it, and parks with it (`Hub.park`). The wait
+ends by the first of
+
+    wake(value)       the waker; any thread             -> park returns True, `waiter.value` is the value
+    fire              its deadline                      -> park returns False
+    fail(exception)   a kill, a Timeout, a cancellation -> park raises the exception
+
+The one that comes first claims the waiter; the others become no-ops, and `wake` and `fail` say by their result whether
+they were first. Hence the rule for whoever hands something over: only when `wake` returned True was it taken; if it
+returned False, keep it and try the next waiter. So nothing is lost when a wake-up and a kill cross.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cython
+
+from hubcore._deadlines import Deadline
+
+if not cython.compiled:
+    from _thread import allocate_lock
+    from _thread import get_ident as get_ident
+
+    WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
+    # Uncompiled, another thread may run between any two byte codes, so claiming takes a lock.
+    _claiming = allocate_lock()
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import greenlet as greenlet_module
+
+    from hubcore._ready import ReadyQueue
+
+
+class Waiter(Deadline):
+    """One wait of `greenlet`, whose thread's ready queue is `ready`; `waiting_on` is told in reports."""
+
+    __slots__ = ("_next", "_previous", "greenlet", "outcome", "parked", "ready", "since", "value", "waiting_on")
+
+    def __init__(self, ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> None:
+        self.at = 0.0
+        self.ref = True
+        self._order = 0
+        self._place = 0
+        self.ready = ready
+        self.greenlet: greenlet_module.greenlet | None = greenlet  # None once it left in another way
+        self.waiting_on = waiting_on
+        self.since = since  # loop time, as of the loop's last look at its clock
+        self.outcome = WAITING
+        self.value: object = None  # what it was woken with, or the exception it failed with
+        self.parked = False  # whether its greenlet sleeps, so that ending the wait makes it ready
+        self._next: Waiter | None = None
+        self._previous: Waiter | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Whether the wait was woken, timed out or failed."""
+        return self.outcome != WAITING
+
+    def wake(self, value: object = None) -> bool:
+        """End the wait with `value`; False if something else ended it before. Never switches; any thread."""
+        if not self._claim(WOKEN):
+            return False
+        self.value = value
+        if self.parked:
+            self._make_ready()
+        return True
+
+    def fail(self, exception: object) -> bool:
+        """End the wait by raising `exception` (class or instance) in its greenlet; else as `wake`."""
+        if not self._claim(FAILED):
+            return False
+        self.value = exception
+        if self.parked:
+            self._make_ready()
+        return True
+
+    def fire(self, now: float) -> None:
+        """The deadline has come: end the wait by timing out."""
+        if self._claim(TIMED_OUT) and self.parked:
+            self._make_ready()
+
+    def __call__(self, source: object) -> None:
+        """Be a link: whatever this is linked to calls it with itself, and that is the value."""
+        self.wake(source)
+
+    def fall_asleep(self) -> bool:
+        """The greenlet is about to switch away; False, and it must not, if the wait has already ended."""
+        if cython.compiled:
+            if self.outcome == WAITING:
+                self.parked = True
+            return self.parked
+        with _claiming:
+            if self.outcome == WAITING:
+                self.parked = True
+            return self.parked
+
+    def abandon(self) -> None:
+        """The greenlet left its wait in another way, by a throw: whoever would still resume it must not."""
+        self._claim(FAILED)
+        self.greenlet = None
+
+    def _claim(self, outcome: int) -> bool:
+        if cython.compiled:
+            # The GIL is held from the test to the set: compiled code has no byte codes to be interrupted between.
+            if self.outcome != WAITING:
+                return False
+            self.outcome = outcome
+            return True
+        with _claiming:
+            if self.outcome != WAITING:
+                return False
+            self.outcome = outcome
+            return True
+
+    def _make_ready(self) -> None:
+        self.parked = False
+        if get_ident() == self.ready.thread_ident:
+            self.ready.push(self)
+        else:
+            self.ready.push_threadsafe(self)
+
+    def __repr__(self) -> str:
+        state = ("waiting", "woken", "timed out", "failed")[self.outcome]
+        return f"<Waiter {state} of {self.greenlet!r} on {self.waiting_on!r}>"
+
+
+class WaiterList:
+    """The waiters parked with one hub, oldest first: who must be reported, or unwound."""
+
+    __slots__ = ("_first", "_last", "count")
+
+    def __init__(self) -> None:
+        self._first: Waiter | None = None
+        self._last: Waiter | None = None
+        self.count = 0
+
+    def link(self, waiter: Waiter) -> None:
+        """Append `waiter`, which is in no list."""
+        last = self._last
+        waiter._previous = last
+        if last is None:
+            self._first = waiter
+        else:
+            last._next = waiter
+        self._last = waiter
+        self.count += 1
+
+    def unlink(self, waiter: Waiter) -> None:
+        """Take `waiter` out, which is in this list."""
+        before = waiter._previous
+        after = waiter._next
+        if before is None:
+            self._first = after
+        else:
+            before._next = after
+        if after is None:
+            self._last = before
+        else:
+            after._previous = before
+        waiter._next = waiter._previous = None
+        self.count -= 1
+
+    def __iter__(self) -> Iterator[Waiter]:
+        waiter = self._first
+        while waiter is not None:
+            # The next one is read first, so that a loop's body may end this wait.
+            after = waiter._next
+            yield waiter
+            waiter = after
+
+    def __len__(self) -> int:
+        return self.count

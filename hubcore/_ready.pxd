@@ -1,0 +1,29 @@
+cimport cython
+
+
+@cython.final
+cdef class Callback:
+    cdef readonly object callback
+    cdef readonly tuple args
+
+    cpdef run(self)
+
+
+@cython.final
+cdef class ReadyQueue:
+    cdef readonly Py_ssize_t count
+    cdef readonly unsigned long thread_ident
+    cdef list _ring
+    cdef Py_ssize_t _mask
+    cdef Py_ssize_t _head
+    cdef object _loop
+    cdef object _inbox
+
+    cpdef push(self, object entry)
+    cpdef push_threadsafe(self, object entry)
+    cpdef object peek(self)
+    cpdef object pop(self)
+    @cython.locals(n=Py_ssize_t)
+    cpdef Py_ssize_t drain_inbox(self)
+    @cython.locals(old=list, new=list, size=Py_ssize_t, i=Py_ssize_t)
+    cdef _grow(self)

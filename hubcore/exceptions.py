@@ -1,0 +1,68 @@
+"""Every exception that hubcore raises of its own, in one place.
+
+The bases are those that gevent programs catch: a misuse of switching is an AssertionError, a misuse of threads a
+RuntimeError, and whatever ends a greenlet on purpose is a GreenletExit, hence a BaseException.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from greenlet import GreenletExit
+
+if TYPE_CHECKING:
+    from hubcore.hub import Hub
+
+__all__ = [
+    "BackendUnavailable",
+    "BlockingSwitchOutError",
+    "ConcurrentObjectUseError",
+    "GreenletExit",
+    "HubDestroyed",
+    "InvalidSwitchError",
+    "InvalidThreadUseError",
+    "LoopExit",
+]
+
+
+class LoopExit(Exception):
+    """Nothing is left to run and nothing to wait for, yet the main greenlet waits: it would block forever.
+
+    The message names every parked greenlet, what it waits on and where it was spawned; `hub` is the hub that found out.
+    """
+
+    @property
+    def hub(self) -> Hub | None:
+        """The hub that had nothing left to do."""
+        return self.args[1] if len(self.args) > 1 else None
+
+    def __str__(self) -> str:
+        return str(self.args[0]) if self.args else ""
+
+
+class BackendUnavailable(ImportError):
+    """No loop backend of the given name, or it is not built; the message lists what there is."""
+
+
+class BlockingSwitchOutError(AssertionError):
+    """A call that has to wait was made where nothing may wait: in the hub greenlet or while it polls."""
+
+
+class InvalidSwitchError(AssertionError):
+    """A greenlet was resumed by something other than what it waits for."""
+
+
+class ConcurrentObjectUseError(AssertionError):
+    """Two greenlets wait for the same direction of the same object."""
+
+
+class InvalidThreadUseError(RuntimeError):
+    """A hub, or something that belongs to one, was used from a thread that is not the hub's."""
+
+
+class HubDestroyed(GreenletExit):
+    """Raised in greenlets that are still parked when their hub is destroyed, so that they unwind."""
+
+    def __init__(self, destroyed_hub: object = None) -> None:
+        super().__init__(f"the hub was destroyed: {destroyed_hub!r}" if destroyed_hub is not None else "the hub was destroyed")
+        self.destroyed_hub = destroyed_hub
