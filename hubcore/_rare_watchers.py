@@ -1,0 +1,153 @@
+"""The rarer kinds of watcher, made of Timer, callbacks and three lists that a pass looks at: async, idle, prepare,
+check, fork and stat. The same on every backend.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from hubcore.watchers import Watcher
+
+if TYPE_CHECKING:
+    from hubcore.loop import Loop
+
+
+class Async(Watcher):
+    """Runs its callback once for all `send`s since it last ran."""
+
+    def __init__(self, loop: Loop, ref: bool = True, priority: int | None = None) -> None:
+        super().__init__(loop, ref, priority)
+        self._sent = False
+
+    def send(self) -> None:
+        """Have the callback run soon. Any thread; never switches; does nothing while the watcher is stopped."""
+        if not self._sent and self._started:
+            self._sent = True
+            self.loop.run_callback_threadsafe(self._arrive)
+
+    def send_ignoring_arg(self, ignored: object) -> None:
+        """`send`, in the form of a link."""
+        self.send()
+
+    @property
+    def pending(self) -> bool:
+        """Whether it was sent and its callback has not run."""
+        return self._sent
+
+    def _arrive(self) -> None:
+        self._sent = False
+        callback, args = self.callback, self.args
+        if self._started and callback is not None:
+            callback(*(args or ()))
+
+
+class _Listed(Watcher):
+    """A watcher that is in one of the loop's lists while it is started."""
+
+    list_name = ""
+    hooks = 1  # whether each pass has to look at the list
+
+    def _begin(self) -> None:
+        self.loop._lists.setdefault(self.list_name, []).append(self)
+        self.loop._hooks += self.hooks
+
+    def _end(self) -> None:
+        self.loop._lists[self.list_name].remove(self)
+        self.loop._hooks -= self.hooks
+
+
+class Idle(_Listed):
+    """Its callback runs at each pass that finds nothing else ready; meanwhile the loop never sleeps."""
+
+    list_name = "idle"
+
+
+class Prepare(_Listed):
+    """Its callback runs before each poll that may sleep."""
+
+    list_name = "prepare"
+
+
+class Check(_Listed):
+    """Its callback runs after each poll."""
+
+    list_name = "check"
+
+
+class Fork(_Listed):
+    """Its callback runs in a forked child, in the child's new hub."""
+
+    list_name = "fork"
+    hooks = 0
+
+
+def before_poll(loop: Loop, block: bool) -> bool:
+    """Queue what runs before a poll that would block; whether it may still block."""
+    if not block:
+        return False
+    prepare = loop._lists.get("prepare")
+    if prepare and not loop._prepared:
+        # They run now, and the pass after that, which finds nothing new ready, is the one that sleeps.
+        loop._prepared = True
+        _queue_all(prepare)
+        return False
+    loop._prepared = False
+    return not loop._lists.get("idle")
+
+
+def after_poll(loop: Loop) -> None:
+    """Queue what runs after a poll, and the idle ones if nothing else is ready."""
+    if loop.ready.count == 0:
+        _queue_all(loop._lists.get("idle"))
+    _queue_all(loop._lists.get("check"))
+
+
+def _queue_all(watchers: list[Watcher] | None) -> None:
+    for watcher in tuple(watchers or ()):
+        watcher._queue()
+
+
+class Stat(Watcher):
+    """Calls back when what os.stat says of `path` changes. `attr` is the latest, `prev` the one before, or None."""
+
+    DEFAULT_INTERVAL = 5.0
+
+    def __init__(
+        self, loop: Loop, path: str | os.PathLike[str], interval: float = 0.0, ref: bool = True, priority: int | None = None
+    ) -> None:
+        super().__init__(loop, ref, priority)
+        self.path = os.fspath(path)
+        self.interval = interval if interval > 0 else self.DEFAULT_INTERVAL
+        self.attr: os.stat_result | None = None
+        self.prev: os.stat_result | None = None
+        self._timer = loop.timer(self.interval, self.interval, False)
+
+    def _begin(self) -> None:
+        self.attr = self._look()
+        self._timer.start(self._compare)
+
+    def _end(self) -> None:
+        self._timer.stop()
+
+    def _look(self) -> os.stat_result | None:
+        try:
+            return os.stat(self.path)
+        except OSError:
+            return None
+
+    def _compare(self) -> None:
+        new = self._look()
+        if _significant(new) != _significant(self.attr):
+            self.prev, self.attr = self.attr, new
+            self._queue()
+
+    def _describe(self) -> str:
+        return f" path={self.path!r} interval={self.interval:g}"
+
+
+def _significant(stat: os.stat_result | None) -> object:
+    # The access time changes with every look at the file's content, which is not what anybody waits for.
+    if stat is None:
+        return None
+    return (stat.st_mode, stat.st_ino, stat.st_dev, stat.st_nlink, stat.st_uid, stat.st_gid, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

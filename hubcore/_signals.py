@@ -1,0 +1,142 @@
+"""Signals: one wake-up fd per process, watched by the hub of the main thread like any fd.
+
+Facts: Python runs signal handlers in the main thread, between byte codes; a thread that sleeps in a system call runs
+none, and libuv repeats a call that a signal interrupts. The C-level handler writes the signal's number to the wake-up
+fd first. Consequence: watching that fd is what makes a sleeping hub notice Ctrl-C, on every backend.
+"""
+
+from __future__ import annotations
+
+# The C module under `signal`, which adds enumerations to it that take longer to import than all of hubcore.
+import _signal
+import os
+from _thread import get_ident
+from typing import TYPE_CHECKING
+
+from hubcore.watchers import READ, Watcher
+
+if TYPE_CHECKING:
+    from hubcore.hub import Hub
+    from hubcore.loop import Loop
+    from hubcore.watchers import Io
+
+
+class _WakeupPipe:
+    """The process's wake-up fd, while the main thread has a hub."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.read_fd, self.write_fd = os.pipe()
+        os.set_blocking(self.read_fd, False)
+        os.set_blocking(self.write_fd, False)
+        self.watchers: dict[int, list[Signal]] = {}
+        # Whoever had a wake-up fd before, such as asyncio, still gets every byte.
+        self.previous = _signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
+        self.io: Io = hub.loop.io(self.read_fd, READ, False)
+        self.io.start(self._on_signals)
+
+    def _on_signals(self) -> None:
+        """Runs in the hub. Python's own handlers have run by the first byte code of this, or run now and may raise."""
+        try:
+            numbers = os.read(self.read_fd, 4096)
+        except BlockingIOError:
+            return
+        if self.previous >= 0:
+            try:
+                os.write(self.previous, numbers)
+            except OSError:
+                self.previous = -1  # its owner has closed it
+        for number in numbers:
+            for watcher in tuple(self.watchers.get(number, ())):
+                watcher._queue(number)
+
+    def close(self) -> None:
+        self.io.close()
+        if _signal.set_wakeup_fd(-1) not in (self.write_fd, -1):
+            # Somebody set another meanwhile; that one stays.
+            _signal.set_wakeup_fd(_signal.set_wakeup_fd(-1))
+        elif self.previous >= 0:
+            try:
+                _signal.set_wakeup_fd(self.previous, warn_on_full_buffer=False)
+            except (OSError, ValueError):
+                pass  # its owner has closed it
+        os.close(self.read_fd)
+        os.close(self.write_fd)
+
+
+_pipe: _WakeupPipe | None = None
+
+
+def _in_main_thread() -> bool:
+    # set_wakeup_fd is what needs it, and says by ValueError whether this is it; asking `threading` would import that.
+    try:
+        current = _signal.set_wakeup_fd(-1)
+    except ValueError:
+        return False
+    if current != -1:
+        _signal.set_wakeup_fd(current, warn_on_full_buffer=False)
+    return True
+
+
+def hub_made(hub: Hub) -> None:
+    """A thread got a hub: if it is the main thread, that hub watches for signals from now on."""
+    global _pipe
+    if _pipe is None and _in_main_thread():
+        _pipe = _WakeupPipe(hub)
+
+
+def hub_destroyed(hub: Hub) -> None:
+    """Undo `hub_made`."""
+    global _pipe
+    if _pipe is not None and _pipe.hub is hub:
+        _pipe.close()
+        _pipe = None
+
+
+def forget_after_fork() -> None:
+    """In a forked child: the pipe is the parent's too; let go of it without disturbing the parent."""
+    global _pipe
+    if _pipe is not None:
+        _signal.set_wakeup_fd(-1)
+        os.close(_pipe.read_fd)
+        os.close(_pipe.write_fd)
+        _pipe = None
+
+
+def _write_only(signum: int, frame: object) -> None:
+    """The Python-level handler under a Signal watcher: the byte in the pipe has said it already."""
+
+
+class Signal(Watcher):
+    """Calls back when the process gets signal `signum`. Replaces Python's handler while it is started."""
+
+    def __init__(self, loop: Loop, signum: int, ref: bool = True, priority: int | None = None) -> None:
+        super().__init__(loop, ref, priority)
+        if not 0 < signum < _signal.NSIG:
+            raise ValueError(f"there is no signal {signum!r}; it takes 1 to {_signal.NSIG - 1}")
+        self.signum = int(signum)
+        self._previous: object = None
+
+    def _begin(self) -> None:
+        if _pipe is None or _pipe.hub.thread_ident != get_ident():
+            raise ValueError(
+                f"signal {self.signum} can be watched only by the hub of the main thread, where Python handles signals"
+            )
+        watchers = _pipe.watchers.setdefault(self.signum, [])
+        if not watchers:
+            self._previous = _signal.signal(self.signum, _write_only)
+        else:
+            self._previous = watchers[0]._previous
+        watchers.append(self)
+
+    def _end(self) -> None:
+        if _pipe is None:
+            return
+        watchers = _pipe.watchers.get(self.signum, [])
+        if self in watchers:
+            watchers.remove(self)
+            if not watchers:
+                _signal.signal(self.signum, self._previous if self._previous is not None else _signal.SIG_DFL)  # type: ignore[arg-type]
+
+    def _describe(self) -> str:
+        return f" signum={self.signum}"

@@ -1,0 +1,110 @@
+"""Choosing a backend: by name, by preference list, or `package.module:Class`."""
+
+from __future__ import annotations
+
+import os
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from hubcore import config
+from hubcore.exceptions import BackendUnavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from hubcore.loop import Loop
+
+ENTRY_POINT_GROUP = "hubcore.backends"
+
+#: The backends that come with hubcore. A table rather than entry points: reading those of all installed
+#: distributions takes longer than everything else that `import hubcore` does.
+BUILT_IN = {
+    "libev": "hubcore.backends.libev:LibevLoop",
+    "libuv": "hubcore.backends.libuv:LibuvLoop",
+    "select": "hubcore.backends.select_:SelectLoop",
+    "virtual": "hubcore.backends.virtual:VirtualLoop",
+}
+#: What is taken when nobody chooses: the first of these that is built.
+DEFAULT = "libev,libuv,select"
+
+
+def loop_class(choice: str | type[Loop] | None = None) -> type[Loop]:
+    """The loop class that `choice` names; without one, `config.backend`, then HUB_BACKEND, then the default decides.
+
+    A choice is a class, a name, `package.module:Class`, or several of these separated by commas, of which the first
+    that is available is taken. BackendUnavailable, an ImportError, if none is; it lists what there is.
+    """
+    source = "the backend asked for"
+    if choice is None and config.backend:
+        choice, source = config.backend, "hubcore.config.backend"
+    if choice is None and os.environ.get("HUB_BACKEND", "").strip():
+        choice, source = os.environ["HUB_BACKEND"], "HUB_BACKEND"
+    if choice is None:
+        choice, source = DEFAULT, "the default"
+    if isinstance(choice, type):
+        return _checked(choice, repr(choice))
+    names = [name.strip() for name in choice.split(",") if name.strip()]
+    if not names:
+        raise BackendUnavailable(f"{source} names no backend: {choice!r}; {_what_there_is()}")
+    failures = []
+    for name in names:
+        try:
+            return _load(name)
+        except ImportError as error:
+            failures.append(f"{name}: {error}")
+    raise BackendUnavailable(f"{source} is {choice!r}, but " + "; ".join(failures) + f". {_what_there_is()}")
+
+
+def _load(name: str) -> type[Loop]:
+    if name in BUILT_IN:
+        target = BUILT_IN[name]
+    elif ":" in name:
+        target = name
+    else:
+        target = dict(entry_points()).get(name, "")
+        if not target:
+            raise ImportError("there is no backend of that name")
+    module, _, attribute = target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except AttributeError as error:
+        raise ImportError(f"module {module!r} has no {attribute!r}") from error
+    return _checked(found, target)
+
+
+def _checked(found: object, name: str) -> type[Loop]:
+    from hubcore.loop import Loop
+
+    if not (isinstance(found, type) and issubclass(found, Loop)):
+        raise ImportError(f"{name} is {found!r}, which is not a subclass of hubcore.loop.Loop")
+    return found
+
+
+def entry_points() -> Iterator[tuple[str, str]]:
+    """Name and target of each backend that installed distributions register in the group hubcore.backends."""
+    from importlib import metadata
+
+    for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
+        yield entry.name, entry.value
+
+
+def available() -> dict[str, type[Loop] | ImportError]:
+    """Every known backend by name: its loop class, or the error that says why it is missing."""
+    found: dict[str, type[Loop] | ImportError] = {}
+    for name in [*BUILT_IN, *(name for name, _ in entry_points() if name not in BUILT_IN)]:
+        try:
+            found[name] = _load(name)
+        except ImportError as error:
+            found[name] = error
+    return found
+
+
+def _what_there_is() -> str:
+    ready, missing = [], []
+    for name, found in available().items():
+        if isinstance(found, ImportError):
+            missing.append(f"{name} ({found})")
+        else:
+            ready.append(name)
+    text = f"Available: {', '.join(ready)}; or package.module:Class"
+    return text + (f". Not available: {'; '.join(missing)}" if missing else "")

@@ -1,0 +1,201 @@
+# cython: annotation_typing=True
+"""The libev backend: the primary one.
+
+Facts: libev calls back only from inside `ev_run`, and offers a pair of hooks around the system call that waits.
+Consequence: `ev_run` is called with the GIL held, so that callbacks touch Python objects at once, and the hooks release
+it for the wait alone. Whatever another thread does to a watcher meanwhile it does with the GIL, hence not while libev
+looks at it.
+
+Fact: libev aborts on an invalid fd. Consequence: an fd is checked before it is handed over.
+"""
+
+import cython
+
+if not cython.compiled:
+    raise ImportError("hubcore.backends.libev is not built; install libev's headers (Debian: libev-dev) and run: pip install -e .")
+
+import errno
+import os
+
+from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
+from cython.cimports.hubcore.backends import _clock
+from cython.cimports.hubcore.backends import _ev as ev
+from cython.cimports.hubcore.backends._python import PyEval_RestoreThread, PyEval_SaveThread, PyThreadState
+from cython.cimports.hubcore.loop import Loop
+from cython.cimports.hubcore.watchers import FdWatch
+
+#: What libev the module was compiled with, and which one runs.
+header_version = f"{ev.EV_VERSION_MAJOR}.{ev.EV_VERSION_MINOR}"
+library_version = f"{ev.ev_version_major()}.{ev.ev_version_minor()}"
+
+_KERNEL_INTERFACES = {1: "select", 2: "poll", 4: "epoll", 8: "kqueue", 16: "devpoll", 32: "port", 64: "linuxaio", 128: "io_uring"}
+
+# What the hooks around the wait need; reachable from C without a Python object.
+_Wait = cython.struct(saved=cython.pointer[PyThreadState], release=cython.bint)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _before_wait(loop: cython.pointer[ev.ev_loop]) -> cython.void:
+    wait = cython.cast(cython.pointer[_Wait], ev.ev_userdata(loop))
+    # A poll that only looks keeps the GIL: giving it up and fighting for it again costs more than the look.
+    if wait.release:
+        wait.saved = PyEval_SaveThread()
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _after_wait(loop: cython.pointer[ev.ev_loop]) -> cython.void:
+    wait = cython.cast(cython.pointer[_Wait], ev.ev_userdata(loop))
+    if wait.saved != cython.NULL:
+        saved: cython.pointer[PyThreadState] = wait.saved
+        wait.saved = cython.NULL
+        PyEval_RestoreThread(saved)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _on_io(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_io], revents: cython.int) -> cython.void:
+    watch: LibevFdWatch = cython.cast(LibevFdWatch, w.data)
+    if revents & ev.EV_ERROR:
+        # libev found the fd closed and has stopped the watcher; whoever waits gets the error from its own system call.
+        revents = ev.EV_READ | ev.EV_WRITE
+    watch.on_event(revents & (ev.EV_READ | ev.EV_WRITE))
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _on_timer(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_timer], revents: cython.int) -> cython.void:
+    pass  # it only had to end the wait; what is due is in the loop's own heap
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def _on_async(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_async], revents: cython.int) -> cython.void:
+    pass  # it only had to end the wait; what was sent is in the inbox
+
+
+@cython.final
+@cython.cclass
+class LibevFdWatch(FdWatch):
+    """An ev_io, which is part of this object: libev holds its address only while the loop's table holds the object."""
+
+    _w: ev.ev_io
+    _loop: LibevLoop
+
+    def __init__(self, loop: LibevLoop, fd: cython.int):
+        FdWatch.__init__(self, loop, fd)
+        self._loop = loop
+        ev.ev_io_init(cython.address(self._w), _on_io, fd, 0)
+        self._w.data = cython.cast(cython.p_void, self)
+
+    @cython.ccall
+    def _set_mask(self, mask: cython.int):
+        if not _clock.is_open(self.fd):
+            raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
+        ev.ev_io_stop(self._loop._ptr, cython.address(self._w))
+        # Initialised anew, libev asks the kernel again, even for events that it believes to be watched already.
+        ev.ev_io_init(cython.address(self._w), _on_io, self.fd, mask)
+        ev.ev_io_start(self._loop._ptr, cython.address(self._w))
+
+    @cython.ccall
+    def _release(self):
+        if self._loop._ptr != cython.NULL:
+            ev.ev_io_stop(self._loop._ptr, cython.address(self._w))
+
+
+@cython.cclass
+class LibevLoop(Loop):
+    """A loop on a libev loop of its own, by default on the best interface that the kernel offers."""
+
+    name = "libev"
+    approx_timer_resolution = 0.001
+
+    _ptr: cython.pointer[ev.ev_loop]
+    _wait: cython.pointer[_Wait]
+    _async: ev.ev_async
+    _timer: ev.ev_timer
+
+    def __cinit__(self, flags: object = None, default: object = None):
+        self._wait = cython.cast(cython.pointer[_Wait], PyMem_RawMalloc(cython.sizeof(_Wait)))
+        if self._wait == cython.NULL:
+            raise MemoryError
+        self._wait.saved = cython.NULL
+        self._wait.release = False
+        self._open()
+
+    def __dealloc__(self):
+        self._destroy()
+        PyMem_RawFree(self._wait)
+
+    @cython.cfunc
+    def _open(self):
+        # LIBEV_FLAGS is for programs that are libev's own; here the choice is HUB_BACKEND's.
+        self._ptr = ev.ev_loop_new(ev.EVFLAG_AUTO | ev.EVFLAG_NOENV)
+        if self._ptr == cython.NULL:
+            raise OSError("libev could not make a loop; are there file descriptors left (ulimit -n)?")
+        ev.ev_set_userdata(self._ptr, self._wait)
+        ev.ev_set_loop_release_cb(self._ptr, _before_wait, _after_wait)
+        ev.ev_timer_init(cython.address(self._timer), _on_timer, 0.0, 0.0)
+        ev.ev_async_init(cython.address(self._async), _on_async)
+        ev.ev_async_start(self._ptr, cython.address(self._async))
+
+    @cython.cfunc
+    def _destroy(self):
+        if self._ptr != cython.NULL:
+            ev.ev_async_stop(self._ptr, cython.address(self._async))
+            ev.ev_loop_destroy(self._ptr)
+            self._ptr = cython.NULL
+
+    @cython.ccall
+    def poll(self, timeout: cython.double):
+        if self._ptr == cython.NULL:
+            raise ValueError(f"{self!r} is closed")
+        if timeout == 0.0:
+            ev.ev_run(self._ptr, ev.EVRUN_NOWAIT)
+            return
+        if timeout > 0.0:
+            ev.ev_now_update(self._ptr)  # a timer counts from what libev believes to be now
+            self._timer.repeat = timeout
+            ev.ev_timer_again(self._ptr, cython.address(self._timer))
+        self._wait.release = True
+        ev.ev_run(self._ptr, ev.EVRUN_ONCE)
+        self._wait.release = False
+        if timeout > 0.0:
+            ev.ev_timer_stop(self._ptr, cython.address(self._timer))
+
+    def wake(self):
+        """As Loop.wake."""
+        if self._ptr != cython.NULL:
+            ev.ev_async_send(self._ptr, cython.address(self._async))
+
+    def _make_fd_watch(self, fd: cython.int):
+        return LibevFdWatch(self, fd)
+
+    @cython.ccall
+    @cython.exceptval(check=False)
+    def clock(self) -> cython.double:
+        return _clock.monotonic()
+
+    def reinit(self):
+        """As Loop.reinit."""
+        for fd in list(self.fd_watches):
+            self.closing_fd(fd)
+        # libev's fork support would watch the same fds again; what the parent watched is not this child's to watch.
+        self._destroy()
+        self._open()
+
+    def _release(self):
+        self._destroy()
+
+    def fileno(self) -> object:
+        """The fd that is readable when there are events, or None: libev does not tell."""
+        return None
+
+    @property
+    def backend(self) -> str:
+        """The kernel's interface that libev uses."""
+        number: cython.uint = ev.ev_backend(self._ptr) if self._ptr != cython.NULL else 0
+        return _KERNEL_INTERFACES.get(number, str(number))

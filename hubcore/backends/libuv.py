@@ -1,0 +1,292 @@
+# cython: annotation_typing=True
+"""The libuv backend: the alternate.
+
+Facts: libuv has no hook around the system call that waits, so the GIL is given up around all of `uv_run`. Consequence:
+its callbacks touch no Python object; they only chain what fired, in C, and the chain is read once the GIL is back.
+
+Facts: libuv frees a handle's memory only after an asynchronous close, and allows one handle per fd. Consequence: a
+handle is a C allocation of its own, which outlives the Python object and is freed by its close callback.
+
+Fact: libuv aborts the process when the kernel refuses to watch an fd. Consequence: what is to be watched is checked
+before every run that would tell the kernel, and told to the kernel in a run of its own that keeps the GIL, so that no
+other Python thread closes it in between.
+"""
+
+import cython
+
+if not cython.compiled:
+    raise ImportError("hubcore.backends.libuv is not built; install libuv's headers (Debian: libuv1-dev) and run: pip install -e .")
+
+import errno
+import os
+
+from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
+from cython.cimports.hubcore.backends import _clock
+from cython.cimports.hubcore.backends import _uv as uv
+from cython.cimports.hubcore.loop import Loop
+from cython.cimports.hubcore.watchers import FdWatch
+
+#: What libuv the module was compiled with, and which one runs.
+header_version = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"
+library_version = uv.uv_version_string().decode()
+
+# One handle per fd. `watch` is the LibuvFdWatch while there is one; `next` chains the handles that fired.
+Poll = cython.struct(
+    handle=uv.uv_poll_t, watch=cython.p_void, next=cython.p_void, events=cython.int, fired=cython.bint, fd=cython.int
+)
+# What the callbacks need: the first and the last handle that fired.
+Fired = cython.struct(first=cython.pointer[Poll], last=cython.pointer[Poll])
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _on_poll(handle: cython.pointer[uv.uv_poll_t], status: cython.int, events: cython.int) -> cython.void:
+    poll: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], handle)
+    fired: cython.pointer[Fired] = cython.cast(cython.pointer[Fired], handle.data)
+    # An error is told to whoever waits by its own system call.
+    poll.events |= events if status == 0 else uv.UV_READABLE | uv.UV_WRITABLE
+    if not poll.fired:
+        poll.fired = True
+        poll.next = cython.NULL
+        if fired.first == cython.NULL:
+            fired.first = poll
+        else:
+            fired.last.next = poll
+        fired.last = poll
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _on_closed(handle: cython.pointer[uv.uv_handle_t]) -> cython.void:
+    PyMem_RawFree(handle)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _close_handle(handle: cython.pointer[uv.uv_handle_t], argument: cython.p_void) -> cython.void:
+    if not uv.uv_is_closing(handle):
+        # Only the fds' handles are allocations of their own; the others are part of the loop object.
+        if uv.uv_handle_get_type(handle) == uv.UV_POLL:
+            uv.uv_close(handle, _on_closed)
+        else:
+            uv.uv_close(handle, cython.NULL)
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _on_timer(handle: cython.pointer[uv.uv_timer_t]) -> cython.void:
+    pass  # it only had to end the wait; what is due is in the loop's own heap
+
+
+@cython.cfunc
+@cython.nogil
+@cython.exceptval(check=False)
+def _on_async(handle: cython.pointer[uv.uv_async_t]) -> cython.void:
+    pass  # it only had to end the wait; what was sent is in the inbox
+
+
+@cython.cfunc
+def _check(status: cython.int, what: object) -> cython.int:
+    """Return `status`; raise the OSError for a negative one."""
+    if status < 0:
+        raise OSError(-status, f"{what}: {uv.uv_strerror(status).decode()}")
+    return status
+
+
+@cython.final
+@cython.cclass
+class LibuvFdWatch(FdWatch):
+    """A uv_poll_t, or for what the kernel cannot watch (a regular file) the knowledge that it is always ready."""
+
+    _poll: cython.pointer[Poll]
+    _loop: LibuvLoop
+
+    def __init__(self, loop: LibuvLoop, fd: cython.int):
+        FdWatch.__init__(self, loop, fd)
+        self._loop = loop
+        self._poll = cython.NULL
+        if not _clock.is_open(fd):
+            raise OSError(errno.EBADF, f"cannot watch fd {fd}: {os.strerror(errno.EBADF)}")
+        self._open()
+
+    @cython.cfunc
+    def _open(self):
+        fd: cython.int = self.fd
+        poll: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], PyMem_RawMalloc(cython.sizeof(Poll)))
+        if poll == cython.NULL:
+            raise MemoryError
+        # libuv makes the fd non-blocking, which it does not need and which others who share the file would notice.
+        blocking = os.get_blocking(fd)
+        status: cython.int = uv.uv_poll_init(cython.address(self._loop._uv), cython.address(poll.handle), fd)
+        if blocking and not os.get_blocking(fd):
+            os.set_blocking(fd, True)
+        if status < 0:
+            PyMem_RawFree(poll)
+            if status == uv.UV_EPERM:
+                return  # as select() and poll() see it, such a file is always ready
+            _check(status, f"cannot watch fd {fd}")
+        poll.handle.data = cython.address(self._loop._fired)
+        poll.watch = cython.cast(cython.p_void, self)
+        poll.next = cython.NULL
+        poll.events = 0
+        poll.fired = False
+        poll.fd = fd
+        self._poll = poll
+
+    @cython.ccall
+    def _set_mask(self, mask: cython.int):
+        if not _clock.is_open(self.fd):
+            raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
+        if self._poll == cython.NULL:
+            self._loop._always_ready.add(self)
+            return
+        # READ and WRITE are UV_READABLE and UV_WRITABLE.
+        _check(uv.uv_poll_start(cython.address(self._poll.handle), mask, _on_poll), f"cannot watch fd {self.fd}")
+        self._loop._untold.append(self)
+
+    @cython.ccall
+    def _release(self):
+        self._loop._always_ready.discard(self)
+        poll: cython.pointer[Poll] = self._poll
+        self._poll = cython.NULL
+        if poll != cython.NULL:
+            poll.watch = cython.NULL
+            if self._loop._open:
+                uv.uv_poll_stop(cython.address(poll.handle))
+                uv.uv_close(cython.cast(cython.pointer[uv.uv_handle_t], poll), _on_closed)
+
+
+@cython.cclass
+class LibuvLoop(Loop):
+    """A loop on a libuv loop of its own. It waits in whole milliseconds, rounded up."""
+
+    name = "libuv"
+    approx_timer_resolution = 0.001
+
+    _uv: uv.uv_loop_t
+    _async: uv.uv_async_t
+    _timer: uv.uv_timer_t
+    _fired: Fired
+    _open: cython.bint
+    _always_ready: set
+    _untold: list  # watches that libuv will tell the kernel of at its next run
+
+    def __cinit__(self, flags: object = None, default: object = None):
+        self._always_ready = set()
+        self._untold = []
+        self._start()
+
+    def __dealloc__(self):
+        self._stop()
+
+    @cython.cfunc
+    def _start(self):
+        self._fired.first = self._fired.last = cython.NULL
+        _check(uv.uv_loop_init(cython.address(self._uv)), "libuv could not make a loop")
+        _check(uv.uv_timer_init(cython.address(self._uv), cython.address(self._timer)), "libuv could not make a timer")
+        # Always active, so that a wait without a deadline is one, and not refused for want of anything to wait for.
+        _check(
+            uv.uv_async_init(cython.address(self._uv), cython.address(self._async), _on_async),
+            "libuv could not make its wake-up fd",
+        )
+        self._open = True
+
+    @cython.cfunc
+    def _stop(self):
+        if not self._open:
+            return
+        self._open = False
+        uv.uv_walk(cython.address(self._uv), _close_handle, cython.NULL)
+        # Runs the close callbacks, which free the handles.
+        uv.uv_run(cython.address(self._uv), uv.UV_RUN_DEFAULT)
+        uv.uv_loop_close(cython.address(self._uv))
+
+    @cython.ccall
+    def poll(self, timeout: cython.double):
+        if not self._open:
+            raise ValueError(f"{self!r} is closed")
+        if self._always_ready:
+            timeout = 0.0
+        if self._untold:
+            self._tell()
+            if self._fired.first != cython.NULL:
+                timeout = 0.0
+        if timeout == 0.0:
+            uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
+        else:
+            if timeout > 0.0:
+                uv.uv_update_time(cython.address(self._uv))  # a timer counts from what libuv believes to be now
+                milliseconds: cython.ulonglong = cython.cast(cython.ulonglong, min(timeout, 86400.0) * 1e3) + 1
+                uv.uv_timer_start(cython.address(self._timer), _on_timer, milliseconds, 0)
+            with cython.nogil:
+                uv.uv_run(cython.address(self._uv), uv.UV_RUN_ONCE)
+            if timeout > 0.0:
+                uv.uv_timer_stop(cython.address(self._timer))
+        self._deliver()
+        if self._always_ready:
+            for watch in tuple(self._always_ready):
+                cython.cast(LibuvFdWatch, watch).on_event(cython.cast(LibuvFdWatch, watch).mask)
+
+    @cython.cfunc
+    def _tell(self):
+        """Have libuv tell the kernel of new watches while nobody else runs; drop those whose fd was closed since."""
+        untold = self._untold
+        self._untold = []
+        for entry in untold:
+            watch: LibuvFdWatch = entry
+            if watch._poll != cython.NULL and not _clock.is_open(watch.fd):
+                for io in tuple(watch.ios):
+                    io.close()
+        uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
+
+    @cython.cfunc
+    def _deliver(self):
+        poll: cython.pointer[Poll] = self._fired.first
+        self._fired.first = self._fired.last = cython.NULL
+        while poll != cython.NULL:
+            # Read before the event is delivered: its receiver may stop watching.
+            after: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], poll.next)
+            events: cython.int = poll.events
+            poll.fired = False
+            poll.events = 0
+            # A handle that is being closed is freed by a later run, so those further on in the chain still exist.
+            if poll.watch != cython.NULL:
+                watch: LibuvFdWatch = cython.cast(LibuvFdWatch, poll.watch)
+                watch.on_event(events)
+            poll = after
+
+    def wake(self):
+        """As Loop.wake."""
+        if self._open:
+            uv.uv_async_send(cython.address(self._async))
+
+    def _make_fd_watch(self, fd: cython.int):
+        return LibuvFdWatch(self, fd)
+
+    @cython.ccall
+    @cython.exceptval(check=False)
+    def clock(self) -> cython.double:
+        return _clock.monotonic()
+
+    def reinit(self):
+        """As Loop.reinit."""
+        # First a kernel object of the child's own: until then stopping a watch would stop it in the parent too.
+        _check(uv.uv_loop_fork(cython.address(self._uv)), "libuv could not be made usable in a forked child")
+        for fd in list(self.fd_watches):
+            self.closing_fd(fd)
+
+    def _release(self):
+        self._stop()
+
+    def fileno(self) -> int:
+        """The fd that is readable when there are events."""
+        return uv.uv_backend_fd(cython.address(self._uv))
+
+    @property
+    def backend(self) -> str:
+        """The kernel's interface that libuv uses."""
+        return "epoll" if os.uname().sysname == "Linux" else "kqueue"

@@ -1,0 +1,36 @@
+cimport cython
+
+from hubcore._deadlines cimport Deadline, DeadlineHeap
+from hubcore._ready cimport Callback, ReadyQueue
+from hubcore._thread_ident cimport get_ident
+
+
+cdef class Loop:
+    cdef readonly ReadyQueue ready
+    cdef readonly DeadlineHeap deadlines
+    cdef readonly unsigned long thread_ident
+    cdef public Py_ssize_t refs
+    cdef readonly Py_ssize_t outside
+    cdef readonly bint closed
+    cdef readonly bint default
+    cdef readonly bint polling
+    cdef readonly set watchers
+    cdef readonly dict fd_watches
+    cdef public object error_handler
+    cdef public dict _lists
+    cdef public double _now
+    cdef public Py_ssize_t _hooks
+    cdef public bint _prepared
+    cdef bint _break
+    cdef object __weakref__
+
+    cpdef poll(self, double timeout)
+    cpdef double clock(self)
+    cpdef double update_now(self)
+    cpdef double now(self)
+    cpdef bint alive(self)
+    @cython.locals(timeout=double, earliest=double)
+    cpdef run_pass(self, bint block)
+    cpdef add_deadline(self, Deadline deadline, double after)
+    cpdef check_thread(self)
+    cpdef Callback _queue_callback(self, callback, tuple args)

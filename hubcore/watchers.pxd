@@ -1,0 +1,62 @@
+cimport cython
+
+from hubcore._deadlines cimport Deadline
+from hubcore._park cimport Waiter
+from hubcore._ready cimport Callback
+from hubcore.loop cimport Loop
+
+cdef class Watcher:
+    cdef readonly Loop loop
+    cdef readonly object callback
+    cdef readonly object args
+    cdef public object priority
+    cdef bint _ref
+    cdef readonly bint _started
+    cdef bint _closed
+    cdef bint _pass_events
+    cdef Callback _queued
+
+    cpdef _begin(self)
+    cpdef _end(self)
+    cpdef _queue(self, object events=*)
+
+
+cdef class FdWatch:
+    cdef readonly Loop loop
+    cdef readonly int fd
+    cdef readonly int mask
+    cdef readonly list ios
+
+    cpdef add(self, Io io)
+    @cython.locals(mask=int, other=Io)
+    cpdef remove(self, Io io)
+    @cython.locals(ios=list, io=Io)
+    cpdef on_event(self, int events)
+    cpdef _set_mask(self, int mask)
+    cpdef _release(self)
+
+
+@cython.final
+cdef class Io(Watcher):
+    cdef readonly int fd
+    cdef readonly int events
+    cdef readonly Waiter waiter
+    cdef FdWatch _watch
+
+    cpdef attach(self, Waiter waiter)
+    cpdef detach(self, Waiter waiter)
+    @cython.locals(waiter=Waiter)
+    cpdef on_event(self, int events)
+    @cython.locals(loop=Loop, watch=FdWatch)
+    cdef _turn_on(self)
+
+
+@cython.final
+cdef class TimerDeadline(Deadline):
+    cdef Timer timer
+
+
+cdef class Timer(Watcher):
+    cdef readonly double after
+    cdef readonly double repeat
+    cdef TimerDeadline _deadline
