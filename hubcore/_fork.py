@@ -1,0 +1,66 @@
+"""Fork: the child starts with a fresh hub and runs none of the parent's greenlets.
+
+Running them there would do everything twice: send twice, commit twice, answer twice. So the hub that the forking
+thread had is set aside with everything parked in it, never to be resumed, unwound or collected, and the greenlet that
+called fork goes on alone, in a new hub once it needs one.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from greenlet import getcurrent
+
+from hubcore import _signals, hub
+from hubcore._scheduler import RawGreenlet
+
+if TYPE_CHECKING:
+    from hubcore.hub import Hub
+
+# Hubs of the parent process, with all that is parked in them: destroying a parked greenlet would run its finally
+# blocks, which are the parent's to run. Nothing takes anything out.
+_set_aside: list[Hub] = []
+
+
+def _after_fork_in_child() -> None:
+    parents_hub = hub.get_hub_if_any()
+    _signals.forget_after_fork()
+    if parents_hub is None:
+        return
+    _set_aside.append(parents_hub)
+    hub.set_hub(None)
+    loop = parents_hub.loop
+    fork_callbacks = [(watcher.callback, watcher.args) for watcher in loop.started_fork_watchers()]
+    # The loop's fds are closed here without a word to the kernel object behind them, which the parent still uses.
+    loop.abandon_after_fork()
+    current = getcurrent()
+    if isinstance(current, RawGreenlet):
+        new = hub.Hub(backend=type(loop))
+        new._orphaned = True
+        current.move_to(new)
+    elif fork_callbacks:
+        new = hub.get_hub()
+    for callback, args in fork_callbacks:
+        if callback is not None:
+            hub.get_hub().loop.run_callback(callback, *(args or ()))
+
+
+def end_child() -> None:
+    """The greenlet that forked has ended, in the child, and nobody is left to return to: end the process.
+
+    The main greenlet is the parent's: it does not go on here. As for a thread that forks and ends, the child's exit
+    status is 0 and no exit handlers run.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except (OSError, ValueError):
+            pass
+    os._exit(0)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

@@ -1,0 +1,75 @@
+"""What hubs say when something is wrong: who waits on what, and failures that nobody looks at."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from hubcore._scheduler import RawGreenlet
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hubcore._park import Waiter
+    from hubcore.hub import Hub
+
+_MOST_LISTED = 50  # a report of 100,000 parked greenlets helps nobody
+
+
+def describe_wait(waiter: Waiter, now: float) -> str:
+    """One line: which greenlet, on what, for how long, who owns that, and where the greenlet was spawned."""
+    greenlet = waiter.greenlet
+    who = "main greenlet" if greenlet is not None and greenlet.parent is None else repr(greenlet)
+    line = f"{who} waits on {waiter.waiting_on!r} for {max(0.0, now - waiter.since):.3g} s"
+    owner = getattr(waiter.waiting_on, "owner", None)
+    if owner is not None:
+        line += f", which {owner!r} owns"
+    if isinstance(greenlet, RawGreenlet):
+        file, number, function = greenlet.spawn_site
+        line += f"; spawned in {function} ({file}:{number})"
+    return line
+
+
+def describe_parked(hub: Hub) -> str:
+    """The parked greenlets of `hub`, a line each, longest wait first."""
+    now = hub.loop.update_now()
+    waiters = list(hub.parked)
+    lines = [f"    {describe_wait(waiter, now)}" for waiter in waiters[:_MOST_LISTED]]
+    if len(waiters) > _MOST_LISTED:
+        lines.append(f"    and {len(waiters) - _MOST_LISTED} more")
+    return "\n".join(lines)
+
+
+def nothing_left(hub: Hub) -> str:
+    """The message of a LoopExit."""
+    return (
+        "This operation would block forever: nothing is left to run, no fd, timer or other thread can wake anybody.\n"
+        f"    {hub!r}\n    parked greenlets: {hub.parked.count}\n{describe_parked(hub)}"
+    )
+
+
+def other_threads_may_wake(hub: Hub) -> bool:
+    """Whether something parked here can be woken from other threads, and another thread is alive to do that.
+
+    What a greenlet waits on says so itself by a true attribute `cross_thread`. Threads that only serve hubcore, and
+    have nothing to do while no look-up or job is under way, do not count.
+    """
+    if not any(getattr(waiter.waiting_on, "cross_thread", False) for waiter in hub.parked):
+        return False
+    from hubcore._workers import idle_thread_idents
+
+    others = set(sys._current_frames()) - {hub.thread_ident} - idle_thread_idents()
+    return bool(others)
+
+
+def report_failure(
+    context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None
+) -> None:
+    """Log a failure on logger "hubcore", with its traceback and, for a greenlet, where it was spawned."""
+    import logging
+
+    what = "the hub" if context is None else repr(context)
+    if isinstance(context, RawGreenlet):
+        file, number, function = context.spawn_site
+        what += f", spawned in {function} ({file}:{number}),"
+    logging.getLogger("hubcore").error("%s failed with %s", what, kind.__name__, exc_info=(kind, value, tb))

@@ -1,0 +1,461 @@
+"""Scheduling: who runs next in one thread, and parking, the one way to wait.
+
+One pass of the scheduler is `_next`: take the next ready waiter, or, when the batch is spent or nothing is ready, poll
+the loop first. Whoever gives up the processor calls it: a greenlet that parks switches straight to the greenlet it
+names, not by way of the hub. If it names the caller itself, nobody switches at all. The hub greenlet runs only what
+needs it: callbacks, the first start of a greenlet, and the end, when nothing is ready and nothing can become so.
+
+Invariants:
+- user code never runs inside the loop's poll;
+- a greenlet is first started from the hub greenlet only: a start builds on the C stack of whoever starts it, and
+  greenlets that start each other would pile up there;
+- every wait in the package is one `park` (a bare `Hub.switch` is, too).
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import cython
+from greenlet import GreenletExit
+
+from hubcore._park import Waiter, WaiterList
+from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, InvalidThreadUseError
+
+if not cython.compiled:
+    from _thread import get_ident as get_ident
+
+    from greenlet import getcurrent, greenlet
+
+    from hubcore._park import FAILED, TIMED_OUT, WAITING
+
+    NEW, SCHEDULED, STARTED, FINISHED = range(4)
+
+    def import_greenlet() -> int:
+        return 0
+
+    def switch_to(g: greenlet) -> object:
+        return g.switch()
+
+    def set_parent(g: greenlet, parent: greenlet) -> None:
+        g.parent = parent
+
+    def _running_frame() -> FrameType:
+        frame = sys._getframe(1)
+        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("hubcore."):
+            frame = frame.f_back
+        return frame
+
+    def running_code() -> CodeType:
+        return _running_frame().f_code
+
+    def running_instruction() -> int:
+        return _running_frame().f_lasti
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+
+    from hubcore.hub import Hub
+    from hubcore.loop import Loop
+
+import_greenlet()
+
+# Entries that may run between two polls when fewer were ready at the first: a poll is a system call, dear beside a
+# switch, and this few switches do not keep I/O waiting.
+_SMALLEST_BATCH = 32
+# Socket operations that may succeed at once before their greenlet lets others run.
+_BUDGET = 64
+# Rounds that a hub being destroyed gives its greenlets to unwind; one that still waits after these is left.
+_UNWIND_ROUNDS = 100
+
+
+class RawGreenlet(greenlet):
+    """A greenlet that a hub starts, parks, wakes and interrupts; `spawn_raw` makes it, Greenlet extends it."""
+
+    __slots__ = ("_interrupts", "_phase", "_spawn_code", "_spawn_instruction", "_target", "_waiter", "args", "hub")
+
+    def __init__(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
+        self._prepare(hub, target, args)
+
+    def _prepare(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...]) -> None:
+        self.hub = hub
+        self._waiter: Waiter | None = None  # while it is parked
+        self._interrupts: list[object] | None = None  # exceptions to raise when it parks next
+        self._phase = NEW
+        self._target = target
+        self.args = args
+        set_parent(self, hub)
+        # The line number is worked out when somebody asks for it.
+        self._spawn_code: CodeType | None = running_code()
+        self._spawn_instruction = running_instruction()
+
+    @property
+    def spawn_site(self) -> tuple[str, int, str]:
+        """File, line and function of the call that made this greenlet."""
+        code = self._spawn_code
+        if code is None:
+            return ("?", 0, "?")
+        from hubcore._spawn_stack import line_of
+
+        return (code.co_filename, line_of(code, self._spawn_instruction), code.co_name)
+
+    @property
+    def waiting_on(self) -> object:
+        """What it is parked on; None if it is not parked."""
+        waiter = self._waiter
+        return None if waiter is None else waiter.waiting_on
+
+    def run(self) -> object:
+        """Entry point of the greenlet: called by its first switch."""
+        target = self._target
+        self._target = None
+        self._phase = STARTED
+        result: object = None
+        try:
+            if target is not None:
+                result = target(*self.args)
+        except GreenletExit as exit:
+            result = exit
+        except BaseException:
+            self.hub.handle_error(self, *sys.exc_info())
+        self._phase = FINISHED
+        return result
+
+    def move_to(self, hub: Scheduler) -> None:
+        """In a forked child: belong to `hub`, the child's own, from now on."""
+        self.hub = hub
+        self._waiter = None
+        set_parent(self, hub)
+
+    def forgo(self, exception: BaseException) -> None:
+        """It will never start: be finished with `exception` instead. Harmless once it has started."""
+        if self._phase < STARTED:
+            self._phase = FINISHED
+
+    def __del__(self) -> None:
+        # A greenlet that is suspended and that nobody can reach any more is unwound by its destructor, which runs its
+        # code; that must come before this object's own parts are taken down.
+        if self._phase == STARTED and not self.dead and self.hub.thread_ident == get_ident():
+            self.throw(GreenletExit)
+
+    def __repr__(self) -> str:
+        state = ("not scheduled", "not started", "started", "finished")[self._phase]
+        return f"<{type(self).__name__} {state} at {id(self):#x}>"
+
+
+class Scheduler(greenlet):
+    """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
+
+    def _set_up(self, loop: Loop) -> None:
+        main = getcurrent()
+        while main.parent is not None:
+            main = main.parent
+        self.main = main
+        set_parent(self, main)
+        self.loop = loop
+        self.ready = loop.ready
+        self.thread_ident = get_ident()
+        self.parked = WaiterList()
+        self.destroyed = False
+        self._batch = 0
+        self._budget = _BUDGET
+        # Greenlets of other makers, the main one among them, have no room for these.
+        self._foreign: dict[greenlet, Waiter] = {}
+        self._foreign_interrupts: dict[greenlet, list[object]] = {}
+        self._closing = False
+
+    # Waiting: what everything that blocks is made of.
+
+    def new_waiter(self, waiting_on: object) -> Waiter:
+        """A waiter for the current greenlet, which `park` then parks. `waiting_on` is told in reports."""
+        return Waiter(self.ready, getcurrent(), waiting_on, self.loop.now())
+
+    def park(self, waiter: Waiter, timeout: float | None = None, ref: bool = True) -> bool:
+        """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False). Switches, unless it was woken.
+
+        With `ref` False the deadline does not keep the loop alive. Raises what `waiter.fail` or `interrupt` gave;
+        BlockingSwitchOutError in the hub, InvalidThreadUseError in another thread, HubDestroyed when the hub is going.
+        """
+        current = getcurrent()
+        if current is not waiter.greenlet:
+            raise InvalidSwitchError(f"{waiter!r} was made for another greenlet than {current!r}, which would park")
+        if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
+            waiter.abandon()
+            self._check_may_wait(current)
+        if waiter.outcome == WAITING:
+            if self._foreign_interrupts or isinstance(current, RawGreenlet):
+                try:
+                    self._raise_interrupt(current)
+                except BaseException:
+                    waiter.abandon()
+                    raise
+        if timeout is not None and waiter.outcome == WAITING:
+            waiter.ref = ref
+            self.loop.add_deadline(waiter, timeout)
+        if waiter.fall_asleep():
+            self._note_parked(current, waiter)
+            self.parked.link(waiter)
+            try:
+                following = self._next()
+                if following is None:
+                    switch_to(self)
+                elif following is not waiter:
+                    switch_to(following.greenlet)
+                if waiter.outcome == WAITING:
+                    raise InvalidSwitchError(f"{current!r} was resumed by something other than {waiter.waiting_on!r}")
+            except BaseException:
+                waiter.abandon()
+                raise
+            finally:
+                self.parked.unlink(waiter)
+                self._note_parked(current, None)
+                self.loop.deadlines.remove(waiter)
+            self._budget = _BUDGET
+        elif timeout is not None:
+            self.loop.deadlines.remove(waiter)
+        if waiter.outcome == FAILED:
+            exception = waiter.value
+            waiter.value = None
+            raise exception
+        return waiter.outcome != TIMED_OUT
+
+    def yield_now(self) -> None:
+        """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
+        current = getcurrent()
+        if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
+            self._check_may_wait(current)
+        if self._foreign_interrupts or isinstance(current, RawGreenlet):
+            self._raise_interrupt(current)
+        if self.ready.count == 0:
+            if self._batch > 0:
+                self._batch -= 1
+                return
+            self.loop.run_pass(False)
+            self._batch = max(self.ready.count, _SMALLEST_BATCH)
+            if self.ready.count == 0:
+                return
+        waiter = Waiter(self.ready, current, "its turn", 0.0)
+        waiter.wake()
+        self.ready.push(waiter)
+        following = self._next()
+        try:
+            if following is None:
+                switch_to(self)
+            elif following is not waiter:
+                switch_to(following.greenlet)
+        except BaseException:
+            waiter.abandon()
+            raise
+        self._budget = _BUDGET
+
+    def spend(self) -> None:
+        """One operation succeeded without waiting: when the budget for that is spent, let others run. May switch."""
+        self._budget -= 1
+        if self._budget <= 0:
+            self._budget = _BUDGET
+            self.yield_now()
+
+    def interrupt(self, target: greenlet, exception: object) -> None:
+        """Raise `exception` in `target`, a greenlet of this hub, where it is parked, or when it parks next.
+
+        Hub's thread only; never switches.
+        """
+        if isinstance(target, RawGreenlet):
+            raw = target
+            if raw._waiter is not None and raw._waiter.fail(exception):
+                return
+            if raw._interrupts is None:
+                raw._interrupts = []
+            raw._interrupts.append(exception)
+            return
+        waiter = self._foreign.get(target)
+        if waiter is not None and waiter.fail(exception):
+            return
+        self._foreign_interrupts.setdefault(target, []).append(exception)
+
+    def retract(self, target: greenlet, exception: object) -> bool:
+        """Take back an `interrupt` that was not raised yet; whether there was one."""
+        waiting = self._interrupts_of(target)
+        if waiting is None:
+            return False
+        for i, other in enumerate(waiting):
+            if other is exception:
+                del waiting[i]
+                break
+        else:
+            return False
+        if not waiting:
+            if isinstance(target, RawGreenlet):
+                raw = target
+                raw._interrupts = None
+            else:
+                del self._foreign_interrupts[target]
+        return True
+
+    def has_interrupt(self, target: greenlet, exception: object) -> bool:
+        """Whether an `interrupt` of `target` with `exception` is still to be raised."""
+        waiting = self._interrupts_of(target)
+        return waiting is not None and any(other is exception for other in waiting)
+
+    def _interrupts_of(self, target: greenlet) -> list[object] | None:
+        if isinstance(target, RawGreenlet):
+            raw = target
+            return raw._interrupts
+        return self._foreign_interrupts.get(target)
+
+    def schedule(self, new: RawGreenlet) -> None:
+        """Have `new`, which was never started, start after what is ready. Hub's thread only; never switches."""
+        if self.thread_ident != get_ident():
+            self.loop.check_thread()
+        if self.destroyed:
+            raise HubDestroyed(self)
+        if new._phase != NEW:
+            raise InvalidSwitchError(f"{new!r} was scheduled before")
+        new._phase = SCHEDULED
+        self.ready.push(new)
+
+    def switch(self, *args: object, **kwargs: object) -> object:
+        """Give up the processor until somebody switches back to the calling greenlet; return what they passed.
+
+        For programs that resume greenlets by hand (`watcher.start(greenlet.switch)`). Everything else parks.
+        """
+        current = getcurrent()
+        if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
+            self._check_may_wait(current)
+        waiter = Waiter(self.ready, current, "a switch back to it", self.loop.now())
+        waiter.fall_asleep()
+        self._note_parked(current, waiter)
+        self.parked.link(waiter)
+        try:
+            result: object = greenlet.switch(self, *args, **kwargs)
+        finally:
+            self.parked.unlink(waiter)
+            self._note_parked(current, None)
+            failed = waiter.outcome == FAILED
+            waiter.abandon()
+        if failed:
+            exception = waiter.value
+            waiter.value = None
+            raise exception
+        return result
+
+    # Scheduling.
+
+    def _next(self) -> Waiter | None:
+        """Take the next waiter to resume; None if the hub greenlet has to act first. Polls when it is time to."""
+        ready = self.ready
+        while True:
+            if self._batch <= 0 or ready.count == 0:
+                if ready.count == 0 and not self.loop.alive() and not self._woken_from_outside():
+                    return None
+                self.loop.run_pass(ready.count == 0)
+                self._batch = max(ready.count, _SMALLEST_BATCH)
+                continue
+            entry = ready.peek()
+            if not isinstance(entry, Waiter):
+                return None
+            ready.pop()
+            self._batch -= 1
+            waiter = entry
+            if waiter.greenlet is not None:
+                return waiter
+
+    def run(self) -> None:
+        """Entry point of the hub greenlet: run for as long as the thread has a use for it."""
+        while True:
+            try:
+                self._run_one()
+            except BaseException:
+                self.handle_error(None, *sys.exc_info())
+
+    def _run_one(self) -> None:
+        waiter = self._next()
+        if waiter is not None:
+            switch_to(waiter.greenlet)
+            return
+        entry = self.ready.pop()
+        self._batch -= 1
+        if entry is None:
+            self._nothing_left()
+        elif isinstance(entry, RawGreenlet):
+            raw = entry
+            if self._closing:
+                raw.forgo(HubDestroyed(self))
+            elif raw._phase == SCHEDULED:
+                switch_to(raw)
+        else:
+            try:
+                entry.run()
+            except BaseException:
+                self.handle_error(entry, *sys.exc_info())
+
+    def _nothing_left(self) -> None:
+        raise NotImplementedError(f"{type(self).__name__} does not say what happens when nothing is left to run")
+
+    def _woken_from_outside(self) -> bool:
+        raise NotImplementedError(f"{type(self).__name__} does not say whether other threads may wake somebody")
+
+    def handle_error(self, context: object, kind: object, value: object, tb: object) -> None:
+        raise NotImplementedError(f"{type(self).__name__} does not say what happens to errors")
+
+    def _unwind(self) -> None:
+        """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
+        current = getcurrent()
+        self._closing = True
+        for _ in range(_UNWIND_ROUNDS):
+            for waiter in self.parked:
+                if waiter.greenlet is not current:
+                    waiter.fail(HubDestroyed(self))
+            if len(self.ready) == 0:
+                break
+            waiter = Waiter(self.ready, current, "the end of this hub", 0.0)
+            waiter.wake()
+            self.ready.push(waiter)
+            switch_to(self)
+
+    def _raise_interrupt(self, current: greenlet) -> None:
+        if isinstance(current, RawGreenlet):
+            raw = current
+            if raw._interrupts is None:
+                return
+            exception = raw._interrupts.pop(0)
+            if not raw._interrupts:
+                raw._interrupts = None
+            raise exception
+        waiting = self._foreign_interrupts.get(current)
+        if waiting is None:
+            return
+        exception = waiting.pop(0)
+        if not waiting:
+            del self._foreign_interrupts[current]
+        raise exception
+
+    def _note_parked(self, current: greenlet, waiter: Waiter | None) -> None:
+        if isinstance(current, RawGreenlet):
+            raw = current
+            raw._waiter = waiter
+        elif waiter is None:
+            self._foreign.pop(current, None)
+        else:
+            self._foreign[current] = waiter
+
+    def _check_may_wait(self, current: greenlet) -> None:
+        if self.thread_ident != get_ident():
+            raise InvalidThreadUseError(
+                f"{self!r} belongs to thread {self.thread_ident:#x}, and thread {get_ident():#x} cannot wait in it; "
+                "each thread has its own hub (get_hub()), and run_callback_threadsafe reaches another's"
+            )
+        if current is self:
+            raise BlockingSwitchOutError(
+                "this call would have to wait, but it was made in the hub (by a callback, a link or a watcher), which "
+                "must never wait; spawn a greenlet for it"
+            )
+        if self.loop.polling:
+            raise BlockingSwitchOutError(
+                "this call would have to wait, but it was made while the hub polls (by a finalizer or a signal "
+                "handler), when nothing may wait"
+            )
+        raise HubDestroyed(self)

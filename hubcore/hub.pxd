@@ -1,0 +1,25 @@
+cimport cython
+
+from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._park cimport Waiter
+from hubcore._scheduler cimport RawGreenlet, Scheduler
+from hubcore._thread_ident cimport get_ident
+
+
+cdef class Hub(Scheduler):
+    cdef public object name
+    cdef public object exception_stream
+    cdef list _joiners
+    cdef public bint _orphaned
+    cdef object __weakref__
+
+    @cython.locals(waiter=Waiter)
+    cpdef _nothing_left(self)
+
+cdef greenlet _cached_greenlet
+cdef Hub _cached_hub
+
+@cython.locals(current=greenlet, raw=RawGreenlet)
+cpdef Hub get_hub()
+@cython.locals(hub=Hub)
+cpdef sleep(seconds=*, ref=*)

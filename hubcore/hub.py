@@ -1,0 +1,273 @@
+"""The Hub: one per thread, made when the thread first needs one.
+
+The scheduling itself is in `_scheduler`; here are the hub that programs see, the registry of hubs, and `sleep`.
+"""
+
+from __future__ import annotations
+
+import sys
+from _thread import _local
+from typing import TYPE_CHECKING
+
+import cython
+from greenlet import GreenletExit
+
+from hubcore._scheduler import RawGreenlet, Scheduler
+from hubcore.backends import loop_class
+from hubcore.exceptions import InvalidSwitchError, LoopExit
+
+if not cython.compiled:
+    from _thread import get_ident as get_ident
+
+    from greenlet import getcurrent, greenlet
+
+    def import_greenlet() -> int:
+        return 0
+
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from hubcore._park import Waiter
+    from hubcore.loop import Loop
+
+import_greenlet()
+
+
+class Hub(Scheduler):
+    """The scheduler of the calling thread, on a backend chosen as `hubcore.backends.loop_class` says.
+
+    `get_hub()` makes it; make one yourself only to choose the backend of a thread that has none yet. `loop` is a Loop
+    of this thread, or whatever names a backend; `backend` is another name for it.
+    """
+
+    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
+    SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
+
+    def __init__(
+        self,
+        loop: Loop | str | type[Loop] | None = None,
+        default: bool | None = None,
+        *,
+        backend: str | type[Loop] | None = None,
+    ) -> None:
+        existing = getattr(_thread, "hub", None)
+        if existing is not None:
+            raise InvalidSwitchError(f"this thread has a hub already, {existing!r}; destroy() it before making another")
+        if loop is None or isinstance(loop, (str, type)):
+            loop = loop_class(loop if loop is not None else backend)(None, default)
+        else:
+            loop.check_thread()
+        self._set_up(loop)
+        loop.error_handler = self
+        self.name = ""
+        self.exception_stream: object = sys.stderr  # None keeps failures out of the log
+        self._joiners: list[Waiter] = []
+        self._orphaned = False
+        _thread.hub = self
+        _thread.cleaner = _Cleaner(self)
+        from hubcore._signals import hub_made
+
+        hub_made(self)
+
+    def _nothing_left(self) -> None:
+        """Nothing is ready and nothing can become so: tell those who wait for that, else the main greenlet."""
+        if self._orphaned:
+            from hubcore._fork import end_child
+
+            end_child()
+        if self._joiners:
+            joiners = self._joiners
+            self._joiners = []
+            for waiter in joiners:
+                waiter.wake(True)
+            return
+        from hubcore._report import nothing_left
+
+        exit = LoopExit(nothing_left(self), self)
+        waiter = self._foreign.get(self.main)
+        if waiter is not None:
+            waiter.fail(exit)
+        else:
+            # It came here in a way of its own, so only a throw brings it back.
+            self.main.throw(exit)
+
+    def _woken_from_outside(self) -> bool:
+        """Whether a parked greenlet waits on something that another thread, now alive, may still set."""
+        from hubcore._report import other_threads_may_wake
+
+        return other_threads_may_wake(self)
+
+    def join(self, timeout: float | None = None) -> bool:
+        """Wait until nothing is left to run and nothing to wait for, `timeout` seconds at most; whether that came."""
+        waiter = self.new_waiter(self)
+        self._joiners.append(waiter)
+        try:
+            # The deadline must not itself be something to wait for.
+            return self.park(waiter, timeout, False)
+        finally:
+            if waiter in self._joiners:
+                self._joiners.remove(waiter)
+
+    def wait(self, watcher: object) -> None:
+        """Park until `watcher` (a stopped watcher of this loop) fires once."""
+        waiter = self.new_waiter(watcher)
+        watcher.start(waiter, watcher)  # type: ignore[attr-defined]
+        try:
+            self.park(waiter)
+        finally:
+            watcher.stop()  # type: ignore[attr-defined]
+
+    def destroy(self, destroy_loop: bool | None = None) -> None:
+        """End this hub: raise HubDestroyed in every greenlet that is parked, let them unwind, close the loop.
+
+        Not from a greenlet of this hub other than the thread's main one. Destroying twice is harmless. The thread gets
+        a new hub when it next needs one. `destroy_loop` is accepted for gevent's sake: a loop has one hub.
+        """
+        if self.destroyed:
+            return
+        self.loop.check_thread()
+        current = getcurrent()
+        if current is self or isinstance(current, RawGreenlet):
+            raise InvalidSwitchError(f"{current!r} runs in the hub that it would destroy; call destroy() from the main greenlet")
+        self._unwind()
+        self.loop.close()
+        self.destroyed = True
+        from hubcore._signals import hub_destroyed
+
+        hub_destroyed(self)
+        _forget(self)
+
+    @property
+    def backend(self) -> str:
+        """The backend's name."""
+        return self.loop.name
+
+    @property
+    def main_hub(self) -> bool:
+        """Whether this is the hub of the program's main thread."""
+        import threading
+
+        return self.thread_ident == threading.main_thread().ident
+
+    def handle_error(
+        self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        """Deal with an exception that nobody caught, from `context` (a greenlet, a callback, or None for the hub).
+
+        Override it, NOT_ERROR or SYSTEM_ERROR to change the policy: what is in NOT_ERROR is not reported, what is in
+        SYSTEM_ERROR ends the program by being raised in the main greenlet.
+        """
+        if kind is None or value is None:
+            return
+        if not issubclass(kind, self.NOT_ERROR) and not issubclass(kind, self.SYSTEM_ERROR):
+            self.print_exception(context, kind, value, tb)
+        if issubclass(kind, self.SYSTEM_ERROR):
+            self.handle_system_error(kind, value, tb)
+
+    def handle_system_error(
+        self, kind: type[BaseException], value: BaseException | None = None, tb: TracebackType | None = None
+    ) -> None:
+        """Raise the exception in the main greenlet."""
+        self.interrupt(self.main, value if value is not None else kind())
+
+    def print_exception(
+        self, context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None
+    ) -> None:
+        """Report a failure that nobody looks at, once, through logging (logger "hubcore"), with the spawn site."""
+        if self.exception_stream is None:
+            return
+        from hubcore._report import report_failure
+
+        report_failure(context, kind, value, tb)
+
+    def __repr__(self) -> str:
+        state = "destroyed" if self.destroyed else f"{self.parked.count} parked"
+        name = f" {self.name!r}" if self.name else ""
+        return f"<{type(self).__name__}{name} on {self.loop.name}, thread {self.thread_ident:#x}, {state}>"
+
+
+class _Cleaner:
+    """Lives in the thread's locals and so ends with the thread, whose hub it then destroys."""
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub: Hub | None = hub
+
+    def __del__(self) -> None:
+        hub = self.hub
+        self.hub = None
+        # At the end of the process nothing can be switched any more, and everything is given back anyway.
+        if hub is not None and not hub.destroyed and hub.thread_ident == get_ident() and not sys.is_finalizing():
+            hub.destroy()
+
+
+_thread = _local()
+# The last greenlet that is not a RawGreenlet to ask for its hub, most often a thread's main greenlet.
+_cached_greenlet: greenlet | None = None
+_cached_hub: Hub | None = None
+
+
+def get_hub() -> Hub:
+    """The hub of the calling thread; made at the first call. Never switches."""
+    global _cached_greenlet, _cached_hub
+    current = getcurrent()
+    if isinstance(current, RawGreenlet):
+        raw = current
+        return raw.hub
+    if current is _cached_greenlet:
+        return _cached_hub
+    hub = getattr(_thread, "hub", None)
+    if hub is None:
+        hub = Hub()
+    _cached_hub = hub
+    _cached_greenlet = current
+    return hub
+
+
+def get_hub_if_any() -> Hub | None:
+    """The hub of the calling thread, or None if it has none: never makes one."""
+    return getattr(_thread, "hub", None)
+
+
+def set_hub(hub: Hub | None) -> None:
+    """Make `hub`, which must be of the calling thread, its hub; None: the thread has none and will make a new one."""
+    global _cached_greenlet, _cached_hub
+    if hub is not None and hub.thread_ident != get_ident():
+        hub.loop.check_thread()
+    _cached_greenlet = _cached_hub = None
+    _thread.hub = hub
+    _thread.cleaner = None if hub is None else _Cleaner(hub)
+
+
+def _forget(hub: Hub) -> None:
+    global _cached_greenlet, _cached_hub
+    if _cached_hub is hub:
+        _cached_greenlet = _cached_hub = None
+    if getattr(_thread, "hub", None) is hub:
+        _thread.hub = None
+        _thread.cleaner = None
+
+
+def sleep(seconds: float = 0, ref: bool = True) -> None:
+    """Let other greenlets run for `seconds`; 0 or less: let those run that are ready. Switches.
+
+    With `ref` False the sleep alone does not keep the loop alive. Greenlets that sleep for the same time wake in the
+    order in which they went to sleep.
+    """
+    hub = get_hub()
+    if seconds > 0:
+        hub.park(hub.new_waiter("sleep"), seconds, ref)
+    elif seconds <= 0:
+        hub.yield_now()
+    else:
+        raise ValueError(f"cannot sleep for {seconds!r} seconds")
+
+
+def idle(priority: int = 0) -> None:
+    """Wait until nothing else is ready. Switches. `priority` is accepted for gevent's sake; all idle alike."""
+    hub = get_hub()
+    hub.wait(hub.loop.idle(True, priority))
+
+
+def reinit(hub: Hub | None = None) -> None:
+    """Nothing to do: a forked child has a fresh hub already. For programs that call it after os.fork()."""
