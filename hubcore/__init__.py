@@ -1,0 +1,74 @@
+"""hubcore: ordinary blocking-style Python, run concurrently by greenlets and a Hub.
+
+    import hubcore
+    from hubcore import socket
+
+    jobs = [hubcore.spawn(socket.gethostbyname, host) for host in ("localhost", "127.0.0.1")]
+    hubcore.joinall(jobs, timeout=2)
+    print([job.value for job in jobs])
+
+The backend is libev, or what HUB_BACKEND names.
+"""
+
+from __future__ import annotations
+
+import os as _os
+from sys import getswitchinterval, setswitchinterval
+
+if _os.environ.get("HUBCORE_PURE") == "1":
+    from hubcore._pure import prefer_source as _prefer_source
+
+    _prefer_source()
+
+from greenlet import GreenletExit, getcurrent
+
+from hubcore import _fork as _fork
+from hubcore import config
+from hubcore._version import __version__
+from hubcore._wait import iwait, joinall, kill, killall, wait
+from hubcore.exceptions import LoopExit
+from hubcore.greenlet import Greenlet, spawn, spawn_later, spawn_raw
+from hubcore.hub import get_hub, idle, reinit, sleep
+from hubcore._signal_handler import signal_handler
+from hubcore.timeout import Timeout, with_timeout
+
+if config.arena_cache > 0 and _os.environ.get("HUBCORE_PURE") != "1":
+    from hubcore import _arena
+
+    _arena.install(config.arena_cache)
+
+#: The version as gevent programs compare it: major, minor, micro, release level, serial.
+version_info = (*(int(part) for part in __version__.split(".")), "final", 0)
+
+__all__ = [
+    "Greenlet",
+    "GreenletExit",
+    "LoopExit",
+    "Timeout",
+    "__version__",
+    "config",
+    "fork",
+    "get_hub",
+    "getcurrent",
+    "getswitchinterval",
+    "idle",
+    "iwait",
+    "joinall",
+    "kill",
+    "killall",
+    "reinit",
+    "setswitchinterval",
+    "signal_handler",
+    "sleep",
+    "spawn",
+    "spawn_later",
+    "spawn_raw",
+    "version_info",
+    "wait",
+    "with_timeout",
+]
+
+
+def fork(*args: object, **kwargs: object) -> int:
+    """os.fork(): the child starts with a fresh hub and runs none of this process's greenlets. Never switches."""
+    return _os.fork(*args, **kwargs)

@@ -1,0 +1,33 @@
+"""HUBCORE_PURE=1: load hubcore's Python source even where a built extension lies beside it.
+
+For debugging and for branch coverage. The backends libev and libuv exist only compiled, and so are not available then.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib.machinery import FileFinder, ModuleSpec, SourceFileLoader
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from types import ModuleType
+
+
+class _SourceOnly:
+    @staticmethod
+    def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        """The source of a module of hubcore; None for everything else."""
+        if not name.startswith("hubcore."):
+            return None
+        for entry in path or ():
+            spec = FileFinder(entry, (SourceFileLoader, [".py"])).find_spec(name)
+            if spec is not None:
+                return spec
+        return None
+
+
+def prefer_source() -> None:
+    """From now on, load hubcore's modules uncompiled. To be called before any compiled one is loaded."""
+    if _SourceOnly not in sys.meta_path:
+        sys.meta_path.insert(0, _SourceOnly)

@@ -1,0 +1,241 @@
+"""Waiting for several things at once: wait, iwait, joinall, killall, kill.
+
+Anything can be waited for that has `rawlink(callback)` and `unlink(callback)`: it calls `callback(itself)` once it is
+ready.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING
+
+from greenlet import GreenletExit, getcurrent
+
+from hubcore._scheduler import RawGreenlet
+from hubcore.greenlet import DirectLink, Greenlet
+from hubcore.hub import get_hub
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any, Self
+
+    import greenlet as greenlet_module
+
+    from hubcore._park import Waiter
+
+
+class _Gathering(DirectLink):
+    """What is linked to all that is waited for: it keeps those that are ready and wakes whoever gathers them."""
+
+    __slots__ = ("ready", "waiter", "wanted")
+
+    def __init__(self) -> None:
+        self.ready: deque[Any] = deque()
+        self.wanted = 1  # how many have to be there for the gatherer to be woken
+        self.waiter: Waiter | None = None
+
+    def notify(self, source: Any) -> None:
+        self.ready.append(source)
+        if self.waiter is not None and len(self.ready) >= self.wanted:
+            self.waiter.wake()
+
+    __call__ = notify
+
+    def wait_for(self, wanted: int, what: object, timeout: float | None) -> bool:
+        """Park until `wanted` are ready or `timeout` seconds have passed; whether they are ready."""
+        if len(self.ready) >= wanted:
+            return True
+        hub = get_hub()
+        self.wanted = wanted
+        self.waiter = hub.new_waiter(what)
+        try:
+            return hub.park(self.waiter, timeout)
+        finally:
+            self.waiter = None
+
+
+class _WaitingFor:
+    """What a greenlet in wait() or iwait() is said to wait on."""
+
+    __slots__ = ("objects",)
+
+    def __init__(self, objects: list[Any]) -> None:
+        self.objects = objects
+
+    @property
+    def cross_thread(self) -> bool:
+        return any(getattr(each, "cross_thread", False) for each in self.objects)
+
+    def __repr__(self) -> str:
+        if len(self.objects) == 1:
+            return repr(self.objects[0])
+        return f"{len(self.objects)} objects, {self.objects[0]!r} among them"
+
+
+class _Iwait:
+    """The iterator of iwait; a context manager too, which lets go of what was not iterated."""
+
+    def __init__(self, objects: Iterable[Any], timeout: float | None, count: int | None) -> None:
+        self._objects = list(objects)
+        self._left = len(self._objects) if count is None else min(count, len(self._objects))
+        self._hub = get_hub()
+        self._end = None if timeout is None else self._hub.loop.update_now() + timeout
+        self._gathering = _Gathering()
+        self._linked: list[Any] = []
+        self._what = _WaitingFor(self._objects)
+        if self._left > 0:
+            for each in self._objects:
+                each.rawlink(self._gathering)
+                self._linked.append(each)
+
+    def __iter__(self) -> Self:
+        return self
+
+    def __next__(self) -> Any:
+        if self._left > 0:
+            timeout = None if self._end is None else max(0.0, self._end - self._hub.loop.update_now())
+            try:
+                came = self._gathering.wait_for(1, self._what, timeout)
+            except BaseException:
+                self._unlink()
+                raise
+            if came:
+                self._left -= 1
+                found = self._gathering.ready.popleft()
+                if self._left == 0:
+                    self._unlink()
+                return found
+        self._unlink()
+        raise StopIteration
+
+    def _unlink(self) -> None:
+        self._left = 0
+        linked, self._linked = self._linked, []
+        for each in linked:
+            each.unlink(self._gathering)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        self._unlink()
+
+    def __del__(self) -> None:
+        self._unlink()
+
+
+def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
+    """Iterate over `objects` in the order in which they become ready, `count` of them or all, for `timeout` seconds.
+
+    Each step may switch. Use it as a context manager too where the iteration may stop early.
+    """
+    if objects is None:
+        raise TypeError("iwait takes the objects to wait for, not None; hub.join() waits for everything")
+    return _Iwait(objects, timeout, count)
+
+
+def wait(
+    objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None
+) -> list[Any] | bool:
+    """Wait until `objects`, or `count` of them, are ready, `timeout` seconds at most; those that are, in that order.
+
+    Without `objects`: wait until nothing is left to run and nothing to wait for; whether that came. Switches.
+    """
+    if objects is None:
+        return get_hub().join(timeout)
+    return _wait_for(list(objects), timeout, count)
+
+
+def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> list[Any]:
+    wanted = len(objects) if count is None else min(count, len(objects))
+    if wanted <= 0:
+        return []
+    gathering = _Gathering()
+    linked = []
+    try:
+        for each in objects:
+            each.rawlink(gathering)
+            linked.append(each)
+        gathering.wait_for(wanted, _WaitingFor(objects), timeout)
+    finally:
+        for each in linked:
+            each.unlink(gathering)
+    return list(gathering.ready)[: None if count is None else wanted]
+
+
+def joinall(
+    greenlets: Iterable[Any], timeout: float | None = None, raise_error: bool = False, count: int | None = None
+) -> list[Any]:
+    """Wait until `greenlets`, or `count` of them, have ended, `timeout` seconds at most; those that have. Switches.
+
+    With `raise_error`, raise what the first one that fails raised, as soon as it does.
+    """
+    if not raise_error:
+        return _wait_for(list(greenlets), timeout, count)
+    objects = list(greenlets)
+    own = [each for each in objects if isinstance(each, Greenlet)]
+    for each in own:
+        each.look()
+    done = []
+    try:
+        with _Iwait(objects, timeout, count) as ended:
+            for each in ended:
+                if getattr(each, "exception", None) is not None:
+                    if hasattr(each, "get"):
+                        each.get(block=False)
+                    raise each.exception
+                done.append(each)
+    finally:
+        for each in own:
+            each.look_away()
+    return done
+
+
+def kill(
+    greenlet: greenlet_module.greenlet, exception: type[BaseException] | BaseException = GreenletExit
+) -> None:
+    """Raise `exception` in `greenlet`, of any kind, where it is parked, or parks next. Never switches.
+
+    One that was not started never runs.
+    """
+    if isinstance(greenlet, Greenlet):
+        greenlet.kill(exception, block=False)
+    elif greenlet.dead:
+        return
+    elif isinstance(greenlet, RawGreenlet):
+        greenlet.hub.loop.check_thread()
+        greenlet.forgo(exception() if isinstance(exception, type) else exception)
+        if greenlet:
+            greenlet.hub.interrupt(greenlet, exception)
+    else:
+        get_hub().interrupt(greenlet, exception)
+
+
+def killall(
+    greenlets: Iterable[greenlet_module.greenlet],
+    exception: type[BaseException] | BaseException = GreenletExit,
+    block: bool = True,
+    timeout: float | None = None,
+) -> None:
+    """Kill all `greenlets`; with `block`, wait until they have ended. Those that were not started never run.
+
+    Timeout if they have not ended after `timeout` seconds.
+    """
+    victims = list(greenlets)
+    if not victims:
+        return
+    current = getcurrent()
+    for each in victims:
+        if each is not current:
+            kill(each, exception)
+    if block:
+        waited_for = [each for each in victims if isinstance(each, Greenlet) and each is not current]
+        done = _wait_for(waited_for, timeout, None)
+        if len(done) < len(waited_for):
+            from hubcore.timeout import Timeout
+
+            raise Timeout(timeout)
+    if current in victims:
+        if isinstance(exception, type):
+            raise exception()
+        raise exception

@@ -1,0 +1,182 @@
+"""Timeout: an exception that is raised in the greenlet that started it when its time has come."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import cython
+
+from hubcore._deadlines import Deadline
+from hubcore.hub import get_hub
+
+if not cython.compiled:
+    from greenlet import getcurrent, greenlet
+
+    def import_greenlet() -> int:
+        return 0
+
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+    from hubcore.hub import Hub
+
+import_greenlet()
+
+_NOTHING = object()
+
+
+class Timeout(BaseException):
+    """Raised in the current greenlet `seconds` after `start`, wherever it waits then, unless cancelled before.
+
+    `seconds` None: never. `exception`: what to raise instead of the Timeout itself, a class or an instance; False: the
+    Timeout itself, and the `with` block that started it swallows it. It is a BaseException, so that an
+    `except Exception` on its way does not stop it. Used as a context manager, it is started and cancelled.
+
+    With `ref` False the timer alone does not keep the loop alive. `priority` is accepted for gevent's sake.
+    """
+
+    def __init__(
+        self,
+        seconds: float | None = None,
+        exception: type[BaseException] | BaseException | bool | None = None,
+        ref: bool = True,
+        priority: int = -1,
+        _one_shot: bool = False,
+    ) -> None:
+        self.seconds = seconds
+        self.exception = exception
+        self.ref = ref
+        self.priority = priority
+        self._expiry: Expiry | None = None
+
+    def start(self) -> None:
+        """Start the timer, for the current greenlet. Never switches. AssertionError if it is running already."""
+        if self._expiry is not None:
+            if self.pending:
+                raise AssertionError(f"{self!r} is already started; cancel it first, or use another one")
+            self.cancel()
+        if self.seconds is None:
+            return
+        hub = get_hub()
+        expiry = Expiry(self, getcurrent(), hub)
+        expiry.ref = bool(self.ref)
+        hub.loop.add_deadline(expiry, self.seconds if self.seconds > 0 else 0.0)
+        self._expiry = expiry
+
+    @classmethod
+    def start_new(
+        cls,
+        timeout: float | Timeout | None = None,
+        exception: type[BaseException] | BaseException | bool | None = None,
+        ref: bool = True,
+        _one_shot: bool = False,
+    ) -> Timeout:
+        """A started Timeout: `timeout` itself, started if it was not, or a new one of that many seconds."""
+        if isinstance(timeout, Timeout):
+            if not timeout.pending:
+                timeout.start()
+            return timeout
+        new = cls(timeout, exception, ref)
+        new.start()
+        return new
+
+    @property
+    def pending(self) -> bool:
+        """Whether its time is still to come, or has come and it is still to be raised."""
+        expiry = self._expiry
+        return expiry is not None and (expiry.scheduled or expiry.waits_to_be_raised())
+
+    def cancel(self) -> None:
+        """Stop the timer; what has not been raised by now will not be. Harmless when it is not running."""
+        expiry = self._expiry
+        if expiry is not None:
+            self._expiry = None
+            expiry.stop()
+
+    def close(self) -> None:
+        """The same as `cancel`."""
+        self.cancel()
+
+    def __enter__(self) -> Self:
+        if self._expiry is None:
+            self.start()
+        return self
+
+    def __exit__(self, kind: object, value: BaseException | None, traceback: object) -> bool:
+        self.cancel()
+        return value is self and self.exception is False
+
+    def __str__(self) -> str:
+        if self.seconds is None:
+            return ""
+        text = f"{self.seconds} second{'' if self.seconds == 1 else 's'}"
+        if self.exception is False:
+            return f"{text} (silent)"
+        return text if self.exception is None else f"{text}: {self.exception}"
+
+    def __repr__(self) -> str:
+        state = " pending" if self.pending else ""
+        raises = "" if self.exception is None else f" exception={self.exception!r}"
+        return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{raises}{state}>"
+
+    def __lt__(self, other: object) -> bool:
+        # Compared with a number of seconds, as the standard library does with timeouts that it is handed.
+        seconds = other.seconds if isinstance(other, Timeout) else other
+        if self.seconds is None or seconds is None:
+            return self.seconds is not None
+        return bool(self.seconds < seconds)  # type: ignore[operator]
+
+
+class Expiry(Deadline):
+    """The running timer of a Timeout."""
+
+    __slots__ = ("hub", "raised", "target", "timeout")
+
+    def __init__(self, timeout: Timeout, target: greenlet, hub: Hub) -> None:
+        Deadline.__init__(self)
+        self.timeout: Timeout | None = timeout
+        self.target = target
+        self.hub = hub
+        self.raised: object = None
+
+    def fire(self, now: float) -> None:
+        timeout = self.timeout
+        if timeout is None:
+            return
+        exception: Any = timeout.exception
+        if exception is None or exception is False or exception is True:
+            exception = timeout
+        elif isinstance(exception, type):
+            exception = exception()
+        self.raised = exception
+        self.hub.interrupt(self.target, exception)
+
+    def waits_to_be_raised(self) -> bool:
+        """Whether it has fired, but its greenlet has not got to raising it."""
+        return self.raised is not None and self.hub.has_interrupt(self.target, self.raised)
+
+    def stop(self) -> None:
+        """Take it back as far as it has not been raised."""
+        self.timeout = None
+        if self.raised is None:
+            self.hub.loop.deadlines.remove(self)
+        else:
+            self.hub.retract(self.target, self.raised)
+
+
+def with_timeout(
+    seconds: float | None, function: Callable[..., Any], *args: Any, timeout_value: Any = _NOTHING, **kwds: Any
+) -> Any:
+    """`function(*args, **kwds)`, under a Timeout of `seconds`; with `timeout_value`, return that when it expires."""
+    timeout = Timeout(seconds)
+    timeout.start()
+    try:
+        return function(*args, **kwds)
+    except Timeout as expired:
+        if expired is timeout and timeout_value is not _NOTHING:
+            return timeout_value
+        raise
+    finally:
+        timeout.cancel()
