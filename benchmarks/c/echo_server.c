@@ -1,0 +1,112 @@
+/* The limit of the TCP echo: an echo server in C on libev, one thread, which tries to write before it waits to.
+ *
+ *   echo_server
+ *
+ * listens on a free port of 127.0.0.1, prints the port and serves until it is killed, at most two minutes.
+ */
+#define _GNU_SOURCE
+#include <arpa/inet.h>
+#include <errno.h>
+#include <ev.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CHUNK = 4096 };
+
+struct connection {
+    ev_io io;
+    char *pending; /* what the peer does not take yet; allocated only then */
+    size_t start, length;
+};
+
+static void drop(struct ev_loop *loop, struct connection *c) {
+    ev_io_stop(loop, &c->io);
+    close(c->io.fd);
+    free(c->pending);
+    free(c);
+}
+
+static void turn_to(struct ev_loop *loop, struct connection *c, int events) {
+    ev_io_stop(loop, &c->io);
+    ev_io_set(&c->io, c->io.fd, events);
+    ev_io_start(loop, &c->io);
+}
+
+static int would_block(void) { return errno == EAGAIN || errno == EINTR; }
+
+static void on_writable(struct ev_loop *loop, struct connection *c) {
+    ssize_t n = send(c->io.fd, c->pending + c->start, c->length, MSG_NOSIGNAL);
+    if (n < 0) {
+        if (!would_block()) drop(loop, c);
+        return;
+    }
+    c->start += (size_t)n;
+    c->length -= (size_t)n;
+    if (!c->length) turn_to(loop, c, EV_READ);
+}
+
+static void on_readable(struct ev_loop *loop, struct connection *c) {
+    char buffer[CHUNK];
+    ssize_t n = recv(c->io.fd, buffer, sizeof buffer, 0);
+    if (n <= 0) {
+        if (n == 0 || !would_block()) drop(loop, c);
+        return;
+    }
+    ssize_t sent = send(c->io.fd, buffer, (size_t)n, MSG_NOSIGNAL);
+    if (sent < 0) {
+        if (!would_block()) {
+            drop(loop, c);
+            return;
+        }
+        sent = 0;
+    }
+    if (sent < n) {
+        if (!c->pending) c->pending = malloc(CHUNK);
+        if (!c->pending) abort();
+        c->start = 0;
+        c->length = (size_t)(n - sent);
+        memcpy(c->pending, buffer + sent, c->length);
+        turn_to(loop, c, EV_WRITE);
+    }
+}
+
+static void on_connection(struct ev_loop *loop, ev_io *io, int events) {
+    if (events & EV_WRITE) on_writable(loop, (struct connection *)io);
+    else on_readable(loop, (struct connection *)io);
+}
+
+static void on_listener(struct ev_loop *loop, ev_io *io, int events) {
+    (void)events;
+    int fd, on = 1;
+    while ((fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) {
+        setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+        struct connection *c = calloc(1, sizeof *c);
+        if (!c) abort();
+        ev_io_init(&c->io, on_connection, fd, EV_READ);
+        ev_io_start(loop, &c->io);
+    }
+}
+
+int main(void) {
+    struct sockaddr_in address = {.sin_family = AF_INET};
+    socklen_t length = sizeof address;
+    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) || listen(listener, 4096) ||
+        getsockname(listener, (struct sockaddr *)&address, &length)) {
+        perror("echo_server");
+        return 1;
+    }
+    alarm(120);
+    printf("%d\n", ntohs(address.sin_port));
+    fflush(stdout);
+    struct ev_loop *loop = ev_default_loop(0);
+    ev_io io;
+    ev_io_init(&io, on_listener, listener, EV_READ);
+    ev_io_start(loop, &io);
+    ev_run(loop, 0);
+    return 0;
+}
