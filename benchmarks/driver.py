@@ -53,25 +53,28 @@ def medians(outcomes: Mapping[str, Mapping[str, Outcome]]) -> dict[str, dict[str
 def choose_cases(names: Sequence[str], cases: Mapping[str, Case]) -> dict[str, Case]:
     """The named cases in the package's order, all of them if none is named. "pingpong" names both its sizes."""
     for name in names:
-        if not any(_named(case, name) for case in cases):
+        if not _meant([name], cases):
             raise UnknownName(f"unknown case {name!r}; there are: {', '.join(cases)}")
-    return {key: case for key, case in cases.items() if not names or any(_named(key, name) for name in names)}
+    return {key: cases[key] for key in _meant(names, cases)} if names else dict(cases)
 
 
 def choose_variants(names: Sequence[str], case: Case) -> list[str]:
-    """The variants of `case` that the names mean: "uvloop" is every uvloop-..., "hubcore" both backends."""
-    return [variant for variant in case.variants if not names or any(_named(variant, name) for name in names)]
+    """The variants of `case` that the names mean: "hubcore" both backends, "uvloop" both its styles if it has any."""
+    return _meant(names, case.variants) if names else list(case.variants)
 
 
 def check_contenders(names: Iterable[str], cases: Mapping[str, Case]) -> None:
     known = dict.fromkeys([*CONTENDERS, *(variant for case in cases.values() for variant in case.variants)])
     for name in names:
-        if not any(_named(variant, name) for variant in known):
+        if not _meant([name], known):
             raise UnknownName(f"unknown contender {name!r}; there are: {', '.join(known)}")
 
 
-def _named(full: str, name: str) -> bool:
-    return full == name or full.startswith(f"{name}-")
+def _meant(names: Sequence[str], known: Iterable[str]) -> list[str]:
+    """Those of `known` that have one of the names, or where none has exactly that name, begin with it and a dash."""
+    known = list(known)
+    prefixes = tuple(f"{name}-" for name in names if name not in known)
+    return [full for full in known if full in names or full.startswith(prefixes)]
 
 
 def run_worker(settings: Settings) -> Take:

@@ -55,7 +55,7 @@ def remarks(case: Case, outcomes: Mapping[str, Outcome]) -> list[str]:
     for key, meaning in DETAILS.items():
         figures = {name: outcome.figures(key) for name, outcome in outcomes.items()}
         listed = [f"{name} {number(median(values))}" for name, values in figures.items() if values]
-        if listed:
+        if listed and not (key == "processor_us" and undisturbed(outcomes)):
             found.append(f"{meaning}: {', '.join(listed)}")
     for name, outcome in outcomes.items():
         busy = outcome.figures("server_busy")
@@ -64,6 +64,15 @@ def remarks(case: Case, outcomes: Mapping[str, Outcome]) -> list[str]:
                 f"{name}: the server ran only {min(busy):.0%} of the time: the load or other programs held it up"
             )
     return found
+
+
+def undisturbed(outcomes: Mapping[str, Outcome]) -> bool:
+    """Nobody lost time to other programs, so that time and processor time are the same to the eye."""
+    for outcome in outcomes.values():
+        wall, processor = outcome.median, outcome.figures("processor_us")
+        if wall and processor and not 0.95 < median(processor) / wall < 1.05:
+            return False
+    return True
 
 
 def show(cases: Mapping[str, Case], outcomes: Outcomes, verdicts: Sequence[Verdict]) -> None:

@@ -8,10 +8,10 @@ Consequence: where it is missing, a thread sleeps in waitid until the child has 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from hubcore.watchers import READ, Watcher
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.loop import Loop
     from hubcore.watchers import Io

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from greenlet import getcurrent
 
 from hubcore import _signals, hub
 from hubcore._scheduler import RawGreenlet
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.hub import Hub
 

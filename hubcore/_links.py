@@ -1,22 +1,42 @@
-"""Links that run their callback in a greenlet of its own, where it may wait.
+"""Links: who is told when a greenlet ends, and how.
 
-A link equals its callback, so that `unlink(callback)` finds it.
+A Waiter is woken and a DirectLink is told at once, by the greenlet that ends; everything else is called from the hub.
+Any thread may link and unlink: a link is added before one looks whether the greenlet has ended, so none is missed.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import sys
+
+import cython
 
 from hubcore._scheduler import RawGreenlet
 from hubcore.hub import get_hub
 
+if not cython.compiled:
+    from _thread import get_ident as get_ident
+
+    from hubcore._park import Waiter
+    from hubcore._scheduler import FINISHED
+
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
 
+class DirectLink:
+    """A link that is told at once, in the greenlet that finishes, because it only wakes somebody."""
+
+    __slots__ = ()
+
+    def notify(self, source: Any) -> None:
+        """`source` has finished. Never switches, never raises."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what to do")
+
+
 class SpawnedLink:
-    """Calls `callback(source)` in a new greenlet."""
+    """Calls `callback(source)` in a new greenlet, where it may wait. It equals its callback: `unlink(callback)`."""
 
     __slots__ = ("callback",)
 
@@ -31,7 +51,7 @@ class SpawnedLink:
         return hash(self.callback)
 
     def __eq__(self, other: object) -> bool:
-        return self.callback == getattr(other, "callback", other)
+        return bool(self.callback == getattr(other, "callback", other))
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.callback!r}>"
@@ -55,3 +75,108 @@ class FailureSpawnedLink(SpawnedLink):
     def __call__(self, source: Any) -> None:
         if not source.successful():
             super().__call__(source)
+
+
+class Linkable(RawGreenlet):
+    """The half of Greenlet that tells others of its end."""
+
+    __slots__ = ("_links", "_lookers")
+
+    _links: list[object] | None
+    _lookers: int  # how many will see a failure, so that it need not be reported
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Have `callback(greenlet)` called in the hub, where it must not wait, once this has ended."""
+        if not callable(callback):
+            raise TypeError(f"a link must be callable, not {callback!r}")
+        self._add_link(callback)
+        if self._phase == FINISHED:
+            self._notify()
+
+    def link(self, callback: Callable[[Any], object], SpawnedLink: type = SpawnedLink) -> None:
+        """Have `callback(greenlet)` called in a greenlet of its own once this has ended."""
+        if not callable(callback):
+            raise TypeError(f"a link must be callable, not {callback!r}")
+        if SpawnedLink is not SuccessSpawnedLink:
+            self._lookers += 1
+        self.rawlink(SpawnedLink(callback))
+
+    def link_value(self, callback: Callable[[Any], object], SpawnedLink: type = SuccessSpawnedLink) -> None:
+        """As `link`, only if it ends successfully."""
+        self.link(callback, SpawnedLink)
+
+    def link_exception(self, callback: Callable[[Any], object], SpawnedLink: type = FailureSpawnedLink) -> None:
+        """As `link`, only if it fails; the failure then counts as looked at."""
+        self.link(callback, SpawnedLink)
+
+    def unlink(self, callback: object) -> None:
+        """Undo a link or rawlink of `callback`; harmless if there is none."""
+        links = self._links
+        if links is not None and callback in links:
+            link = links[links.index(callback)]
+            links.remove(link)
+            if isinstance(link, SpawnedLink) and not isinstance(link, SuccessSpawnedLink):
+                self._lookers -= 1
+
+    def unlink_all(self) -> None:
+        """Undo every link; greenlets that wait for this one still are woken."""
+        for link in list(self._links or ()):
+            if not isinstance(link, (Waiter, DirectLink)):
+                self.unlink(link)
+
+    def has_links(self) -> bool:
+        """Whether anybody is to be told when it ends."""
+        return bool(self._links)
+
+    def look(self) -> None:
+        """Say that a failure will be seen by the caller, so that it need not be reported."""
+        self._lookers += 1
+
+    def look_away(self) -> None:
+        """Undo one `look`."""
+        self._lookers -= 1
+
+    def _add_link(self, link: object) -> None:
+        links = self._links
+        if links is None:
+            links = self._links = []
+        links.append(link)
+
+    def _drop_link(self, link: object) -> None:
+        links = self._links
+        if links is not None and link in links:
+            links.remove(link)
+
+    def _notify(self) -> None:
+        """It has ended: tell those that can be told at once, and have the hub call the others."""
+        links = self._links
+        if links is None:
+            return
+        others = None
+        for link in links:
+            if isinstance(link, Waiter):
+                waiter = link
+                waiter.wake(self)
+            elif isinstance(link, DirectLink):
+                direct = link
+                direct.notify(self)
+            else:
+                others = True
+        if others is None:
+            self._links = None
+            return
+        self._links = [link for link in links if not isinstance(link, (Waiter, DirectLink))]
+        # From whichever thread: killing an unstarted greenlet of another thread's hub finishes it, too.
+        if self.hub.thread_ident == get_ident():
+            self.hub.loop.run_callback(self._notify_others)
+        else:
+            self.hub.loop.run_callback_threadsafe(self._notify_others)
+
+    def _notify_others(self) -> None:
+        links = self._links
+        self._links = None
+        for link in links or ():
+            try:
+                link(self)
+            except BaseException:
+                self.hub.handle_error((link, self), *sys.exc_info())

@@ -14,7 +14,6 @@ returned False, keep it and try the next waiter. So nothing is lost when a wake-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 
 import cython
 
@@ -28,6 +27,7 @@ if not cython.compiled:
     # Uncompiled, another thread may run between any two byte codes, so claiming takes a lock.
     _claiming = allocate_lock()
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 

@@ -5,10 +5,10 @@ check, fork and stat. The same on every backend.
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from hubcore.watchers import Watcher
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.loop import Loop
 

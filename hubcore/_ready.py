@@ -11,8 +11,8 @@ from __future__ import annotations
 
 from _thread import get_ident as _get_ident
 from collections import deque
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 

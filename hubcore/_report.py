@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 from hubcore._scheduler import RawGreenlet
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 

@@ -15,7 +15,6 @@ Invariants:
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
 
 import cython
 from greenlet import GreenletExit
@@ -54,6 +53,7 @@ if not cython.compiled:
         return _running_frame().f_lasti
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
@@ -240,8 +240,8 @@ class Scheduler(greenlet):
         waiter = Waiter(self.ready, current, "its turn", 0.0)
         waiter.wake()
         self.ready.push(waiter)
-        following = self._next()
         try:
+            following = self._next()
             if following is None:
                 switch_to(self)
             elif following is not waiter:
@@ -250,6 +250,9 @@ class Scheduler(greenlet):
             waiter.abandon()
             raise
         self._budget = _BUDGET
+        # What was raised in it while others ran must not let it go on to its next wait.
+        if self._foreign_interrupts or isinstance(current, RawGreenlet):
+            self._raise_interrupt(current)
 
     def spend(self) -> None:
         """One operation succeeded without waiting: when the budget for that is spent, let others run. May switch."""
@@ -351,7 +354,12 @@ class Scheduler(greenlet):
             if self._batch <= 0 or ready.count == 0:
                 if ready.count == 0 and not self.loop.alive() and not self._woken_from_outside():
                     return None
-                self.loop.run_pass(ready.count == 0)
+                try:
+                    self.loop.run_pass(ready.count == 0)
+                except BaseException as error:
+                    # A signal's handler raised it. Whose stack the poll happens to be on is chance; handlers raise in
+                    # the main greenlet.
+                    self.interrupt(self.main, error)
                 self._batch = max(ready.count, _SMALLEST_BATCH)
                 continue
             entry = ready.peek()

@@ -11,10 +11,10 @@ from __future__ import annotations
 import _signal
 import os
 from _thread import get_ident
-from typing import TYPE_CHECKING
 
 from hubcore.watchers import READ, Watcher
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.hub import Hub
     from hubcore.loop import Loop
@@ -52,12 +52,12 @@ class _WakeupPipe:
 
     def close(self) -> None:
         self.io.close()
-        if _signal.set_wakeup_fd(-1) not in (self.write_fd, -1):
-            # Somebody set another meanwhile; that one stays.
-            _signal.set_wakeup_fd(_signal.set_wakeup_fd(-1))
-        elif self.previous >= 0:
+        current = _signal.set_wakeup_fd(-1)
+        # Another one that somebody has set meanwhile stays; otherwise the one from before is back.
+        restored = self.previous if current in (self.write_fd, -1) else current
+        if restored >= 0:
             try:
-                _signal.set_wakeup_fd(self.previous, warn_on_full_buffer=False)
+                _signal.set_wakeup_fd(restored, warn_on_full_buffer=False)
             except (OSError, ValueError):
                 pass  # its owner has closed it
         os.close(self.read_fd)

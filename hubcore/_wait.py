@@ -7,14 +7,15 @@ ready.
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING
 
 from greenlet import GreenletExit, getcurrent
 
+from hubcore._links import DirectLink
 from hubcore._scheduler import RawGreenlet
-from hubcore.greenlet import DirectLink, Greenlet
+from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from typing import Any, Self
@@ -76,12 +77,12 @@ class _Iwait:
     """The iterator of iwait; a context manager too, which lets go of what was not iterated."""
 
     def __init__(self, objects: Iterable[Any], timeout: float | None, count: int | None) -> None:
+        self._linked: list[Any] = []  # before anything that may raise: __del__ looks at it
         self._objects = list(objects)
         self._left = len(self._objects) if count is None else min(count, len(self._objects))
         self._hub = get_hub()
         self._end = None if timeout is None else self._hub.loop.update_now() + timeout
         self._gathering = _Gathering()
-        self._linked: list[Any] = []
         self._what = _WaitingFor(self._objects)
         if self._left > 0:
             for each in self._objects:

@@ -6,8 +6,8 @@ An environment variable of the same name with HUB_ or HUBCORE_ in front gives th
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.loop import Loop
 

@@ -6,10 +6,10 @@ RuntimeError, and whatever ends a greenlet on purpose is a GreenletExit, hence a
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 
 from greenlet import GreenletExit
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.hub import Hub
 

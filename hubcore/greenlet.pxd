@@ -2,14 +2,11 @@ cimport cython
 
 from hubcore._deadlines cimport Deadline
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._links cimport Linkable
 from hubcore._park cimport Waiter
 from hubcore._scheduler cimport FINISHED, NEW, SCHEDULED, STARTED, RawGreenlet, Scheduler
 from hubcore._thread_ident cimport get_ident
 from hubcore.hub cimport Hub, get_hub
-
-
-cdef class DirectLink:
-    cpdef notify(self, Greenlet source)
 
 
 @cython.final
@@ -17,27 +14,23 @@ cdef class StartDeadline(Deadline):
     cdef Greenlet greenlet
 
 
-cdef class Greenlet(RawGreenlet):
+cdef class Greenlet(Linkable):
     cdef readonly object kwargs
     cdef readonly object spawning_greenlet
     cdef readonly object value
     cdef readonly object exception
     cdef public dict spawn_tree_locals
     cdef object _traceback
-    cdef list _links
     cdef object _name
     cdef object _spawn_stack
     cdef StartDeadline _start_deadline
     cdef bint _started
     cdef bint _successful
-    cdef int _lookers
-    cdef object __weakref__
 
     @cython.locals(hub=Hub, parent=Greenlet)
     cdef _set_up(self, run, tuple args, kwargs)
     cdef _succeed(self, result)
     cdef _fail(self, exception)
-    @cython.locals(direct=DirectLink, waiter=Waiter)
     cdef _finish(self)
     cpdef start(self)
     cpdef bint ready(self)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import sys
 from contextvars import copy_context
-from typing import TYPE_CHECKING
 from weakref import ref as weak_reference
 
 import cython
@@ -17,7 +16,7 @@ from greenlet import GreenletExit
 from hubcore import config
 from hubcore._deadlines import Deadline
 from hubcore._idents import forget_ident, minimal_ident
-from hubcore._links import FailureSpawnedLink, SpawnedLink, SuccessSpawnedLink
+from hubcore._links import Linkable
 from hubcore._scheduler import RawGreenlet
 from hubcore.hub import get_hub
 
@@ -26,13 +25,13 @@ if not cython.compiled:
 
     from greenlet import getcurrent, greenlet
 
-    from hubcore._park import Waiter
     from hubcore._scheduler import FINISHED, NEW, SCHEDULED, STARTED
 
     def import_greenlet() -> int:
         return 0
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
@@ -43,16 +42,6 @@ if TYPE_CHECKING:
 import_greenlet()
 
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
-
-
-class DirectLink:
-    """A link that is told at once, in the greenlet that finishes, because it only wakes somebody."""
-
-    __slots__ = ()
-
-    def notify(self, source: Greenlet) -> None:
-        """`source` has finished. Never switches, never raises."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what to do")
 
 
 class StartDeadline(Deadline):
@@ -68,7 +57,7 @@ class StartDeadline(Deadline):
         self.greenlet.hub.ready.push(self.greenlet)
 
 
-class Greenlet(RawGreenlet):
+class Greenlet(Linkable):
     """A greenlet that runs `run(*args, **kwargs)`, or its own `_run` in a subclass, once it is started.
 
     It sees a copy of the context variables as they are when it is made; set `gr_context` before `start` for another
@@ -76,9 +65,6 @@ class Greenlet(RawGreenlet):
     """
 
     __slots__ = (
-        "__weakref__",
-        "_links",
-        "_lookers",
         "_name",
         "_spawn_stack",
         "_start_deadline",
@@ -107,13 +93,13 @@ class Greenlet(RawGreenlet):
         self.value: Any = None
         self.exception: BaseException | None = None
         self._traceback: TracebackType | None = None
-        self._links: list[object] | None = None
         self._name: str | None = None
         self._spawn_stack: object = None
         self._start_deadline: StartDeadline | None = None
         self._started = False
         self._successful = False
-        self._lookers = 0  # how many will see a failure, so that it need not be reported
+        self._links = None
+        self._lookers = 0
         spawner = getcurrent()
         self.spawning_greenlet = weak_reference(spawner)
         self.gr_context = copy_context()
@@ -226,40 +212,8 @@ class Greenlet(RawGreenlet):
         self._target = None
         self.args = ()
         self.kwargs = None
-        links = self._links
-        if links is None:
-            return
-        others = None
-        for link in links:
-            if isinstance(link, Waiter):
-                waiter = link
-                waiter.wake(self)
-            elif isinstance(link, DirectLink):
-                direct = link
-                direct.notify(self)
-            else:
-                others = True
-        if others is None:
-            self._links = None
-        else:
-            self._links = [link for link in links if not isinstance(link, (Waiter, DirectLink))]
-            self._notify_from_hub()
-
-    def _notify_from_hub(self) -> None:
-        # From whichever thread: killing an unstarted greenlet of another thread's hub finishes it, too.
-        if self.hub.thread_ident == get_ident():
-            self.hub.loop.run_callback(self._notify_links)
-        else:
-            self.hub.loop.run_callback_threadsafe(self._notify_links)
-
-    def _notify_links(self) -> None:
-        links = self._links
-        self._links = None
-        for link in links or ():
-            try:
-                link(self)
-            except BaseException:
-                self.hub.handle_error((link, self), *sys.exc_info())
+        if self._links is not None:
+            self._notify()
 
     # Ending.
 
@@ -287,6 +241,10 @@ class Greenlet(RawGreenlet):
         if self._phase == FINISHED or self.dead:
             return
         if self.hub.thread_ident != get_ident():
+            if self.hub.destroyed:
+                # Its thread has ended and unwound what ran there: this one was never scheduled, and never will be.
+                self._kill(exception)
+                return
             self.hub.loop.run_callback_threadsafe(self._kill, exception)
         else:
             if block and self is getcurrent():
@@ -358,14 +316,13 @@ class Greenlet(RawGreenlet):
             raise RuntimeError(f"{self!r} cannot wait for its own end")
         hub = get_hub()
         waiter = hub.new_waiter(self)
-        if self._links is None:
-            self._links = []
-        self._links.append(waiter)
+        self._add_link(waiter)
+        if self._phase == FINISHED:
+            waiter.wake(self)  # in its own thread, after the first look
         try:
             return hub.park(waiter, timeout)
         finally:
-            if self._links is not None and waiter in self._links:
-                self._links.remove(waiter)
+            self._drop_link(waiter)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Wait for the result and return it, or raise what the greenlet raised. Switches unless it is ready.
@@ -387,69 +344,10 @@ class Greenlet(RawGreenlet):
             raise self.exception.with_traceback(self._traceback)
         return self.value
 
-    def look(self) -> None:
-        """Say that a failure will be seen by the caller, so that it need not be reported."""
-        self._lookers += 1
-
-    def look_away(self) -> None:
-        """Undo one `look`."""
-        self._lookers -= 1
-
     @property
     def cross_thread(self) -> bool:
         """Whether whoever waits for it now is in another thread, which this greenlet's hub will wake."""
         return self.hub is not get_hub()
-
-    # Links.
-
-    def rawlink(self, callback: Callable[[Greenlet], object]) -> None:
-        """Have `callback(greenlet)` called in the hub, where it must not wait, once this has ended."""
-        if not callable(callback):
-            raise TypeError(f"a link must be callable, not {callback!r}")
-        if self._links is None:
-            self._links = []
-        self._links.append(callback)
-        if self._phase == FINISHED:
-            if isinstance(callback, DirectLink):
-                self._links.remove(callback)
-                callback.notify(self)
-            elif len(self._links) == 1:
-                self._notify_from_hub()
-
-    def link(self, callback: Callable[[Greenlet], object], SpawnedLink: type = SpawnedLink) -> None:
-        """Have `callback(greenlet)` called in a greenlet of its own once this has ended."""
-        if not callable(callback):
-            raise TypeError(f"a link must be callable, not {callback!r}")
-        if SpawnedLink is not SuccessSpawnedLink:
-            self._lookers += 1
-        self.rawlink(SpawnedLink(callback))
-
-    def link_value(self, callback: Callable[[Greenlet], object], SpawnedLink: type = SuccessSpawnedLink) -> None:
-        """As `link`, only if it ends successfully."""
-        self.link(callback, SpawnedLink)
-
-    def link_exception(self, callback: Callable[[Greenlet], object], SpawnedLink: type = FailureSpawnedLink) -> None:
-        """As `link`, only if it fails; the failure then counts as looked at."""
-        self.link(callback, SpawnedLink)
-
-    def unlink(self, callback: object) -> None:
-        """Undo a link or rawlink of `callback`; harmless if there is none."""
-        links = self._links
-        if links is not None and callback in links:
-            link = links[links.index(callback)]
-            links.remove(link)
-            if isinstance(link, SpawnedLink) and not isinstance(link, SuccessSpawnedLink):
-                self._lookers -= 1
-
-    def unlink_all(self) -> None:
-        """Undo every link; greenlets that wait for this one still are woken."""
-        for link in list(self._links or ()):
-            if not isinstance(link, (Waiter, DirectLink)):
-                self.unlink(link)
-
-    def has_links(self) -> bool:
-        """Whether anybody is to be told when it ends."""
-        return bool(self._links)
 
     # Who it is.
 

@@ -11,7 +11,6 @@ cdef class Hub(Scheduler):
     cdef public object exception_stream
     cdef list _joiners
     cdef public bint _orphaned
-    cdef object __weakref__
 
     @cython.locals(waiter=Waiter)
     cpdef _nothing_left(self)

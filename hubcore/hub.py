@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from _thread import _local
-from typing import TYPE_CHECKING
 
 import cython
 from greenlet import GreenletExit
@@ -25,6 +24,7 @@ if not cython.compiled:
         return 0
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
@@ -158,12 +158,12 @@ class Hub(Scheduler):
         Override it, NOT_ERROR or SYSTEM_ERROR to change the policy: what is in NOT_ERROR is not reported, what is in
         SYSTEM_ERROR ends the program by being raised in the main greenlet.
         """
-        if kind is None or value is None:
+        if type is None or value is None:
             return
-        if not issubclass(kind, self.NOT_ERROR) and not issubclass(kind, self.SYSTEM_ERROR):
-            self.print_exception(context, kind, value, tb)
-        if issubclass(kind, self.SYSTEM_ERROR):
-            self.handle_system_error(kind, value, tb)
+        if not issubclass(type, self.NOT_ERROR) and not issubclass(type, self.SYSTEM_ERROR):
+            self.print_exception(context, type, value, tb)
+        if issubclass(type, self.SYSTEM_ERROR):
+            self.handle_system_error(type, value, tb)
 
     def handle_system_error(
         self, kind: type[BaseException], value: BaseException | None = None, tb: TracebackType | None = None
@@ -196,9 +196,13 @@ class _Cleaner:
     def __del__(self) -> None:
         hub = self.hub
         self.hub = None
-        # At the end of the process nothing can be switched any more, and everything is given back anyway.
-        if hub is not None and not hub.destroyed and hub.thread_ident == get_ident() and not sys.is_finalizing():
-            hub.destroy()
+        if hub is None or hub.destroyed or hub.thread_ident != get_ident():
+            return
+        try:
+            getcurrent()
+        except RuntimeError:
+            return  # at the end of the process nothing can be switched any more, and everything is given back anyway
+        hub.destroy()
 
 
 _thread = _local()
@@ -235,6 +239,9 @@ def set_hub(hub: Hub | None) -> None:
     if hub is not None and hub.thread_ident != get_ident():
         hub.loop.check_thread()
     _cached_greenlet = _cached_hub = None
+    cleaner = getattr(_thread, "cleaner", None)
+    if cleaner is not None:
+        cleaner.hub = None  # the hub that was there is its user's now, not the thread's to destroy
     _thread.hub = hub
     _thread.cleaner = None if hub is None else _Cleaner(hub)
 

@@ -23,7 +23,6 @@ import sys
 from _thread import get_ident as _get_ident
 from math import inf
 from time import monotonic
-from typing import TYPE_CHECKING
 
 import cython
 
@@ -34,6 +33,7 @@ from hubcore.exceptions import InvalidThreadUseError
 if not cython.compiled:
     from _thread import get_ident as get_ident
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType

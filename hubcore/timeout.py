@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
 
 import cython
 
@@ -16,6 +15,7 @@ if not cython.compiled:
         return 0
 
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
@@ -100,7 +100,7 @@ class Timeout(BaseException):
         self.cancel()
 
     def __enter__(self) -> Self:
-        if self._expiry is None:
+        if not self.pending:
             self.start()
         return self
 
@@ -148,8 +148,7 @@ class Expiry(Deadline):
         exception: Any = timeout.exception
         if exception is None or exception is False or exception is True:
             exception = timeout
-        elif isinstance(exception, type):
-            exception = exception()
+        # A class is made an instance where it is raised, for that runs its code.
         self.raised = exception
         self.hub.interrupt(self.target, exception)
 

@@ -7,11 +7,11 @@ FdWatch, which says how to watch an fd; Timer needs no backend.
 from __future__ import annotations
 
 from errno import EBADF
-from typing import TYPE_CHECKING
 
 from hubcore._deadlines import Deadline
 from hubcore.exceptions import ConcurrentObjectUseError
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self

@@ -119,6 +119,8 @@ class TestRatios:
         extras = [{"processor_us": figure} for figure in (1, 9, 5)]
         outcomes = {LIBEV: driver.Outcome([1.0, 1.0, 1.0], extras), GEVENT: driver.Outcome([1.0], [{}])}
         assert report.remarks(TIME, outcomes)[0].endswith(": hubcore-libev 5")
+        outcomes[LIBEV].values = [5.0, 5.1, 5.2]  # no other program took time, nothing to remark on
+        assert report.remarks(TIME, outcomes) == []
 
     def test_a_server_without_its_processor_is_remarked_on(self):
         outcomes = {LIBEV: driver.Outcome([1.0, 1.0], [{"server_busy": 0.99}, {"server_busy": 0.5}])}
@@ -159,7 +161,10 @@ class TestChoosing:
     def test_a_prefix_names_all_of_its_kind(self):
         assert list(driver.choose_cases(["pingpong"], CASES)) == ["pingpong-1", "pingpong-100"]
         assert driver.choose_variants(["hubcore", "uvloop"], TIME) == [LIBEV, LIBUV, "uvloop-protocol"]
-        assert list(driver.choose_cases(["spawn"], {"spawn": TIME, "spawning": RATE})) == ["spawn"]
+
+    def test_an_exact_name_names_only_itself(self):
+        assert list(driver.choose_cases(["spawn"], CASES)) == ["spawn"]
+        assert driver.choose_variants(["asyncio-streams"], CASES["echo"]) == ["asyncio-streams"]
 
     @pytest.mark.parametrize(("option", "right"), [("--cases", "spawn"), ("--contenders", "hubcore-libuv")])
     def test_an_unknown_name_is_told_the_right_ones(self, option, right, capsys):

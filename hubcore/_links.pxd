@@ -1,0 +1,21 @@
+cimport cython
+
+from hubcore._park cimport Waiter
+from hubcore._scheduler cimport FINISHED, RawGreenlet
+from hubcore._thread_ident cimport get_ident
+
+
+cdef class DirectLink:
+    cpdef notify(self, source)
+
+
+cdef class Linkable(RawGreenlet):
+    cdef list _links
+    cdef int _lookers
+
+    @cython.locals(links=list)
+    cdef _add_link(self, link)
+    @cython.locals(links=list)
+    cdef _drop_link(self, link)
+    @cython.locals(links=list, direct=DirectLink, waiter=Waiter)
+    cdef _notify(self)

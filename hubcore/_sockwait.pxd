@@ -1,0 +1,25 @@
+cimport cython
+
+from hubcore._park cimport Waiter
+from hubcore.hub cimport Hub, get_hub
+from hubcore.watchers cimport Io
+
+
+cdef class SocketWaits:
+    cdef public int fd
+    cdef public double timeout
+    cdef public bint stream
+    cdef public bint ref
+    cdef bint short_read
+    cdef Hub hub
+    cdef Io _reader
+    cdef Io _writer
+
+    @cython.locals(hub=Hub, io=Io)
+    cpdef wait_read(self, double timeout)
+    @cython.locals(hub=Hub, io=Io)
+    cpdef wait_write(self, double timeout)
+    @cython.locals(waiter=Waiter)
+    cdef _wait(self, Hub hub, Io io, double timeout)
+    cdef Hub _rebind(self, Hub hub)
+    cdef _spend(self)

@@ -1,0 +1,80 @@
+"""Waiting for any fd: what drivers of other people's sockets use."""
+
+from __future__ import annotations
+
+from errno import EBADF
+
+from hubcore.hub import get_hub
+from hubcore.watchers import READ, WRITE
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hubcore.watchers import Io
+
+_DEFAULT = TimeoutError("timed out")
+
+
+class cancel_wait_ex(OSError):
+    """What a wait ends with when its fd is closed by another greenlet."""
+
+    def __init__(self) -> None:
+        super().__init__(EBADF, "the file descriptor was closed in another greenlet")
+
+
+def wait(io: Io, timeout: float | None = None, timeout_exc: BaseException | type[BaseException] = _DEFAULT) -> None:
+    """Wait until the io watcher `io` has an event. Raises `timeout_exc` after `timeout` seconds. Switches."""
+    hub = get_hub()
+    waiter = hub.new_waiter(io)
+    io.attach(waiter)
+    try:
+        woken = hub.park(waiter, timeout)
+    except BaseException:
+        io.detach(waiter)
+        raise
+    if not woken:
+        io.detach(waiter)
+        if timeout_exc is _DEFAULT:
+            raise TimeoutError("timed out")
+        raise timeout_exc
+
+
+def _wait_fd(fileno: int, events: int, timeout: float | None, timeout_exc: Any) -> None:
+    with get_hub().loop.io(fileno, events) as io:
+        wait(io, timeout, timeout_exc)
+
+
+def wait_read(
+    fileno: int, timeout: float | None = None, timeout_exc: BaseException | type[BaseException] = _DEFAULT
+) -> None:
+    """Wait until `fileno` is readable. Raises `timeout_exc`, TimeoutError by default, after `timeout` seconds.
+
+    Switches. Several greenlets may wait for the same fd. OSError (EBADF) if it is not open.
+    """
+    _wait_fd(fileno, READ, timeout, timeout_exc)
+
+
+def wait_write(
+    fileno: int,
+    timeout: float | None = None,
+    timeout_exc: BaseException | type[BaseException] = _DEFAULT,
+    event: object = None,
+) -> None:
+    """As `wait_read`, until `fileno` is writable. `event` is accepted for gevent's sake."""
+    _wait_fd(fileno, WRITE, timeout, timeout_exc)
+
+
+def wait_readwrite(
+    fileno: int,
+    timeout: float | None = None,
+    timeout_exc: BaseException | type[BaseException] = _DEFAULT,
+    event: object = None,
+) -> None:
+    """As `wait_read`, until `fileno` is readable or writable. `event` is accepted for gevent's sake."""
+    _wait_fd(fileno, READ | WRITE, timeout, timeout_exc)
+
+
+def cancel_wait(watcher: Io, error: BaseException | type[BaseException] = cancel_wait_ex) -> None:
+    """Raise `error` in the greenlet that waits for the io watcher, if one does. Never switches."""
+    watcher.fail(error() if isinstance(error, type) else error)

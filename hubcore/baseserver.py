@@ -1,0 +1,234 @@
+"""What every server does: listen, take what comes while there is room, and stop."""
+
+from __future__ import annotations
+
+import errno
+import sys
+
+from hubcore.greenlet import Greenlet, spawn, spawn_raw
+from hubcore.hub import get_hub, sleep
+from hubcore.timeout import Timeout
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any, Self
+
+#: Errors of accept() that only say that this one connection came to nothing.
+_PASSING = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR, errno.EAGAIN, errno.EPERM}
+
+
+class BaseServer:
+    """A server on `listener`, an address or a socket, that calls `handle(*args)` for each thing that comes.
+
+    `spawn` says in what: "default" and "raw" in a new greenlet each, None in the accepting greenlet itself, a callable
+    does it itself, and an object with `spawn` and `full` (a Pool) limits how many.
+    """
+
+    #: Seconds before the next try after an error such as EMFILE; doubled at each in a row.
+    min_delay = 0.01
+    max_delay = 1.0
+    #: Seconds that stop() gives handlers to finish before it kills them.
+    stop_timeout = 1
+    #: Errors of accept() after which the server stops.
+    fatal_errors = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
+
+    def __init__(self, listener: Any, handle: Callable[..., object] | None = None, spawn: Any = "default") -> None:
+        self._acceptor: Greenlet | None = None
+        self._handlers: set[Any] = set()
+        self._stopped_waiters: list[Any] = []
+        self._handle = handle
+        self.set_listener(listener)
+        self.set_spawn(spawn)
+
+    # For subclasses.
+
+    def make_listener(self, address: Any) -> Any:
+        """A listening socket for `address`."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to listen")
+
+    def do_read(self) -> tuple[Any, ...] | None:
+        """The arguments of the next call of `handle`; may switch. None: nothing after all."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to accept")
+
+    def do_close(self, *args: Any) -> None:
+        """Release what `do_read` returned, when its handler has ended or could not be started."""
+
+    # Setting up.
+
+    def set_listener(self, listener: Any) -> None:
+        """Listen on `listener`: a listening socket, or an address that is bound at `start`."""
+        if hasattr(listener, "accept") or hasattr(listener, "recvfrom"):
+            self.socket: Any = listener
+            self.address = listener.getsockname()
+        elif isinstance(listener, (tuple, str, bytes)):
+            self.socket = None
+            self.address = listener
+        else:
+            raise TypeError(f"a server listens on an address or a socket, not on {listener!r}")
+
+    def set_handle(self, handle: Callable[..., object]) -> None:
+        """Call `handle` for what comes from now on."""
+        self._handle = handle
+
+    def set_spawn(self, spawn: Any) -> None:
+        """See the class."""
+        self.pool = None
+        if spawn == "default":
+            self._spawn: Callable[..., Any] | None = _spawn_greenlet
+        elif spawn == "raw":
+            self._spawn = spawn_raw
+        elif spawn is None or callable(spawn):
+            self._spawn = spawn
+        elif hasattr(spawn, "spawn"):
+            self.pool = spawn
+            self._spawn = spawn.spawn
+        else:
+            raise TypeError(f"spawn is 'default', 'raw', None, a callable or a pool, not {spawn!r}")
+
+    @property
+    def started(self) -> bool:
+        """Whether it accepts."""
+        return self._acceptor is not None
+
+    @property
+    def closed(self) -> bool:
+        """Whether it neither listens nor accepts."""
+        return self.socket is None
+
+    @property
+    def server_host(self) -> str | None:
+        """The host it listens on, for an Internet address."""
+        return self.address[0] if isinstance(self.address, tuple) else None
+
+    @property
+    def server_port(self) -> int | None:
+        """The port it listens on, for an Internet address."""
+        return self.address[1] if isinstance(self.address, tuple) else None
+
+    def full(self) -> bool:
+        """Whether its pool has no room, so that it does not accept."""
+        return bool(self.pool is not None and self.pool.full())
+
+    # Running.
+
+    def start(self) -> None:
+        """Listen and accept, in the background. Never switches. Harmless when started."""
+        if self.started:
+            return
+        if self.socket is None:
+            self.socket = self.make_listener(self.address)
+            self.address = self.socket.getsockname()
+        self.start_accepting()
+
+    def start_accepting(self) -> None:
+        """Accept on the socket that it listens on."""
+        if self._acceptor is None:
+            self._acceptor = spawn(self._accept_forever)
+
+    def stop_accepting(self) -> None:
+        """Accept no more; go on listening."""
+        acceptor, self._acceptor = self._acceptor, None
+        if acceptor is not None:
+            acceptor.kill(block=False)
+
+    def close(self) -> None:
+        """Accept no more and listen no more; handlers go on. Never switches."""
+        self.stop_accepting()
+        socket, self.socket = self.socket, None
+        if socket is not None:
+            socket.close()
+        waiters, self._stopped_waiters = self._stopped_waiters, []
+        for waiter in waiters:
+            waiter.wake()
+
+    def stop(self, timeout: float | None = None) -> None:
+        """Close; wait for the handlers, `timeout` seconds (default `stop_timeout`), and kill those left. Switches."""
+        self.close()
+        if timeout is None:
+            timeout = self.stop_timeout
+        if self.pool is not None:
+            self.pool.join(timeout=timeout)
+            self.pool.kill(block=True, timeout=1)
+            return
+        from hubcore._wait import joinall, killall
+
+        handlers = [each for each in self._handlers if isinstance(each, Greenlet)]
+        joinall(handlers, timeout)
+        killall([each for each in handlers if not each.ready()])
+
+    def serve_forever(self, stop_timeout: float | None = None) -> None:
+        """Start, and wait until the server is stopped or this greenlet is interrupted; then stop. Switches."""
+        if not self.started:
+            self.start()
+        hub = get_hub()
+        waiter = hub.new_waiter(self)
+        self._stopped_waiters.append(waiter)
+        try:
+            hub.park(waiter)
+        finally:
+            self.stop(stop_timeout)
+
+    def _accept_forever(self) -> None:
+        delay = self.min_delay
+        while True:
+            if self.pool is not None and self.pool.full():
+                self.pool.wait_available()
+            try:
+                args = self.do_read()
+            except OSError as error:
+                if error.errno in _PASSING:
+                    continue
+                if error.errno in self.fatal_errors:
+                    get_hub().handle_error(self, *sys.exc_info())
+                    self._acceptor = None
+                    self.close()
+                    return
+                # Such as EMFILE: there will be room again when other connections end.
+                get_hub().handle_error(self, *sys.exc_info())
+                sleep(delay)
+                delay = min(self.max_delay, delay * 2)
+                continue
+            delay = self.min_delay
+            if args is not None:
+                self.do_handle(*args)
+
+    def do_handle(self, *args: Any) -> None:
+        """Have `handle(*args)` run."""
+        if self._spawn is None:
+            self._run_handler(*args)
+            return
+        try:
+            handler = self._spawn(self._run_handler, *args)
+        except BaseException:
+            self.do_close(*args)
+            raise
+        if isinstance(handler, Greenlet):
+            self._handlers.add(handler)
+            handler.rawlink(self._handlers.discard)
+
+    def _run_handler(self, *args: Any) -> None:
+        try:
+            if self._handle is None:
+                raise TypeError(f"{self!r} was given nothing to handle connections with")
+            self._handle(*args)
+        finally:
+            self.do_close(*args)
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        self.stop()
+
+    def __repr__(self) -> str:
+        state = "accepting" if self.started else "listening" if self.socket is not None else "closed"
+        return f"<{type(self).__name__} {state} on {self.address!r}, {len(self._handlers)} handlers>"
+
+
+def _spawn_greenlet(*args: Any) -> Greenlet:
+    return spawn(*args)
+
+
+__all__ = ["BaseServer", "Timeout"]

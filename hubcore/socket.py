@@ -1,0 +1,367 @@
+"""The standard library's socket module, cooperatively: what would block waits in the hub instead.
+
+`socket` is a subclass of the standard library's socket class, so it is accepted wherever one is. Everything that is
+not here, the constants among it, is the standard library's own.
+"""
+
+from __future__ import annotations
+
+import os
+import socket as _stdlib
+from _socket import socket as _native
+from errno import EAGAIN, EALREADY, EBADF, EINPROGRESS, EISCONN
+from socket import SOCK_STREAM, SO_ERROR, SOL_SOCKET, error, gaierror, getdefaulttimeout, herror, timeout
+
+from hubcore import _resolver
+from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
+from hubcore._sockwait import SocketWaits
+from hubcore._waitfd import cancel_wait, cancel_wait_ex, wait, wait_read, wait_readwrite, wait_write
+from hubcore.hub import get_hub
+
+try:
+    from hubcore import _sockio as _fast
+except ImportError:  # an uncompiled run: the same by way of the standard library's socket
+    _fast = None
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_FOREVER = -1.0
+
+
+class socket(_stdlib.socket):
+    """socket.socket, cooperatively: the same methods and errors; what would block lets other greenlets run.
+
+    One greenlet may read while another writes. A second reader (or writer) gets ConcurrentObjectUseError. Closing a
+    socket wakes whoever waits on it with OSError (EBADF). Usable from any thread, by one at a time.
+    """
+
+    __slots__ = ("_waits",)
+
+    def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
+        super().__init__(family, type, proto, fileno)
+        default = getdefaulttimeout()
+        _native.settimeout(self, 0.0)
+        stream = _native.type.__get__(self) & 0xF == SOCK_STREAM
+        self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if default is None else default)
+
+    # Waiting.
+
+    def _when_readable(self, call: Callable[..., Any], *args: Any) -> Any:
+        waits = self._waits
+        while True:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                if waits.timeout == 0.0:
+                    raise
+            waits.wait_read(waits.timeout)
+
+    def _when_writable(self, call: Callable[..., Any], *args: Any) -> Any:
+        waits = self._waits
+        while True:
+            try:
+                return call(self, *args)
+            except BlockingIOError:
+                if waits.timeout == 0.0:
+                    raise
+            waits.wait_write(waits.timeout)
+
+    # Timeouts: the fd itself is always non-blocking.
+
+    def settimeout(self, value: float | None) -> None:
+        """As socket.settimeout: seconds, None to wait for as long as it takes, 0 not to wait at all."""
+        if value is None:
+            self._waits.timeout = _FOREVER
+            return
+        value = float(value)
+        if not value >= 0.0:
+            raise ValueError("Timeout value out of range")
+        self._waits.timeout = value
+
+    def gettimeout(self) -> float | None:
+        """As socket.gettimeout."""
+        value = self._waits.timeout
+        return None if value < 0 else value
+
+    timeout = property(gettimeout, doc="The timeout in seconds, or None.")
+
+    def setblocking(self, flag: bool) -> None:
+        """As socket.setblocking."""
+        self._waits.timeout = _FOREVER if flag else 0.0
+
+    def getblocking(self) -> bool:
+        """As socket.getblocking."""
+        return self._waits.timeout != 0.0
+
+    @property
+    def hub(self) -> Any:
+        """The calling thread's hub, in which this socket waits."""
+        return get_hub()
+
+    @property
+    def ref(self) -> bool:
+        """Whether waiting on this socket keeps the loop alive. Set it before the first wait."""
+        return self._waits.ref
+
+    @ref.setter
+    def ref(self, value: bool) -> None:
+        self._waits.ref = bool(value)
+
+    # Connecting.
+
+    def accept(self) -> tuple[socket, Any]:
+        """As socket.accept. Switches when no connection is there."""
+        fd, address = self._when_readable(_native._accept)
+        return type(self)(self.family, self.type, self.proto, fileno=fd), address
+
+    def connect(self, address: Any) -> None:
+        """As socket.connect; a host name is looked up cooperatively. Switches."""
+        waits = self._waits
+        address = _resolved(self, address)
+        code = _native.connect_ex(self, address)
+        if code in (EINPROGRESS, EALREADY, EAGAIN):
+            if waits.timeout == 0.0:
+                raise BlockingIOError(code, os.strerror(code))
+            waits.wait_write(waits.timeout)
+            code = self.getsockopt(SOL_SOCKET, SO_ERROR)
+            if code == EISCONN:
+                code = 0
+        if code:
+            raise OSError(code, os.strerror(code))
+
+    def connect_ex(self, address: Any) -> int:
+        """As socket.connect_ex: `connect`, with the error's number as the result."""
+        try:
+            self.connect(address)
+        except TimeoutError as error:
+            return error.errno or EAGAIN
+        except gaierror:
+            raise
+        except OSError as error:
+            if error.errno is None:
+                raise
+            return error.errno
+        return 0
+
+    # Receiving and sending. Those of the fast path are replaced below where it is built.
+
+    def recv(self, bufsize: int, flags: int = 0) -> bytes:
+        """As socket.recv. Switches when nothing is there."""
+        data: bytes = self._when_readable(_native.recv, bufsize, flags)
+        return data
+
+    def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
+        """As socket.recv_into. Switches when nothing is there."""
+        n: int = self._when_readable(_native.recv_into, buffer, nbytes, flags)
+        return n
+
+    def send(self, data: Any, flags: int = 0) -> int:
+        """As socket.send. Switches when the kernel takes nothing."""
+        n: int = self._when_writable(_native.send, data, flags)
+        return n
+
+    def sendall(self, data: Any, flags: int = 0) -> None:
+        """As socket.sendall. Switches when the kernel takes no more; the timeout is for all of it."""
+        waits = self._waits
+        loop = get_hub().loop
+        end = loop.update_now() + waits.timeout
+        with memoryview(data) as view, view.cast("B") as octets:
+            sent = 0
+            while sent < len(octets):
+                try:
+                    sent += _native.send(self, octets[sent:], flags)
+                except BlockingIOError:
+                    if waits.timeout == 0.0:
+                        raise
+                    left = end - loop.update_now()
+                    if 0.0 < waits.timeout and left <= 0.0:
+                        raise TimeoutError("timed out") from None
+                    waits.wait_write(left if waits.timeout > 0.0 else _FOREVER)
+
+    if _fast is not None:
+        recv = _fast.recv
+        recv_into = _fast.recv_into
+        send = _fast.send
+        sendall = _fast.sendall
+
+    def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
+        """As socket.recvfrom. Switches when nothing is there."""
+        found: tuple[bytes, Any] = self._when_readable(_native.recvfrom, bufsize, flags)
+        return found
+
+    def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
+        """As socket.recvfrom_into. Switches when nothing is there."""
+        found: tuple[int, Any] = self._when_readable(_native.recvfrom_into, buffer, nbytes, flags)
+        return found
+
+    def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
+        """As socket.recvmsg. Switches when nothing is there."""
+        return self._when_readable(_native.recvmsg, bufsize, ancbufsize, flags)
+
+    def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:
+        """As socket.recvmsg_into. Switches when nothing is there."""
+        return self._when_readable(_native.recvmsg_into, buffers, ancbufsize, flags)
+
+    def sendmsg(self, buffers: Any, *args: Any) -> int:
+        """As socket.sendmsg. Switches when the kernel takes nothing."""
+        n: int = self._when_writable(_native.sendmsg, buffers, *args)
+        return n
+
+    def sendto(self, data: Any, *args: Any) -> int:
+        """As socket.sendto; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
+        if args:
+            args = (*args[:-1], _resolved(self, args[-1]))
+        n: int = self._when_writable(_native.sendto, data, *args)
+        return n
+
+    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        """As socket.sendfile. Switches when the kernel takes no more."""
+        if self.getblocking() is False:
+            raise ValueError("non-blocking sockets are not supported")
+        # The standard library's quick way sleeps in a selector of its own; the other one is made of send().
+        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
+
+    # The end.
+
+    def _real_close(self, _ss: Any = _native) -> None:
+        self._waits.close()
+        self._waits.fd = -1
+        _ss.close(self)
+
+    def detach(self) -> int:
+        """As socket.detach: whoever waits gets OSError (EBADF)."""
+        self._waits.close()
+        self._waits.fd = -1
+        return super().detach()
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed or detached."""
+        return self._waits.fd < 0
+
+
+SocketType = socket
+
+
+def _resolved(sock: socket, address: Any) -> Any:
+    """`address` with its host looked up, so that the C code has no look-up left to block in."""
+    if sock.family not in (_stdlib.AF_INET, _stdlib.AF_INET6) or not isinstance(address, tuple) or not address:
+        return address
+    host = address[0]
+    if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>") or _resolver._is_address(host):
+        return address
+    port = address[1] if len(address) > 1 else 0
+    if not isinstance(port, int):
+        return address  # the C code has the right error for that
+    found = _resolver.getaddrinfo(host, port, sock.family, sock.type, sock.proto)
+    resolved = found[0][4]
+    return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
+
+
+def getaddrinfo(
+    host: bytes | str | None, port: bytes | str | int | None, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+) -> list[tuple[_stdlib.AddressFamily, _stdlib.SocketKind, int, str, Any]]:
+    """socket.getaddrinfo, cooperatively. Switches."""
+    convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
+    return [
+        (convert(family, _stdlib.AddressFamily), convert(kind, _stdlib.SocketKind), proto, name, address)
+        for family, kind, proto, name, address in _resolver.getaddrinfo(host, port, family, type, proto, flags)
+    ]
+
+
+def getfqdn(name: str = "") -> str:
+    """socket.getfqdn, cooperatively. Switches."""
+    name = name.strip()
+    if not name or name in ("0.0.0.0", "::"):
+        name = _stdlib.gethostname()
+    try:
+        hostname, aliases, _ = gethostbyaddr(name)
+    except OSError:
+        return name
+    for candidate in (hostname, *aliases):
+        if "." in candidate:
+            return candidate
+    return hostname
+
+
+def create_connection(
+    address: tuple[str | None, int],
+    timeout: Any = _stdlib._GLOBAL_DEFAULT_TIMEOUT,  # type: ignore[attr-defined]
+    source_address: Any = None,
+    *,
+    all_errors: bool = False,
+) -> socket:
+    """socket.create_connection, cooperatively: try each address that the host has, in turn. Switches."""
+    host, port = address
+    errors: list[OSError] = []
+    for family, kind, proto, _, sockaddr in getaddrinfo(host, port, 0, SOCK_STREAM):
+        sock = None
+        try:
+            sock = socket(family, kind, proto)
+            if timeout is not _stdlib._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]
+                sock.settimeout(timeout)
+            if source_address:
+                sock.bind(source_address)
+            sock.connect(sockaddr)
+            return sock
+        except OSError as failure:
+            errors.append(failure)
+            if sock is not None:
+                sock.close()
+        except BaseException:
+            if sock is not None:
+                sock.close()
+            raise
+    if not errors:
+        raise OSError("getaddrinfo returns an empty list")
+    try:
+        if not all_errors:
+            raise errors[-1]
+        raise ExceptionGroup("create_connection failed", errors)
+    finally:
+        errors.clear()  # each holds a traceback, which holds this frame
+
+
+def create_server(
+    address: Any, *, family: int = _stdlib.AF_INET, backlog: int | None = None, reuse_port: bool = False, dualstack_ipv6: bool = False
+) -> socket:
+    """socket.create_server: a bound and listening socket whose accept() is cooperative."""
+    plain = _stdlib.create_server(
+        address, family=family, backlog=backlog, reuse_port=reuse_port, dualstack_ipv6=dualstack_ipv6
+    )
+    return socket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+
+
+def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
+    """socket.fromfd: a socket on a duplicate of `fd`."""
+    return socket(family, type, proto, fileno=os.dup(fd))
+
+
+def socketpair(family: int | None = None, type: int = SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:
+    """socket.socketpair: two connected sockets."""
+    if family is None:
+        family = getattr(_stdlib, "AF_UNIX", _stdlib.AF_INET)
+    first, second = _stdlib.socketpair(family, type, proto)
+    return (
+        socket(first.family, first.type, first.proto, fileno=first.detach()),
+        socket(second.family, second.type, second.proto, fileno=second.detach()),
+    )
+
+
+def __getattr__(name: str) -> Any:
+    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    return getattr(_stdlib, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_stdlib)})
+
+
+__all__ = [
+    "SocketType", "cancel_wait", "cancel_wait_ex", "create_connection", "create_server", "error", "fromfd", "gaierror",
+    "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo", "herror", "socket",
+    "socketpair", "timeout", "wait", "wait_read", "wait_readwrite", "wait_write",
+]  # fmt: skip

@@ -1,0 +1,182 @@
+"""The pytest plugin: a fresh hub or loop for each test, on each chosen backend, and nothing left behind by it.
+
+    pytest --hub-backend=all                   each test that takes `hub`, `loop` or `hub_backend` on libev, libuv, virtual
+    pytest --hub-backend=libuv,my.module:Loop  on these; without the option, on the default backend
+
+Such a test fails when it leaves greenlets, watchers, file descriptors or threads behind, or takes 50 seconds
+(`@pytest.mark.hang_after(seconds)` says otherwise; 0: for ever).
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from hubcore.testing.watchdog import Watchdog
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+
+    from hubcore.hub import Hub
+    from hubcore.loop import Loop
+
+ALL = ("libev", "libuv", "virtual")
+HANG_AFTER = 50.0
+_FIXTURES = {"hub", "loop", "hub_backend"}
+
+_chosen = pytest.StashKey[list[str]]()
+_watchdog = pytest.StashKey[Watchdog]()
+_passed = pytest.StashKey[bool]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """The option --hub-backend."""
+    parser.getgroup("hubcore").addoption(
+        "--hub-backend",
+        metavar="NAMES",
+        help="backends to test on: 'all', or names and package.module:Class separated by commas (default: the default one)",
+    )
+
+
+def pytest_plugin_registered(plugin: object, plugin_name: str, manager: pytest.PytestPluginManager) -> None:
+    """Named by -p before entry points are read, it must not come a second time by its own."""
+    if plugin_name == __name__:
+        manager.set_blocked("hubcore")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Refuse backends that are not there before anything runs."""
+    config.addinivalue_line("markers", f"hang_after(seconds): fail then instead of after {HANG_AFTER:g}; 0: never")
+    # Now, because later what is written to stderr is captured.
+    config.stash[_watchdog] = Watchdog()
+    if config.getoption("--hub-backend"):
+        _backends(config)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Release the watchdog."""
+    if _watchdog in config.stash:
+        config.stash[_watchdog].close()
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Each test that takes a hub or a loop runs once on each chosen backend."""
+    if "hub_backend" in metafunc.fixturenames:
+        metafunc.parametrize("hub_backend", _backends(metafunc.config), indirect=True)
+
+
+def _backends(config: pytest.Config) -> list[str]:
+    """The chosen backends, as HUB_BACKEND takes them; UsageError if one is not there."""
+    if _chosen not in config.stash:
+        from hubcore.backends import BUILT_IN, loop_class
+        from hubcore.exceptions import BackendUnavailable
+
+        option = config.getoption("--hub-backend")
+        try:
+            if option:
+                names = list(ALL) if option == "all" else [name.strip() for name in option.split(",") if name.strip()]
+                for name in names:
+                    loop_class(name)
+            else:
+                default = loop_class()
+                target = f"{default.__module__}:{default.__qualname__}"
+                names = [next((name for name, built_in in BUILT_IN.items() if built_in == target), target)]
+        except BackendUnavailable as error:
+            raise pytest.UsageError(f"--hub-backend: {error}") from error
+        config.stash[_chosen] = names
+    return config.stash[_chosen]
+
+
+# Innermost, because pytest itself sets faulthandler's one timer in the wrapper of the protocol.
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Have somebody notice when the test hangs."""
+    mark = item.get_closest_marker("hang_after")
+    if mark is not None:
+        seconds = float(mark.args[0])
+    else:
+        seconds = HANG_AFTER if _FIXTURES & set(getattr(item, "fixturenames", ())) else 0.0
+    if seconds > 0.0:
+        item.config.stash[_watchdog].arm(seconds)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """The test has ended, with its fixtures: nobody need watch it any more."""
+    try:
+        return (yield)
+    finally:
+        item.config.stash[_watchdog].disarm()
+
+
+def pytest_enter_pdb(config: pytest.Config) -> None:
+    """Somebody is looking at it: let them take their time."""
+    config.stash[_watchdog].disarm()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Remember for the fixtures whether the test passed: of one that failed it is no news that it left things behind."""
+    report = yield
+    if report.when == "call":
+        item.stash[_passed] = report.passed
+    return report
+
+
+@pytest.fixture
+def hub_backend(request: pytest.FixtureRequest) -> Iterator[str]:
+    """The backend to test on, as HUB_BACKEND takes it; hubs that the test makes, in any thread, are on it."""
+    from hubcore import config
+
+    name: str = request.param
+    before = config.backend
+    config.backend = name
+    yield name
+    config.backend = before
+
+
+@pytest.fixture
+def hub(hub_backend: str, request: pytest.FixtureRequest) -> Iterator[Hub]:
+    """A fresh hub of the test's thread; the test fails if it leaves anything behind in it or in the process."""
+    from hubcore.hub import Hub, get_hub_if_any
+    from hubcore.testing import leaks
+
+    stale = get_hub_if_any()
+    if stale is not None:
+        stale.destroy()
+    before = leaks.process()
+    hub = Hub()
+    born = leaks.Born.of(hub.loop)
+    yield hub
+    passed = request.node.stash.get(_passed, False)
+    lines = []
+    try:
+        if passed and not hub.destroyed:
+            lines += leaks.left_in_hub(hub, born)
+    finally:
+        hub.destroy()
+        another = get_hub_if_any()
+        if another is not None:
+            another.destroy()
+    _fail_on(lines + (leaks.left_by_process(before) if passed else []))
+
+
+@pytest.fixture
+def loop(hub_backend: str, request: pytest.FixtureRequest) -> Iterator[Loop]:
+    """A fresh loop without a hub; the test fails if it leaves anything behind in it or in the process."""
+    from hubcore.backends import loop_class
+    from hubcore.testing import leaks
+
+    before = leaks.process()
+    loop = loop_class()()
+    born = leaks.Born.of(loop)
+    yield loop
+    passed = request.node.stash.get(_passed, False)
+    lines = leaks.left_in_loop(loop, born) if passed and not loop.closed else []
+    loop.close()
+    _fail_on(lines + (leaks.left_by_process(before) if passed else []))
+
+
+def _fail_on(lines: list[str]) -> None:
+    if lines:
+        pytest.fail("the test left behind:\n" + "\n".join(lines), pytrace=False)

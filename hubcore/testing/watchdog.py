@@ -1,0 +1,103 @@
+"""A test that hangs becomes a failure that shows the stack of every greenlet.
+
+Facts: faulthandler knows threads, not greenlets. A watching Python thread would keep a hub from finding out that
+nobody can wake anybody (LoopExit). A signal ends the sleep of the main thread's hub on every backend; the sleep of a
+loop without a hub, or a wait inside C, it may not end. Consequence: first an alarm signal, which fails the test; where
+that does not help, `_GRACE` seconds later faulthandler's C thread shows the threads and ends the process.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import gc
+import os
+import signal
+import sys
+import threading
+import traceback
+from typing import Any
+
+import greenlet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+
+_GRACE = 8.0
+_MOST_SHOWN = 100
+
+
+class Hang(BaseException):
+    """Raised in a test that takes too long. Not an Exception: what the test calls may catch those."""
+
+
+class Watchdog:
+    """Watches one test at a time, from the main thread."""
+
+    def __init__(self) -> None:
+        self._stderr = os.dup(2)  # what pytest captures would be lost with the process
+        self._previous: Any = None
+        self._armed = False
+        self._seconds = 0.0
+
+    def close(self) -> None:
+        """Release the fd."""
+        self.disarm()
+        os.close(self._stderr)
+
+    def arm(self, seconds: float) -> None:
+        """Have `Hang` raised in the main greenlet in `seconds`. Does nothing outside the main thread."""
+        self.disarm()
+        if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
+            return
+        self._seconds = seconds
+        self._previous = signal.signal(signal.SIGALRM, self._on_alarm)
+        signal.setitimer(signal.ITIMER_REAL, seconds)
+        faulthandler.dump_traceback_later(seconds + _GRACE, exit=True, file=self._stderr)
+        self._armed = True
+
+    def disarm(self) -> None:
+        """It has ended in time."""
+        if self._armed:
+            self._armed = False
+            faulthandler.cancel_dump_traceback_later()
+            signal.setitimer(signal.ITIMER_REAL, 0.0)
+            signal.signal(signal.SIGALRM, self._previous)
+
+    def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
+        from hubcore.hub import get_hub_if_any
+
+        text = f"the test hangs: it has not ended within {self._seconds:g} seconds\n{every_stack()}"
+        os.write(self._stderr, text.encode(errors="replace"))
+        hang = Hang(text)
+        hub = get_hub_if_any()
+        current = greenlet.getcurrent()
+        if hub is None or hub.destroyed:
+            raise hang
+        if current is not hub.main:
+            hub.interrupt(hub.main, hang)
+        # Raised in a poll it would hit whichever greenlet polls, and in the hub nobody would see it.
+        if current is not hub and not hub.loop.polling:
+            raise hang
+        if current is hub.main:
+            hub.interrupt(hub.main, hang)
+
+
+def every_stack() -> str:
+    """The hubs with what is parked in them, and the stack of every greenlet and thread in the process."""
+    from hubcore._report import describe_parked
+    from hubcore._scheduler import Scheduler
+
+    lines = []
+    greenlets = [found for found in gc.get_objects() if isinstance(found, greenlet.greenlet)]
+    for hub in greenlets:
+        if isinstance(hub, Scheduler) and not hub.destroyed:
+            lines.append(f"{hub!r}\n{hub.loop!r}\n{describe_parked(hub)}")  # type: ignore[arg-type]
+    suspended = [found for found in greenlets if found.gr_frame is not None]
+    for found in suspended[:_MOST_SHOWN]:
+        lines.append(f"greenlet {found!r}:\n{''.join(traceback.format_stack(found.gr_frame))}")
+    if len(suspended) > _MOST_SHOWN:
+        lines.append(f"and {len(suspended) - _MOST_SHOWN} greenlets more")
+    for ident, frame in sys._current_frames().items():
+        lines.append(f"thread {ident:#x}:\n{''.join(traceback.format_stack(frame))}")
+    return "\n".join(lines)
