@@ -61,7 +61,7 @@ def extensions() -> list[Extension]:
         "annotation_typing": False,
         "nonecheck": True,
         "linetrace": TRACE,
-        "binding": True,
+        "binding": False,
     }
     return cythonize(modules, compiler_directives=directives, nthreads=os.cpu_count() or 1)
 

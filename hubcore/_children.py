@@ -39,7 +39,7 @@ class Child(Watcher):
             if isinstance(error, ProcessLookupError):
                 raise ChildProcessError(error.errno, f"there is no process {self.pid} to watch") from None
             fd = -1
-        self.loop.begin_outside()
+        self.loop.begin_outside(False)
         self._watching = True
         if fd >= 0:
             self._io = self.loop.io(fd, READ, False)
@@ -52,7 +52,7 @@ class Child(Watcher):
     def _end(self) -> None:
         if self._watching:
             self._watching = False
-            self.loop.end_outside()
+            self.loop.end_outside(False)
         if self._io is not None:
             fd = self._io.fd
             self._io.close()

@@ -19,6 +19,7 @@ cdef class DeadlineHeap:
     cpdef add(self, Deadline deadline, double at)
     @cython.locals(i=Py_ssize_t, last=Deadline)
     cpdef remove(self, Deadline deadline)
+    cpdef set_ref(self, Deadline deadline, bint ref)
     @cython.locals(first=Deadline)
     cpdef double earliest(self)
     @cython.locals(last=cython.longlong, first=Deadline)

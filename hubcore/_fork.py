@@ -27,9 +27,10 @@ _set_aside: list[Hub] = []
 def _after_fork_in_child() -> None:
     parents_hub = hub.get_hub_if_any()
     _signals.forget_after_fork()
+    _set_aside.extend(hub.hubs)  # those of other threads too, which are not here
+    hub.hubs.clear()
     if parents_hub is None:
         return
-    _set_aside.append(parents_hub)
     hub.set_hub(None)
     loop = parents_hub.loop
     fork_callbacks = [(watcher.callback, watcher.args) for watcher in loop.started_fork_watchers()]

@@ -13,6 +13,7 @@ cdef enum Outcome:
 
 
 @cython.final
+@cython.freelist(256)
 cdef class Waiter(Deadline):
     cdef readonly ReadyQueue ready
     cdef readonly greenlet greenlet
@@ -24,6 +25,7 @@ cdef class Waiter(Deadline):
     cdef Waiter _next
     cdef Waiter _previous
 
+    cdef _begin(self, ReadyQueue ready, greenlet greenlet, object waiting_on, double since)
     cpdef bint wake(self, object value=*)
     cpdef bint fail(self, object exception)
     cpdef bint fall_asleep(self)
@@ -40,3 +42,6 @@ cdef class WaiterList:
 
     cdef link(self, Waiter waiter)
     cdef unlink(self, Waiter waiter)
+
+@cython.locals(waiter=Waiter)
+cdef Waiter new_waiter(ReadyQueue ready, greenlet greenlet, object waiting_on, double since)

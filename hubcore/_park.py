@@ -42,10 +42,14 @@ class Waiter(Deadline):
     __slots__ = ("_next", "_previous", "greenlet", "outcome", "parked", "ready", "since", "value", "waiting_on")
 
     def __init__(self, ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> None:
-        self.at = 0.0
+        self._begin(ready, greenlet, waiting_on, since)
+
+    def _begin(self, ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> None:
+        if not cython.compiled:
+            Deadline.__init__(self)
+            self._next: Waiter | None = None
+            self._previous: Waiter | None = None
         self.ref = True
-        self._order = 0
-        self._place = 0
         self.ready = ready
         self.greenlet: greenlet_module.greenlet | None = greenlet  # None once it left in another way
         self.waiting_on = waiting_on
@@ -53,8 +57,6 @@ class Waiter(Deadline):
         self.outcome = WAITING
         self.value: object = None  # what it was woken with, or the exception it failed with
         self.parked = False  # whether its greenlet sleeps, so that ending the wait makes it ready
-        self._next: Waiter | None = None
-        self._previous: Waiter | None = None
 
     @property
     def ended(self) -> bool:
@@ -175,3 +177,10 @@ class WaiterList:
 
     def __len__(self) -> int:
         return self.count
+
+
+def new_waiter(ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> Waiter:
+    """Waiter(...), without the detour by way of the type's call that compiled code would take for it."""
+    waiter = Waiter.__new__(Waiter)
+    waiter._begin(ready, greenlet, waiting_on, since)
+    return waiter

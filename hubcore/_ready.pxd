@@ -21,6 +21,7 @@ cdef class ReadyQueue:
 
     cpdef push(self, object entry)
     cpdef push_threadsafe(self, object entry)
+    cpdef bint is_empty(self)
     cpdef object peek(self)
     cpdef object pop(self)
     @cython.locals(n=Py_ssize_t)

@@ -10,7 +10,7 @@ Only the owning thread touches the ring; other threads append to the inbox, whic
 from __future__ import annotations
 
 from _thread import get_ident as _get_ident
-from collections import deque
+from _collections import deque
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -131,6 +131,10 @@ class ReadyQueue:
         self._ring = new
         self._head = 0
         self._mask = size * 2 - 1
+
+    def is_empty(self) -> bool:
+        """Whether there is nothing, from no thread."""
+        return self.count == 0 and not self._inbox
 
     def __len__(self) -> int:
         return self.count + len(self._inbox)

@@ -57,9 +57,11 @@ def other_threads_may_wake(hub: Hub) -> bool:
     if not any(getattr(waiter.waiting_on, "cross_thread", False) for waiter in hub.parked):
         return False
     from hubcore._workers import idle_thread_idents
+    from hubcore.hub import hubs
 
-    others = set(sys._current_frames()) - {hub.thread_ident} - idle_thread_idents()
-    return bool(others)
+    # A thread whose hub greenlet waits runs no Python frame, and so is not among those of _current_frames.
+    others = set(sys._current_frames()) | {each.thread_ident for each in tuple(hubs)}
+    return bool(others - {hub.thread_ident} - idle_thread_idents())
 
 
 def report_failure(

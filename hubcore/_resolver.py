@@ -7,7 +7,9 @@ answered at once. A greenlet that is killed or times out stops waiting; the thre
 from __future__ import annotations
 
 import _socket
+import os
 from _thread import allocate_lock
+from operator import index
 
 from hubcore import config
 from hubcore._workers import Workers
@@ -57,14 +59,14 @@ def _look_up(call: Callable[..., object], *arguments: Any) -> Any:
     hub = get_hub()
     key = (call.__name__, arguments)
     with _lock:
+        if _workers is None:
+            _workers = Workers(config.resolver_threads)
         look_up = _under_way.get(key)
         new = look_up is None
         if look_up is None:
             look_up = _under_way[key] = LookUp(*key)
         waiter = hub.new_waiter(look_up)
         look_up.waiters.append(waiter)
-        if _workers is None:
-            _workers = Workers(config.resolver_threads)
     if new:
         try:
             _workers.submit(lambda: call(*arguments), look_up.done)
@@ -98,14 +100,23 @@ def _hashable(host: object) -> object:
 
 
 def getaddrinfo(
-    host: bytes | str | None, port: bytes | str | int | None, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    host: bytes | str | None,
+    port: bytes | str | int | None,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
 ) -> list[tuple[int, int, int, str, Any]]:
     """socket.getaddrinfo, cooperatively; with the numbers of families and types as plain ints. Switches."""
     needs_no_look_up = host is None or _is_address(host) or flags & _socket.AI_NUMERICHOST
     if needs_no_look_up and (port is None or isinstance(port, int)):
         return _socket.getaddrinfo(host, port, family, type, proto, flags)
+    if not (isinstance(host, (str, bytes)) or host is None) or not (
+        isinstance(port, (str, bytes, int)) or port is None
+    ):
+        return _socket.getaddrinfo(host, port, family, type, proto, flags)  # it has the right error for that
     found: list[tuple[int, int, int, str, Any]] = _look_up(
-        _socket.getaddrinfo, _hashable(host), _hashable(port), int(family), int(type), int(proto), int(flags)
+        _socket.getaddrinfo, host, port, index(family), index(type), index(proto), index(flags)
     )
     return list(found)
 
@@ -136,3 +147,14 @@ def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
         raise TypeError(f"getnameinfo takes an address tuple, not {sockaddr!r}")
     found: tuple[str, str] = _look_up(_socket.getnameinfo, sockaddr, flags)
     return found
+
+
+def _after_fork_in_child() -> None:
+    # The threads that work on what is under way are not in the child; a look-up for the same must start anew there.
+    global _lock
+    _lock = allocate_lock()
+    _under_way.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork_in_child)

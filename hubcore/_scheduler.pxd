@@ -1,7 +1,8 @@
 cimport cython
 
+from hubcore._calls cimport call_or, raise_failure, switch_fails
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
-from hubcore._park cimport FAILED, TIMED_OUT, WAITING, Waiter, WaiterList
+from hubcore._park cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._ready cimport ReadyQueue
 from hubcore._spawn_site cimport running_code, running_instruction
 from hubcore._thread_ident cimport get_ident
@@ -25,6 +26,7 @@ cdef class RawGreenlet(greenlet):
     cdef object _spawn_code
 
     cdef _prepare(self, Scheduler hub, target, tuple args)
+    cdef _failed(self)
     cpdef forgo(self, exception)
 
 
@@ -43,9 +45,9 @@ cdef class Scheduler(greenlet):
 
     cdef _set_up(self, Loop loop)
     cpdef Waiter new_waiter(self, object waiting_on)
-    @cython.locals(current=greenlet, following=Waiter)
+    @cython.locals(current=greenlet, raw=RawGreenlet)
     cpdef bint park(self, Waiter waiter, timeout=*, bint ref=*) except -1
-    @cython.locals(current=greenlet, waiter=Waiter, following=Waiter)
+    @cython.locals(current=greenlet, waiter=Waiter, raw=RawGreenlet)
     cpdef yield_now(self)
     cpdef spend(self)
     @cython.locals(raw=RawGreenlet, waiter=Waiter)
@@ -57,7 +59,13 @@ cdef class Scheduler(greenlet):
     cpdef schedule(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)
-    @cython.locals(waiter=Waiter, raw=RawGreenlet)
+    @cython.locals(ready=ReadyQueue)
+    cdef bint _poll(self, bint may_block) except -1
+    cdef _thrown(self, greenlet current, Waiter waiter)
+    cdef bint _not_woken(self, greenlet current, Waiter waiter) except -1
+    @cython.locals(raw=RawGreenlet)
+    cdef bint _is_interrupted(self, greenlet current)
+    @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet)
     cdef _run_one(self)
     cpdef _nothing_left(self)
     cpdef bint _woken_from_outside(self) except -1
@@ -68,3 +76,6 @@ cdef class Scheduler(greenlet):
     @cython.locals(raw=RawGreenlet)
     cdef _note_parked(self, greenlet current, Waiter waiter)
     cdef _check_may_wait(self, greenlet current)
+
+@cython.locals(following=Waiter, target=greenlet)
+cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1

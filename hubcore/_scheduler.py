@@ -27,7 +27,8 @@ if not cython.compiled:
 
     from greenlet import getcurrent, greenlet
 
-    from hubcore._park import FAILED, TIMED_OUT, WAITING
+    from hubcore._calls import call_or, raise_failure, switch_fails
+    from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
 
     NEW, SCHEDULED, STARTED, FINISHED = range(4)
 
@@ -35,7 +36,7 @@ if not cython.compiled:
         return 0
 
     def switch_to(g: greenlet) -> object:
-        return g.switch()
+        return greenlet.switch(g)
 
     def set_parent(g: greenlet, parent: greenlet) -> None:
         g.parent = parent
@@ -70,6 +71,7 @@ _SMALLEST_BATCH = 32
 _BUDGET = 64
 # Rounds that a hub being destroyed gives its greenlets to unwind; one that still waits after these is left.
 _UNWIND_ROUNDS = 100
+_FAILED = object()
 
 
 class RawGreenlet(greenlet):
@@ -110,19 +112,24 @@ class RawGreenlet(greenlet):
 
     def run(self) -> object:
         """Entry point of the greenlet: called by its first switch."""
+        self._phase = STARTED
         target = self._target
         self._target = None
-        self._phase = STARTED
-        result: object = None
-        try:
-            if target is not None:
-                result = target(*self.args)
-        except GreenletExit as exit:
-            result = exit
-        except BaseException:
-            self.hub.handle_error(self, *sys.exc_info())
+        result = call_or(_FAILED, target, self.args, None)
+        if result is _FAILED:
+            result = self._failed()
         self._phase = FINISHED
         return result
+
+    def _failed(self) -> object:
+        """What it ran raised: report that, unless it was a GreenletExit, which is its result then."""
+        try:
+            raise_failure()
+        except GreenletExit as exit:
+            return exit
+        except BaseException:
+            self.hub.handle_error(self, *sys.exc_info())
+        return None
 
     def move_to(self, hub: Scheduler) -> None:
         """In a forked child: belong to `hub`, the child's own, from now on."""
@@ -171,7 +178,7 @@ class Scheduler(greenlet):
 
     def new_waiter(self, waiting_on: object) -> Waiter:
         """A waiter for the current greenlet, which `park` then parks. `waiting_on` is told in reports."""
-        return Waiter(self.ready, getcurrent(), waiting_on, self.loop.now())
+        return new_waiter(self.ready, getcurrent(), waiting_on, self.loop._now)
 
     def park(self, waiter: Waiter, timeout: float | None = None, ref: bool = True) -> bool:
         """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False). Switches, unless it was woken.
@@ -186,72 +193,80 @@ class Scheduler(greenlet):
             waiter.abandon()
             self._check_may_wait(current)
         if waiter.outcome == WAITING:
-            if self._foreign_interrupts or isinstance(current, RawGreenlet):
-                try:
-                    self._raise_interrupt(current)
-                except BaseException:
-                    waiter.abandon()
-                    raise
-        if timeout is not None and waiter.outcome == WAITING:
-            waiter.ref = ref
-            self.loop.add_deadline(waiter, timeout)
-        if waiter.fall_asleep():
-            self._note_parked(current, waiter)
-            self.parked.link(waiter)
-            try:
-                following = self._next()
-                if following is None:
-                    switch_to(self)
-                elif following is not waiter:
-                    switch_to(following.greenlet)
-                if waiter.outcome == WAITING:
-                    raise InvalidSwitchError(f"{current!r} was resumed by something other than {waiter.waiting_on!r}")
-            except BaseException:
+            # The kind of greenlet is asked for once: the check walks the type's bases.
+            raw = None
+            if isinstance(current, RawGreenlet):
+                raw = current
+            interrupted = current in self._foreign_interrupts if raw is None else raw._interrupts is not None
+            if interrupted:
                 waiter.abandon()
-                raise
-            finally:
+                self._raise_interrupt(current)
+            if timeout is not None:
+                waiter.ref = ref
+                self.loop.add_deadline(waiter, timeout)
+            if waiter.fall_asleep():
+                if raw is not None:
+                    raw._waiter = waiter
+                else:
+                    self._foreign[current] = waiter
+                self.parked.link(waiter)
+                if _switch_away(self, waiter):
+                    self._thrown(current, waiter)
                 self.parked.unlink(waiter)
-                self._note_parked(current, None)
+                if raw is not None:
+                    raw._waiter = None
+                else:
+                    self._foreign.pop(current, None)
+                self._budget = _BUDGET
+            if timeout is not None:
                 self.loop.deadlines.remove(waiter)
-            self._budget = _BUDGET
-        elif timeout is not None:
+        if waiter.outcome != WOKEN:
+            return self._not_woken(current, waiter)
+        return True
+
+    def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:
+        if waiter.outcome == TIMED_OUT:
+            return False
+        if waiter.outcome == WAITING:
+            waiter.abandon()
+            raise InvalidSwitchError(f"{current!r} was resumed by something other than {waiter.waiting_on!r}")
+        exception = waiter.value
+        waiter.value = None
+        raise exception
+
+    def _thrown(self, current: greenlet, waiter: Waiter) -> None:
+        """Somebody threw into a greenlet that waited: clean up, and let it have the exception."""
+        try:
+            raise_failure()
+        finally:
+            waiter.abandon()
+            self.parked.unlink(waiter)
+            self._note_parked(current, None)
             self.loop.deadlines.remove(waiter)
-        if waiter.outcome == FAILED:
-            exception = waiter.value
-            waiter.value = None
-            raise exception
-        return waiter.outcome != TIMED_OUT
 
     def yield_now(self) -> None:
         """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
             self._check_may_wait(current)
-        if self._foreign_interrupts or isinstance(current, RawGreenlet):
+        if self._is_interrupted(current):
             self._raise_interrupt(current)
         if self.ready.count == 0:
             if self._batch > 0:
                 self._batch -= 1
                 return
-            self.loop.run_pass(False)
-            self._batch = max(self.ready.count, _SMALLEST_BATCH)
+            self._poll(False)
             if self.ready.count == 0:
                 return
-        waiter = Waiter(self.ready, current, "its turn", 0.0)
+        waiter = new_waiter(self.ready, current, "its turn", 0.0)
         waiter.wake()
         self.ready.push(waiter)
-        try:
-            following = self._next()
-            if following is None:
-                switch_to(self)
-            elif following is not waiter:
-                switch_to(following.greenlet)
-        except BaseException:
+        if _switch_away(self, waiter):
             waiter.abandon()
-            raise
+            raise_failure()
         self._budget = _BUDGET
         # What was raised in it while others ran must not let it go on to its next wait.
-        if self._foreign_interrupts or isinstance(current, RawGreenlet):
+        if self._is_interrupted(current):
             self._raise_interrupt(current)
 
     def spend(self) -> None:
@@ -328,7 +343,7 @@ class Scheduler(greenlet):
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
             self._check_may_wait(current)
-        waiter = Waiter(self.ready, current, "a switch back to it", self.loop.now())
+        waiter = new_waiter(self.ready, current, "a switch back to it", self.loop.now())
         waiter.fall_asleep()
         self._note_parked(current, waiter)
         self.parked.link(waiter)
@@ -352,15 +367,8 @@ class Scheduler(greenlet):
         ready = self.ready
         while True:
             if self._batch <= 0 or ready.count == 0:
-                if ready.count == 0 and not self.loop.alive() and not self._woken_from_outside():
+                if not self._poll(True):
                     return None
-                try:
-                    self.loop.run_pass(ready.count == 0)
-                except BaseException as error:
-                    # A signal's handler raised it. Whose stack the poll happens to be on is chance; handlers raise in
-                    # the main greenlet.
-                    self.interrupt(self.main, error)
-                self._batch = max(ready.count, _SMALLEST_BATCH)
                 continue
             entry = ready.peek()
             if not isinstance(entry, Waiter):
@@ -371,18 +379,42 @@ class Scheduler(greenlet):
             if waiter.greenlet is not None:
                 return waiter
 
+    def _poll(self, may_block: bool) -> bool:
+        """Poll the loop, and wait if nothing is ready; False if nothing is and nothing can become so, or on an error.
+
+        An error is the hub greenlet's to report: it meets the same when it polls itself.
+        """
+        ready = self.ready
+        if ready.count == 0 and may_block:
+            if not self.loop.alive() and not self._woken_from_outside():
+                return False
+        else:
+            may_block = False
+        try:
+            self.loop.run_pass(may_block)
+        except BaseException:
+            if getcurrent() is self:
+                raise
+            return False
+        self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
+        return True
+
     def run(self) -> None:
         """Entry point of the hub greenlet: run for as long as the thread has a use for it."""
         while True:
             try:
                 self._run_one()
+            except GreenletExit:
+                return  # thrown by destroy()
             except BaseException:
                 self.handle_error(None, *sys.exc_info())
 
     def _run_one(self) -> None:
         waiter = self._next()
         if waiter is not None:
-            switch_to(waiter.greenlet)
+            target = waiter.greenlet
+            waiter = None
+            switch_to(target)
             return
         entry = self.ready.pop()
         self._batch -= 1
@@ -419,10 +451,16 @@ class Scheduler(greenlet):
                     waiter.fail(HubDestroyed(self))
             if len(self.ready) == 0:
                 break
-            waiter = Waiter(self.ready, current, "the end of this hub", 0.0)
+            waiter = new_waiter(self.ready, current, "the end of this hub", 0.0)
             waiter.wake()
             self.ready.push(waiter)
             switch_to(self)
+
+    def _is_interrupted(self, current: greenlet) -> bool:
+        if isinstance(current, RawGreenlet):
+            raw = current
+            return raw._interrupts is not None
+        return len(self._foreign_interrupts) > 0 and current in self._foreign_interrupts
 
     def _raise_interrupt(self, current: greenlet) -> None:
         if isinstance(current, RawGreenlet):
@@ -467,3 +505,16 @@ class Scheduler(greenlet):
                 "handler), when nothing may wait"
             )
         raise HubDestroyed(self)
+
+
+def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
+    """Run whoever is next; whether the caller was resumed by a throw, whose error is then set."""
+    following = hub._next()
+    if following is None:
+        return switch_fails(hub)
+    if following is waiter:
+        return False
+    # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
+    target = following.greenlet
+    following = None
+    return switch_fails(target)

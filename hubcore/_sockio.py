@@ -1,4 +1,4 @@
-# cython: annotation_typing=True
+# cython: annotation_typing=True, binding=True
 """The compiled path of recv, recv_into, send and sendall: straight to the system call, a wait only when it would block.
 
 The functions are methods of `hubcore.socket.socket`, whose `_waits` is its SocketWaits. Where this module is not
@@ -101,8 +101,10 @@ def _before_read(waits: SocketWaits, flags: cython.int):
 def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> bytes:
     """socket.recv, cooperatively: up to `bufsize` bytes, as soon as there are any. Switches when there are none."""
     waits: SocketWaits = self._waits
-    if bufsize < 0:
-        raise ValueError("negative buffersize in recv")
+    if bufsize <= 0:
+        if bufsize < 0:
+            raise ValueError("negative buffersize in recv")
+        return b""  # there may be nothing to read, and nothing is what was asked for
     if waits.short_read:
         _before_read(waits, flags)
     elif waits.timeout != 0.0:
@@ -129,23 +131,34 @@ def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> byt
     return data
 
 
+@cython.cfunc
+def _get_writable(buffer: object, view: cython.pointer[cython.Py_buffer]):
+    try:
+        PyObject_GetBuffer(buffer, view, PyBUF_SIMPLE | PyBUF_WRITABLE)
+    except (BufferError, TypeError):
+        kind = type(buffer).__name__
+        raise TypeError(f"recv_into() argument 1 must be read-write bytes-like object, not {kind}") from None
+
+
 def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags: cython.int = 0) -> int:
     """socket.recv_into, cooperatively. Switches when there is nothing to read."""
     waits: SocketWaits = self._waits
-    if nbytes < 0:
-        raise ValueError("negative buffersize in recv_into")
-    if waits.short_read:
-        _before_read(waits, flags)
-    elif waits.timeout != 0.0:
-        waits._spend()
     view: cython.Py_buffer
     n: cython.Py_ssize_t
     size: cython.Py_ssize_t
-    PyObject_GetBuffer(buffer, cython.address(view), PyBUF_SIMPLE | PyBUF_WRITABLE)
+    _get_writable(buffer, cython.address(view))
     try:
+        if nbytes < 0:
+            raise ValueError("negative buffersize in recv_into")
         size = nbytes if nbytes else view.len
         if size > view.len:
             raise ValueError("buffer too small for requested bytes")
+        if size == 0:
+            return 0
+        if waits.short_read:
+            _before_read(waits, flags)
+        elif waits.timeout != 0.0:
+            waits._spend()
         while True:
             n = _recv(waits.fd, cython.cast(cython.p_char, view.buf), size, flags)
             if n >= 0:

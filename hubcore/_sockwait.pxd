@@ -11,7 +11,6 @@ cdef class SocketWaits:
     cdef public bint stream
     cdef public bint ref
     cdef bint short_read
-    cdef Hub hub
     cdef Io _reader
     cdef Io _writer
 
@@ -21,5 +20,5 @@ cdef class SocketWaits:
     cpdef wait_write(self, double timeout)
     @cython.locals(waiter=Waiter)
     cdef _wait(self, Hub hub, Io io, double timeout)
-    cdef Hub _rebind(self, Hub hub)
+    cdef Io _new_io(self, Hub hub, int events, Io old)
     cdef _spend(self)

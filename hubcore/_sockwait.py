@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import os
+from _thread import get_ident
+from errno import EBADF
 
+from hubcore.exceptions import ConcurrentObjectUseError
 from hubcore.hub import get_hub
 from hubcore.watchers import READ, WRITE
 
@@ -13,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class SocketWaits:
-    """The waits of one socket, from whatever thread it is used in.
+    """The waits of one socket, from whatever thread it is used in: one may read in one while another writes in another.
 
     `timeout` is the socket's: seconds, negative for none, 0 for a non-blocking socket. `short_read` remembers that the
     last read got less than it asked for: the next would find nothing, so it waits first; watching is level-triggered,
     so nothing that arrived meanwhile is missed.
     """
 
-    __slots__ = ("_reader", "_writer", "fd", "hub", "ref", "short_read", "stream", "timeout")
+    __slots__ = ("_reader", "_writer", "fd", "ref", "short_read", "stream", "timeout")
 
     def __init__(self, fd: int, stream: bool, timeout: float) -> None:
         self.fd = fd
@@ -28,29 +32,36 @@ class SocketWaits:
         self.timeout = timeout
         self.ref = True
         self.short_read = False
-        self.hub: Hub | None = None
         self._reader: Io | None = None
         self._writer: Io | None = None
 
     def wait_read(self, timeout: float) -> None:
         """Wait until the fd is readable. TimeoutError after `timeout` seconds (negative: no limit)."""
         hub = get_hub()
-        if self.hub is not hub:
-            self._rebind(hub)
         io = self._reader
-        if io is None:
-            io = self._reader = hub.loop.io(self.fd, READ, self.ref)
+        if io is None or io.loop is not hub.loop:
+            io = self._reader = self._new_io(hub, READ, io)
         self._wait(hub, io, timeout)
 
     def wait_write(self, timeout: float) -> None:
         """As `wait_read`, until it is writable."""
         hub = get_hub()
-        if self.hub is not hub:
-            self._rebind(hub)
         io = self._writer
-        if io is None:
-            io = self._writer = hub.loop.io(self.fd, WRITE, self.ref)
+        if io is None or io.loop is not hub.loop:
+            io = self._writer = self._new_io(hub, WRITE, io)
         self._wait(hub, io, timeout)
+
+    def _new_io(self, hub: Hub, events: int, old: Io | None) -> Io:
+        """A watcher in `hub`'s loop in place of `old`, which another thread, or this process before a fork, used."""
+        if self.fd < 0:
+            raise OSError(EBADF, os.strerror(EBADF))
+        if old is not None:
+            if old.waiter is not None and not old.loop.closed:
+                raise ConcurrentObjectUseError(
+                    f"fd {self.fd} is already waited for in another thread, by {old.waiter.greenlet!r}"
+                )
+            _close_watcher(old)
+        return hub.loop.io(self.fd, events, self.ref)
 
     def _wait(self, hub: Hub, io: Io, timeout: float) -> None:
         waiter = hub.new_waiter(io)
@@ -64,12 +75,6 @@ class SocketWaits:
             io.detach(waiter)
             raise TimeoutError("timed out")
 
-    def _rebind(self, hub: Hub) -> Hub:
-        """The socket is used in another thread than before, or after a fork: its watchers are of no use there."""
-        self.close()
-        self.hub = hub
-        return hub
-
     def _spend(self) -> None:
         """An operation succeeded without waiting."""
         hub = get_hub()
@@ -77,26 +82,23 @@ class SocketWaits:
 
     def close(self) -> None:
         """The fd is about to be closed, or to be someone else's: whoever waits gets OSError (EBADF)."""
-        hub = self.hub
         reader, writer = self._reader, self._writer
         self._reader = self._writer = None
-        self.hub = None
         self.short_read = False
-        if hub is None or hub.loop.closed:
-            return
         for io in (reader, writer):
             if io is not None:
-                _close_watcher(hub, io)
+                _close_watcher(io)
 
     def __del__(self) -> None:
         # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.
         self.close()
 
 
-def _close_watcher(hub: Hub, io: Io) -> None:
-    from _thread import get_ident
-
-    if hub.thread_ident == get_ident():
+def _close_watcher(io: Io) -> None:
+    loop = io.loop
+    if loop.closed:
+        return  # with its hub, or it was the parent's before a fork
+    if loop.thread_ident == get_ident():
         io.close()
     else:
-        hub.loop.run_callback_threadsafe(io.close)
+        loop.run_callback_threadsafe(io.close)

@@ -6,7 +6,7 @@ ready.
 
 from __future__ import annotations
 
-from collections import deque
+from _collections import deque
 
 from greenlet import GreenletExit, getcurrent
 

@@ -7,6 +7,7 @@ and do not keep the process from ending.
 from __future__ import annotations
 
 import os
+import sys
 from _queue import Empty, SimpleQueue
 from _thread import allocate_lock, get_ident, start_new_thread
 
@@ -44,7 +45,10 @@ class Workers:
         self._unserved = 0  # jobs submitted and not finished
 
     def submit(self, call: Callable[[], object], done: Callable[[object, BaseException | None], object]) -> None:
-        """Run `call()` in a worker, then `done(result, None)` or `done(None, exception)` in the same. Never waits."""
+        """Run `call()` in a worker, then `done(result, None)` or `done(None, exception)` in the same. Never waits.
+
+        RuntimeError if there is no worker and none can be started.
+        """
         with self._lock:
             self._unserved += 1
             new = self._unserved > self._threads and self._threads < self.limit
@@ -83,7 +87,10 @@ class Workers:
                 error = raised
             with self._lock:
                 self._unserved -= 1
-            done(result, error)
+            try:
+                done(result, error)
+            except BaseException:
+                sys.excepthook(*sys.exc_info())
             del call, done, result, error  # so that nothing of the job lives on while the thread waits
 
 

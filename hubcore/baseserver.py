@@ -22,7 +22,7 @@ class BaseServer:
     """A server on `listener`, an address or a socket, that calls `handle(*args)` for each thing that comes.
 
     `spawn` says in what: "default" and "raw" in a new greenlet each, None in the accepting greenlet itself, a callable
-    does it itself, and an object with `spawn` and `full` (a Pool) limits how many.
+    does it itself, and an object with `spawn`, `full`, `wait_available`, `join` and `kill` (a Pool) limits how many.
     """
 
     #: Seconds before the next try after an error such as EMFILE; doubled at each in a row.
@@ -61,9 +61,9 @@ class BaseServer:
         if hasattr(listener, "accept") or hasattr(listener, "recvfrom"):
             self.socket: Any = listener
             self.address = listener.getsockname()
-        elif isinstance(listener, (tuple, str, bytes)):
+        elif isinstance(listener, (tuple, str, bytes, int)):
             self.socket = None
-            self.address = listener
+            self.address = parse_address(listener)
         else:
             raise TypeError(f"a server listens on an address or a socket, not on {listener!r}")
 
@@ -190,8 +190,13 @@ class BaseServer:
                 delay = min(self.max_delay, delay * 2)
                 continue
             delay = self.min_delay
-            if args is not None:
+            if args is None:
+                continue
+            try:
                 self.do_handle(*args)
+            except Exception:
+                # A handler that failed in this greenlet, or one that could not be spawned: the next may go better.
+                get_hub().handle_error(self, *sys.exc_info())
 
     def do_handle(self, *args: Any) -> None:
         """Have `handle(*args)` run."""
@@ -227,8 +232,19 @@ class BaseServer:
         return f"<{type(self).__name__} {state} on {self.address!r}, {len(self._handlers)} handlers>"
 
 
+def parse_address(address: Any) -> Any:
+    """`address` as bind() takes it: "host:port", ":port" and a bare port become tuples; a path stays what it is."""
+    if isinstance(address, int):
+        return ("", address)
+    if isinstance(address, str) and "/" not in address and not address.startswith("\0"):
+        host, _, port = address.rpartition(":")
+        if port.isascii() and port.isdigit():
+            return ("" if host == "*" else host.strip("[]"), int(port))
+    return address
+
+
 def _spawn_greenlet(*args: Any) -> Greenlet:
     return spawn(*args)
 
 
-__all__ = ["BaseServer", "Timeout"]
+__all__ = ["BaseServer", "Timeout", "parse_address"]

@@ -1,5 +1,6 @@
 cimport cython
 
+from hubcore._calls cimport call_or, raise_failure
 from hubcore._deadlines cimport Deadline
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport Linkable
@@ -15,7 +16,7 @@ cdef class StartDeadline(Deadline):
 
 
 cdef class Greenlet(Linkable):
-    cdef readonly object kwargs
+    cdef object _kwargs
     cdef readonly object spawning_greenlet
     cdef readonly object value
     cdef readonly object exception
@@ -30,6 +31,7 @@ cdef class Greenlet(Linkable):
     @cython.locals(hub=Hub, parent=Greenlet)
     cdef _set_up(self, run, tuple args, kwargs)
     cdef _succeed(self, result)
+    cdef _fail_with_what_is_set(self)
     cdef _fail(self, exception)
     cdef _finish(self)
     cpdef start(self)

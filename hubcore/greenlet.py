@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextvars import copy_context
-from weakref import ref as weak_reference
+from _weakref import ref as weak_reference
 
 import cython
 from greenlet import GreenletExit
@@ -25,6 +25,7 @@ if not cython.compiled:
 
     from greenlet import getcurrent, greenlet
 
+    from hubcore._calls import call_or, raise_failure
     from hubcore._scheduler import FINISHED, NEW, SCHEDULED, STARTED
 
     def import_greenlet() -> int:
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
+_FAILED = object()
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
 
 
@@ -72,7 +74,7 @@ class Greenlet(Linkable):
         "_successful",
         "_traceback",
         "exception",
-        "kwargs",
+        "_kwargs",
         "spawn_tree_locals",
         "spawning_greenlet",
         "value",
@@ -89,7 +91,7 @@ class Greenlet(Linkable):
             raise TypeError(f"a greenlet runs something callable, not {run!r}")
         hub = get_hub()
         self._prepare(hub, run, args)
-        self.kwargs: dict[str, object] = kwargs
+        self._kwargs: dict[str, object] | None = kwargs or None
         self.value: Any = None
         self.exception: BaseException | None = None
         self._traceback: TracebackType | None = None
@@ -102,7 +104,9 @@ class Greenlet(Linkable):
         self._lookers = 0
         spawner = getcurrent()
         self.spawning_greenlet = weak_reference(spawner)
-        self.gr_context = copy_context()
+        context = copy_context()
+        if len(context):
+            self.gr_context = context  # without one it starts with an empty one, made when it is needed
         if isinstance(spawner, Greenlet):
             parent = spawner
             self.spawn_tree_locals = parent.spawn_tree_locals
@@ -167,6 +171,11 @@ class Greenlet(Linkable):
         if callback in _spawn_callbacks:
             _spawn_callbacks.remove(callback)
 
+    @property
+    def kwargs(self) -> dict[str, object]:
+        """The keyword arguments that it was given; none once it has ended."""
+        return self._kwargs if self._kwargs is not None else {}
+
     # Running.
 
     def _run(self) -> object:
@@ -179,16 +188,18 @@ class Greenlet(Linkable):
         if target is None:
             target = self._run
         self._phase = STARTED
-        try:
-            if self.kwargs:
-                result = target(*self.args, **self.kwargs)
-            else:
-                result = target(*self.args)
-        except BaseException as error:
-            self._fail(error)
+        result = call_or(_FAILED, target, self.args, self._kwargs)
+        if result is _FAILED:
+            self._fail_with_what_is_set()
         else:
             self._succeed(result)
         return self.value
+
+    def _fail_with_what_is_set(self) -> None:
+        try:
+            raise_failure()
+        except BaseException as error:
+            self._fail(error)
 
     def _succeed(self, result: object) -> None:
         self.value = result
@@ -211,7 +222,7 @@ class Greenlet(Linkable):
         # What it ran and with what may be large, and a result is often kept for long.
         self._target = None
         self.args = ()
-        self.kwargs = None
+        self._kwargs = None
         if self._links is not None:
             self._notify()
 
@@ -398,7 +409,7 @@ class Greenlet(Linkable):
             what = "_run"
         else:
             shown = [repr(value) for value in self.args]
-            shown += [f"{name}={value!r}" for name, value in (self.kwargs or {}).items()]
+            shown += [f"{name}={value!r}" for name, value in self.kwargs.items()]
             what = f"{getattr(target, '__qualname__', repr(target))}({', '.join(shown)})"
         return f'<{type(self).__name__} "{self.name}" at {id(self):#x}: {what}>'
 

@@ -15,10 +15,9 @@ cdef class Hub(Scheduler):
     @cython.locals(waiter=Waiter)
     cpdef _nothing_left(self)
 
-cdef greenlet _cached_greenlet
 cdef Hub _cached_hub
 
-@cython.locals(current=greenlet, raw=RawGreenlet)
+@cython.locals(hub=Hub)
 cpdef Hub get_hub()
 @cython.locals(hub=Hub)
-cpdef sleep(seconds=*, ref=*)
+cdef _sleep(seconds, ref)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from _thread import _local
+from _weakrefset import WeakSet  # what weakref re-exports, without the rest of it
 
 import cython
 from greenlet import GreenletExit
@@ -66,6 +67,7 @@ class Hub(Scheduler):
         self._orphaned = False
         _thread.hub = self
         _thread.cleaner = _Cleaner(self)
+        hubs.add(self)
         from hubcore._signals import hub_made
 
         hub_made(self)
@@ -136,7 +138,12 @@ class Hub(Scheduler):
         from hubcore._signals import hub_destroyed
 
         hub_destroyed(self)
+        hubs.discard(self)
         _forget(self)
+        if self:
+            # Its own greenlet's stack refers to it, and has to end for it to be freed.
+            self.parent = current
+            self.throw(GreenletExit)
 
     @property
     def backend(self) -> str:
@@ -206,25 +213,23 @@ class _Cleaner:
 
 
 _thread = _local()
-# The last greenlet that is not a RawGreenlet to ask for its hub, most often a thread's main greenlet.
-_cached_greenlet: greenlet | None = None
+#: The hubs of all threads, but those that were destroyed.
+hubs: set[Hub] = set()
+# The hub of the thread that asked last.
 _cached_hub: Hub | None = None
 
 
 def get_hub() -> Hub:
     """The hub of the calling thread; made at the first call. Never switches."""
-    global _cached_greenlet, _cached_hub
-    current = getcurrent()
-    if isinstance(current, RawGreenlet):
-        raw = current
-        return raw.hub
-    if current is _cached_greenlet:
-        return _cached_hub
+    global _cached_hub
+    # A thread has one hub, so whose thread this is decides; the ident is a register's worth of work to read.
+    hub = _cached_hub
+    if hub is not None and hub.thread_ident == get_ident():
+        return hub
     hub = getattr(_thread, "hub", None)
     if hub is None:
         hub = Hub()
     _cached_hub = hub
-    _cached_greenlet = current
     return hub
 
 
@@ -235,10 +240,10 @@ def get_hub_if_any() -> Hub | None:
 
 def set_hub(hub: Hub | None) -> None:
     """Make `hub`, which must be of the calling thread, its hub; None: the thread has none and will make a new one."""
-    global _cached_greenlet, _cached_hub
+    global _cached_hub
     if hub is not None and hub.thread_ident != get_ident():
         hub.loop.check_thread()
-    _cached_greenlet = _cached_hub = None
+    _cached_hub = None
     cleaner = getattr(_thread, "cleaner", None)
     if cleaner is not None:
         cleaner.hub = None  # the hub that was there is its user's now, not the thread's to destroy
@@ -247,9 +252,9 @@ def set_hub(hub: Hub | None) -> None:
 
 
 def _forget(hub: Hub) -> None:
-    global _cached_greenlet, _cached_hub
+    global _cached_hub
     if _cached_hub is hub:
-        _cached_greenlet = _cached_hub = None
+        _cached_hub = None
     if getattr(_thread, "hub", None) is hub:
         _thread.hub = None
         _thread.cleaner = None
@@ -261,13 +266,17 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
     With `ref` False the sleep alone does not keep the loop alive. Greenlets that sleep for the same time wake in the
     order in which they went to sleep.
     """
-    hub = get_hub()
     if seconds > 0:
-        hub.park(hub.new_waiter("sleep"), seconds, ref)
+        _sleep(seconds, ref)
     elif seconds <= 0:
-        hub.yield_now()
+        get_hub().yield_now()
     else:
         raise ValueError(f"cannot sleep for {seconds!r} seconds")
+
+
+def _sleep(seconds: float, ref: bool) -> None:
+    hub = get_hub()
+    hub.park(hub.new_waiter("sleep"), seconds, ref)
 
 
 def idle(priority: int = 0) -> None:

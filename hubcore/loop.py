@@ -111,7 +111,7 @@ class Loop:
 
     def alive(self) -> bool:
         """Whether anything is ready, or can become ready without the help of another thread."""
-        return self.refs > 0 or self.deadlines.refs > 0 or len(self.ready) > 0
+        return self.refs > 0 or self.deadlines.refs > 0 or not self.ready.is_empty()
 
     def add_deadline(self, deadline: Deadline, after: float) -> None:
         """Schedule `deadline` `after` seconds from this moment."""
@@ -127,7 +127,7 @@ class Loop:
         timeout = 0.0
         if self._hooks:
             block = self._before_poll(block)
-        if block and len(self.ready) == 0:
+        if block and self.ready.is_empty():
             earliest = self.deadlines.earliest()
             timeout = -1.0 if earliest == inf else max(0.0, earliest - self.clock())
         self.polling = True
@@ -153,15 +153,20 @@ class Loop:
         if self.closed:
             raise ValueError(f"{self!r} is closed")
 
-    def begin_outside(self) -> None:
-        """An operation began that another thread or process will finish: stay alive, and let real time pass for it."""
-        self.outside += 1
-        self.refs += 1
+    def begin_outside(self, ref: bool = True) -> None:
+        """An operation began that another thread or process will finish: let real time pass for it, and stay alive.
 
-    def end_outside(self) -> None:
-        """It has finished. Loop thread only."""
+        With `ref` False something else says whether to stay alive, such as a watcher. Loop thread only.
+        """
+        self.outside += 1
+        if ref:
+            self.refs += 1
+
+    def end_outside(self, ref: bool = True) -> None:
+        """It has finished; `ref` as it began. Loop thread only."""
         self.outside -= 1
-        self.refs -= 1
+        if ref:
+            self.refs -= 1
 
     # What programs use.
 

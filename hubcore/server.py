@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from hubcore import socket
 from hubcore.baseserver import BaseServer
 
@@ -15,7 +14,8 @@ if TYPE_CHECKING:
 class StreamServer(BaseServer):
     """Calls `handle(socket, address)` for each connection, and closes the socket when that has returned or failed.
 
-    `listener` is (host, port), with port 0 for any free one, a path for a Unix socket, or a listening socket.
+    `listener` is (host, port), with port 0 for any free one, "host:port", a port alone, a path for a Unix socket (with
+    a "/"), or a listening socket, which is the server's from then on. An empty host is every address of this machine.
     """
 
     #: How many connections wait in the kernel to be accepted.
@@ -45,13 +45,19 @@ class StreamServer(BaseServer):
     def make_listener(self, address: Any) -> socket.socket:
         """A listening socket bound to `address`."""
         if isinstance(address, (str, bytes)):
-            listener = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        else:
-            family = socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET
-            listener = socket.socket(family, socket.SOCK_STREAM)
+            return self._listen(socket.AF_UNIX, address)
+        if address[0] in ("", b"") and socket.has_dualstack_ipv6():
+            return self._listen(socket.AF_INET6, address)
+        return self._listen(socket.AF_INET6 if ":" in str(address[0]) else socket.AF_INET, address)
+
+    def _listen(self, family: int, address: Any) -> socket.socket:
+        listener = socket.socket(family, socket.SOCK_STREAM)
         try:
-            if self.reuse_addr is not False and not isinstance(address, (str, bytes)):
+            if self.reuse_addr is not False and family != socket.AF_UNIX:
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if family == socket.AF_INET6:
+                # With no host it serves both families; a host of this one means this one.
+                listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address[0] in ("", b"") else 1)
             listener.bind(address)
             listener.listen(self.backlog)
         except OSError as error:
@@ -63,9 +69,21 @@ class StreamServer(BaseServer):
         return listener
 
     def do_read(self) -> tuple[Any, ...] | None:
-        """The next connection and its address. Switches."""
+        """The next connection and its address; None if there was none after all. Switches."""
         listener = self.socket
-        return None if listener is None else listener.accept()
+        if listener is None:
+            return None
+        try:
+            connection: tuple[Any, ...] = listener.accept()
+            return connection
+        except BlockingIOError:
+            # A socket that was handed over may be non-blocking, or have a timeout; both are its owner's wish for calls
+            # of its own.
+            socket.wait_read(listener.fileno())
+        except TimeoutError as error:
+            if error.errno is not None:
+                raise
+        return None
 
     def do_close(self, *args: Any) -> None:
         """Close the connection."""

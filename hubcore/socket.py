@@ -9,19 +9,20 @@ from __future__ import annotations
 import os
 import socket as _stdlib
 from _socket import socket as _native
-from errno import EAGAIN, EALREADY, EBADF, EINPROGRESS, EISCONN
-from socket import SOCK_STREAM, SO_ERROR, SOL_SOCKET, error, gaierror, getdefaulttimeout, herror, timeout
+from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
+from operator import index
+from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
 from hubcore import _resolver
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore._sockwait import SocketWaits
 from hubcore._waitfd import cancel_wait, cancel_wait_ex, wait, wait_read, wait_readwrite, wait_write
-from hubcore.hub import get_hub
+from hubcore.hub import get_hub, sleep
 
 try:
     from hubcore import _sockio as _fast
 except ImportError:  # an uncompiled run: the same by way of the standard library's socket
-    _fast = None
+    _fast = None  # type: ignore[assignment]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ class socket(_stdlib.socket):
     """socket.socket, cooperatively: the same methods and errors; what would block lets other greenlets run.
 
     One greenlet may read while another writes. A second reader (or writer) gets ConcurrentObjectUseError. Closing a
-    socket wakes whoever waits on it with OSError (EBADF). Usable from any thread, by one at a time.
+    socket wakes whoever waits on it with OSError (EBADF). Usable from any thread, in each direction by one at a time.
     """
 
     __slots__ = ("_waits",)
@@ -44,13 +45,15 @@ class socket(_stdlib.socket):
         super().__init__(family, type, proto, fileno)
         default = getdefaulttimeout()
         _native.settimeout(self, 0.0)
-        stream = _native.type.__get__(self) & 0xF == SOCK_STREAM
+        stream = _native.type.__get__(self) & 0xF == _stdlib.SOCK_STREAM
         self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if default is None else default)
 
     # Waiting.
 
     def _when_readable(self, call: Callable[..., Any], *args: Any) -> Any:
         waits = self._waits
+        if waits.timeout != 0.0:
+            get_hub().spend()
         while True:
             try:
                 return call(self, *args)
@@ -61,6 +64,8 @@ class socket(_stdlib.socket):
 
     def _when_writable(self, call: Callable[..., Any], *args: Any) -> Any:
         waits = self._waits
+        if waits.timeout != 0.0:
+            get_hub().spend()
         while True:
             try:
                 return call(self, *args)
@@ -76,10 +81,12 @@ class socket(_stdlib.socket):
         if value is None:
             self._waits.timeout = _FOREVER
             return
-        value = float(value)
-        if not value >= 0.0:
+        if not hasattr(value, "__float__"):
+            raise TypeError(f"a timeout is a number of seconds or None, not {value!r}")
+        seconds = float(value)
+        if not seconds >= 0.0:
             raise ValueError("Timeout value out of range")
-        self._waits.timeout = value
+        self._waits.timeout = seconds
 
     def gettimeout(self) -> float | None:
         """As socket.gettimeout."""
@@ -90,7 +97,7 @@ class socket(_stdlib.socket):
 
     def setblocking(self, flag: bool) -> None:
         """As socket.setblocking."""
-        self._waits.timeout = _FOREVER if flag else 0.0
+        self._waits.timeout = _FOREVER if index(flag) else 0.0
 
     def getblocking(self) -> bool:
         """As socket.getblocking."""
@@ -113,24 +120,43 @@ class socket(_stdlib.socket):
     # Connecting.
 
     def accept(self) -> tuple[socket, Any]:
-        """As socket.accept. Switches when no connection is there."""
-        fd, address = self._when_readable(_native._accept)
-        return type(self)(self.family, self.type, self.proto, fileno=fd), address
+        """As socket.accept, hence not of a subclass. Switches when no connection is there."""
+        fd, address = self._when_readable(_native._accept)  # type: ignore[attr-defined]
+        return socket(self.family, self.type, self.proto, fileno=fd), address
 
     def connect(self, address: Any) -> None:
         """As socket.connect; a host name is looked up cooperatively. Switches."""
         waits = self._waits
         address = _resolved(self, address)
         code = _native.connect_ex(self, address)
-        if code in (EINPROGRESS, EALREADY, EAGAIN):
+        if code == EAGAIN and waits.timeout != 0.0:
+            code = self._connect_when_there_is_room(address)
+        if code in (EINPROGRESS, EALREADY):
             if waits.timeout == 0.0:
                 raise BlockingIOError(code, os.strerror(code))
             waits.wait_write(waits.timeout)
-            code = self.getsockopt(SOL_SOCKET, SO_ERROR)
+            code = self.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)
             if code == EISCONN:
                 code = 0
         if code:
             raise OSError(code, os.strerror(code))
+
+    def _connect_when_there_is_room(self, address: Any) -> int:
+        # The listener of a Unix socket has its backlog full. No event says when that changes: the socket that is not
+        # yet connected counts as writable all the time.
+        loop = get_hub().loop
+        timeout = self._waits.timeout
+        end = loop.update_now() + timeout
+        delay = 0.001
+        while True:
+            left = end - loop.update_now()
+            if timeout > 0.0 and left <= 0.0:
+                raise TimeoutError("timed out")
+            sleep(min(delay, left) if timeout > 0.0 else delay)
+            code: int = _native.connect_ex(self, address)
+            if code != EAGAIN:
+                return code
+            delay = min(delay * 2, 0.05)
 
     def connect_ex(self, address: Any) -> int:
         """As socket.connect_ex: `connect`, with the error's number as the result."""
@@ -170,14 +196,16 @@ class socket(_stdlib.socket):
         end = loop.update_now() + waits.timeout
         with memoryview(data) as view, view.cast("B") as octets:
             sent = 0
-            while sent < len(octets):
+            while True:
                 try:
                     sent += _native.send(self, octets[sent:], flags)
+                    if sent >= len(octets):
+                        return
                 except BlockingIOError:
                     if waits.timeout == 0.0:
                         raise
                     left = end - loop.update_now()
-                    if 0.0 < waits.timeout and left <= 0.0:
+                    if waits.timeout > 0.0 and left <= 0.0:
                         raise TimeoutError("timed out") from None
                     waits.wait_write(left if waits.timeout > 0.0 else _FOREVER)
 
@@ -206,7 +234,9 @@ class socket(_stdlib.socket):
         return self._when_readable(_native.recvmsg_into, buffers, ancbufsize, flags)
 
     def sendmsg(self, buffers: Any, *args: Any) -> int:
-        """As socket.sendmsg. Switches when the kernel takes nothing."""
+        """As socket.sendmsg; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
+        if len(args) == 3 and args[2] is not None:
+            args = (*args[:2], _resolved(self, args[2]))
         n: int = self._when_writable(_native.sendmsg, buffers, *args)
         return n
 
@@ -219,8 +249,6 @@ class socket(_stdlib.socket):
 
     def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         """As socket.sendfile. Switches when the kernel takes no more."""
-        if self.getblocking() is False:
-            raise ValueError("non-blocking sockets are not supported")
         # The standard library's quick way sleeps in a selector of its own; the other one is made of send().
         return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
 
@@ -256,13 +284,25 @@ def _resolved(sock: socket, address: Any) -> Any:
     port = address[1] if len(address) > 1 else 0
     if not isinstance(port, int):
         return address  # the C code has the right error for that
+    if isinstance(host, str):
+        if "\0" in host:
+            return address
+        if host.isascii():
+            host = host.encode()  # as the C code has it: only what is not ASCII goes through the idna codec
+    elif isinstance(host, bytearray):
+        host = bytes(host)
     found = _resolver.getaddrinfo(host, port, sock.family, sock.type, sock.proto)
     resolved = found[0][4]
     return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
 
 
 def getaddrinfo(
-    host: bytes | str | None, port: bytes | str | int | None, family: int = 0, type: int = 0, proto: int = 0, flags: int = 0
+    host: bytes | str | None,
+    port: bytes | str | int | None,
+    family: int = 0,
+    type: int = 0,
+    proto: int = 0,
+    flags: int = 0,
 ) -> list[tuple[_stdlib.AddressFamily, _stdlib.SocketKind, int, str, Any]]:
     """socket.getaddrinfo, cooperatively. Switches."""
     convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
@@ -297,7 +337,7 @@ def create_connection(
     """socket.create_connection, cooperatively: try each address that the host has, in turn. Switches."""
     host, port = address
     errors: list[OSError] = []
-    for family, kind, proto, _, sockaddr in getaddrinfo(host, port, 0, SOCK_STREAM):
+    for family, kind, proto, _, sockaddr in getaddrinfo(host, port, 0, _stdlib.SOCK_STREAM):
         sock = None
         try:
             sock = socket(family, kind, proto)
@@ -326,7 +366,12 @@ def create_connection(
 
 
 def create_server(
-    address: Any, *, family: int = _stdlib.AF_INET, backlog: int | None = None, reuse_port: bool = False, dualstack_ipv6: bool = False
+    address: Any,
+    *,
+    family: int = _stdlib.AF_INET,
+    backlog: int | None = None,
+    reuse_port: bool = False,
+    dualstack_ipv6: bool = False,
 ) -> socket:
     """socket.create_server: a bound and listening socket whose accept() is cooperative."""
     plain = _stdlib.create_server(
@@ -340,7 +385,7 @@ def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
     return socket(family, type, proto, fileno=os.dup(fd))
 
 
-def socketpair(family: int | None = None, type: int = SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:
+def socketpair(family: int | None = None, type: int = _stdlib.SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:
     """socket.socketpair: two connected sockets."""
     if family is None:
         family = getattr(_stdlib, "AF_UNIX", _stdlib.AF_INET)
@@ -365,3 +410,4 @@ __all__ = [
     "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo", "herror", "socket",
     "socketpair", "timeout", "wait", "wait_read", "wait_readwrite", "wait_write",
 ]  # fmt: skip
+__all__ += [name for name in _stdlib.__all__ if name not in __all__]

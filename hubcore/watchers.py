@@ -9,6 +9,7 @@ from __future__ import annotations
 from errno import EBADF
 
 from hubcore._deadlines import Deadline
+from hubcore._park import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from hubcore._park import Waiter
     from hubcore._ready import Callback
     from hubcore.loop import Loop
 
@@ -142,7 +142,9 @@ class Watcher:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "started" if self._started else "stopped"
-        callback = f" callback={self.callback!r}" if self.callback is not None else ""
+        # A waiter that is parked on this very watcher tells of it in its own text, and so on for ever.
+        shown = self.callback is not None and not isinstance(self.callback, Waiter)
+        callback = f" callback={self.callback!r}" if shown else ""
         return f"<{type(self).__name__}{self._describe()} {state}{callback} at {id(self):#x}>"
 
 
@@ -179,14 +181,18 @@ class FdWatch:
             self._release()
         elif mask != self.mask:
             self.mask = mask
-            self._set_mask(mask)
+            try:
+                self._set_mask(mask)
+            except OSError:
+                pass  # closed meanwhile, which is for those to find out who still watch it
 
     def on_event(self, events: int) -> None:
         """The backend saw `events` on the fd. Called inside `poll`; never switches."""
         ios = self.ios
         if len(ios) == 1:
             io = ios[0]
-            io.on_event(events)
+            if io.events & events:
+                io.on_event(events & io.events)
             return
         for io in tuple(ios):
             if io.events & events:
@@ -312,7 +318,7 @@ class TimerDeadline(Deadline):
     def __init__(self, timer: Timer) -> None:
         Deadline.__init__(self)
         self.timer = timer
-        self.ref = timer._ref
+        self.ref = False  # it is the watcher that keeps the loop alive, and whose `ref` may change
 
     def fire(self, now: float) -> None:
         timer = self.timer
@@ -359,7 +365,6 @@ class Timer(Watcher):
         return self._deadline.at
 
     def _begin(self) -> None:
-        self.loop.deadlines.set_ref(self._deadline, self._ref)
         self.loop.add_deadline(self._deadline, self.after)
 
     def _end(self) -> None:

@@ -6,7 +6,8 @@ Consequence: `ev_run` is called with the GIL held, so that callbacks touch Pytho
 it for the wait alone. Whatever another thread does to a watcher meanwhile it does with the GIL, hence not while libev
 looks at it.
 
-Fact: libev aborts on an invalid fd. Consequence: an fd is checked before it is handed over.
+Fact: libev aborts when the kernel refuses an invalid fd, which it is told only at the next run. Consequence: an fd is
+checked when it is handed over, and again before that run, which tells the kernel while the GIL is held.
 """
 
 import cython
@@ -99,6 +100,7 @@ class LibevFdWatch(FdWatch):
         # Initialised anew, libev asks the kernel again, even for events that it believes to be watched already.
         ev.ev_io_init(cython.address(self._w), _on_io, self.fd, mask)
         ev.ev_io_start(self._loop._ptr, cython.address(self._w))
+        self._loop._untold.append(self)
 
     @cython.ccall
     def _release(self):
@@ -117,8 +119,10 @@ class LibevLoop(Loop):
     _wait: cython.pointer[_Wait]
     _async: ev.ev_async
     _timer: ev.ev_timer
+    _untold: list  # watches that libev will tell the kernel of at its next run
 
     def __cinit__(self, flags: object = None, default: object = None):
+        self._untold = []
         self._wait = cython.cast(cython.pointer[_Wait], PyMem_RawMalloc(cython.sizeof(_Wait)))
         if self._wait == cython.NULL:
             raise MemoryError
@@ -153,6 +157,10 @@ class LibevLoop(Loop):
     def poll(self, timeout: cython.double):
         if self._ptr == cython.NULL:
             raise ValueError(f"{self!r} is closed")
+        if self._untold:
+            self._drop_closed()
+            if self.ready.count:
+                timeout = 0.0
         if timeout == 0.0:
             ev.ev_run(self._ptr, ev.EVRUN_NOWAIT)
             return
@@ -165,6 +173,17 @@ class LibevLoop(Loop):
         self._wait.release = False
         if timeout > 0.0:
             ev.ev_timer_stop(self._ptr, cython.address(self._timer))
+
+    @cython.cfunc
+    def _drop_closed(self):
+        """Drop the new watches whose fd was closed since."""
+        untold = self._untold
+        self._untold = []
+        for entry in untold:
+            watch: LibevFdWatch = entry
+            if watch.mask and not _clock.is_open(watch.fd):
+                for io in tuple(watch.ios):
+                    io.close()
 
     def wake(self):
         """As Loop.wake."""

@@ -141,12 +141,17 @@ class LibuvFdWatch(FdWatch):
     def _set_mask(self, mask: cython.int):
         if not _clock.is_open(self.fd):
             raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
+        self._start(mask)
+        if self._poll != cython.NULL:
+            self._loop._untold.append(self)
+
+    @cython.cfunc
+    def _start(self, mask: cython.int):
         if self._poll == cython.NULL:
             self._loop._always_ready.add(self)
             return
         # READ and WRITE are UV_READABLE and UV_WRITABLE.
         _check(uv.uv_poll_start(cython.address(self._poll.handle), mask, _on_poll), f"cannot watch fd {self.fd}")
-        self._loop._untold.append(self)
 
     @cython.ccall
     def _release(self):
@@ -209,12 +214,12 @@ class LibuvLoop(Loop):
     def poll(self, timeout: cython.double):
         if not self._open:
             raise ValueError(f"{self!r} is closed")
-        if self._always_ready:
-            timeout = 0.0
         if self._untold:
             self._tell()
-            if self._fired.first != cython.NULL:
+            if self._fired.first != cython.NULL or self.ready.count:
                 timeout = 0.0
+        if self._always_ready:
+            timeout = 0.0
         if timeout == 0.0:
             uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
         else:
@@ -233,14 +238,23 @@ class LibuvLoop(Loop):
 
     @cython.cfunc
     def _tell(self):
-        """Have libuv tell the kernel of new watches while nobody else runs; drop those whose fd was closed since."""
+        """Have libuv tell the kernel of new watches while nobody else runs; drop those whose fd was closed since.
+
+        By now a number may also stand for another file, one that the kernel does not watch.
+        """
         untold = self._untold
         self._untold = []
         for entry in untold:
             watch: LibuvFdWatch = entry
-            if watch._poll != cython.NULL and not _clock.is_open(watch.fd):
+            if watch._poll == cython.NULL:
+                continue
+            if not _clock.is_open(watch.fd):
                 for io in tuple(watch.ios):
                     io.close()
+            elif _clock.may_be_always_ready(watch.fd):
+                watch._release()
+                watch._open()
+                watch._start(watch.mask)
         uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
 
     @cython.cfunc

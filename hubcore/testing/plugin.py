@@ -28,6 +28,8 @@ _chosen = pytest.StashKey[list[str]]()
 _watchdog = pytest.StashKey[Watchdog]()
 _passed = pytest.StashKey[bool]()
 
+_warm: set[str] = set()  # the backends that have what they keep for the whole process, such as libuv's pipe for signals
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     """The option --hub-backend."""
@@ -127,8 +129,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 def hub_backend(request: pytest.FixtureRequest) -> Iterator[str]:
     """The backend to test on, as HUB_BACKEND takes it; hubs that the test makes, in any thread, are on it."""
     from hubcore import config
+    from hubcore.backends import loop_class
 
     name: str = request.param
+    if name not in _warm:
+        loop_class(name)().close()
+        _warm.add(name)
     before = config.backend
     config.backend = name
     yield name

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _GRACE = 8.0
 _MOST_SHOWN = 100
+_DEEPEST = 20
 
 
 class Hang(BaseException):
@@ -67,7 +68,11 @@ class Watchdog:
     def _on_alarm(self, signum: int, frame: FrameType | None) -> None:
         from hubcore.hub import get_hub_if_any
 
-        text = f"the test hangs: it has not ended within {self._seconds:g} seconds\n{every_stack()}"
+        try:
+            stacks = every_stack()
+        except Exception:
+            stacks = traceback.format_exc()  # what hangs may be in a state that cannot be described
+        text = f"the test hangs: it has not ended within {self._seconds:g} seconds\n{stacks}"
         os.write(self._stderr, text.encode(errors="replace"))
         hang = Hang(text)
         hub = get_hub_if_any()
@@ -95,9 +100,9 @@ def every_stack() -> str:
             lines.append(f"{hub!r}\n{hub.loop!r}\n{describe_parked(hub)}")  # type: ignore[arg-type]
     suspended = [found for found in greenlets if found.gr_frame is not None]
     for found in suspended[:_MOST_SHOWN]:
-        lines.append(f"greenlet {found!r}:\n{''.join(traceback.format_stack(found.gr_frame))}")
+        lines.append(f"greenlet {found!r}:\n{''.join(traceback.format_stack(found.gr_frame, _DEEPEST))}")
     if len(suspended) > _MOST_SHOWN:
         lines.append(f"and {len(suspended) - _MOST_SHOWN} greenlets more")
     for ident, frame in sys._current_frames().items():
-        lines.append(f"thread {ident:#x}:\n{''.join(traceback.format_stack(frame))}")
+        lines.append(f"thread {ident:#x}:\n{''.join(traceback.format_stack(frame, _DEEPEST))}")
     return "\n".join(lines)

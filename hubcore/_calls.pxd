@@ -1,0 +1,48 @@
+# Calls and switches whose failure is dealt with by whoever made them, afterwards, instead of in a try block around
+# them: a try block's saved state lies on the C stack, which greenlet copies at every switch and keeps for every parked
+# greenlet. A failure leaves the error set; raise_failure() raises it, and must come before anything else that may.
+
+from cpython.object cimport PyObject
+from cpython.ref cimport Py_DECREF
+
+from hubcore._greenlet cimport greenlet
+
+cdef extern from "greenlet/greenlet.h":
+    PyObject* c_switch "PyGreenlet_Switch"(greenlet g, void* args, void* kwargs)
+
+cdef extern from "Python.h":
+    PyObject* c_vectorcall "PyObject_Vectorcall"(object callee, PyObject** args, size_t n, PyObject* names)
+    PyObject* c_call "PyObject_Call"(object callee, object args, object kwargs)
+    PyObject** c_items "&PyTuple_GET_ITEM"(object, Py_ssize_t)
+    Py_ssize_t c_size "PyTuple_GET_SIZE"(object)
+
+cdef extern from *:
+    """
+    static int hubcore_error_is_set(void) { return -1; }
+    """
+    int hubcore_error_is_set() except -1
+
+cdef inline bint switch_fails(greenlet g) noexcept:
+    """Switch to `g`; whether the caller was resumed by a throw, whose error is then set."""
+    cdef PyObject* result = c_switch(g, NULL, NULL)
+    if result == NULL:
+        return True
+    Py_DECREF(<object>result)
+    return False
+
+cdef inline object call_or(object failure, object callee, tuple args, object kwargs):
+    """`callee(*args, **kwargs)`, `kwargs` being a dict or None; `failure` if it raised, the error then being set."""
+    cdef PyObject* result
+    if kwargs is None:
+        result = c_vectorcall(callee, c_items(args, 0), c_size(args), NULL)
+    else:
+        result = c_call(callee, args, kwargs)
+    if result == NULL:
+        return failure
+    value = <object>result
+    Py_DECREF(value)
+    return value
+
+cdef inline int raise_failure() except -1:
+    """Raise the error that is set."""
+    return hubcore_error_is_set()

@@ -1,0 +1,103 @@
+"""The `hubcore` command: what is installed (info), what it does (demo), and running a program under it (run)."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+#: What a shell reports of a program that Ctrl-C ended, and of one whose reader went away.
+INTERRUPTED = 130
+NOBODY_READS = 141
+
+_RUN = """\
+Run a Python program as python does, with the chosen backend as its default.
+
+The program uses hubcore by importing it. Nothing of the standard library is replaced: monkey patching comes in a later
+version.
+"""
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    from hubcore._version import __version__
+
+    top = argparse.ArgumentParser(prog="hubcore", description="Concurrent Python as simple as blocking Python.")
+    top.add_argument("--version", action="version", version=f"hubcore {__version__}")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
+
+    info = commands.add_parser(
+        "info", help="versions, backends, and which of them is used", description="What there is."
+    )
+    info.add_argument("--json", action="store_true", help="as one JSON object")
+
+    demo = commands.add_parser(
+        "demo",
+        help="fetch pages and look up names concurrently, beside one after another",
+        description="Fetch pages and look up names on each native backend, concurrently and one after another.",
+    )
+    demo.add_argument(
+        "targets",
+        nargs="*",
+        metavar="URL|HOST",
+        help="http:// URLs to fetch instead of a local server's pages; host names to look up instead of this machine's",
+    )
+    demo.add_argument(
+        "--pages", type=_count, metavar="N", help="how many pages to fetch (default 200, or each URL once)"
+    )
+    demo.add_argument(
+        "--backend", metavar="NAMES", help="backends to run on, separated by commas (default libev,libuv)"
+    )
+
+    run = commands.add_parser(
+        "run",
+        help="run a Python program",
+        description=_RUN,
+        usage="%(prog)s [-h] [--backend NAME] (script.py | -m module) [argument ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    run.add_argument(
+        "--backend", metavar="NAME", help="as HUB_BACKEND: a name, a list by preference, or package.module:Class"
+    )
+    run.add_argument("-m", dest="module", action="store_true", help="the program is a module, not a file")
+    run.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
+    return top
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line `arguments` (default: the process's) and return its exit status."""
+    top = parser()
+    options = top.parse_args(arguments)
+    try:
+        if options.command == "run":
+            from hubcore.cli import run
+
+            if not options.program:
+                top.error("run: name a script, or -m and a module")
+            return run.main(options.program, module=options.module, backend=options.backend)
+        if options.command == "info":
+            from hubcore.cli import info
+
+            status = info.main(as_json=options.json)
+        else:
+            from hubcore.cli import demo
+
+            status = demo.main(options.targets, pages=options.pages, backends=options.backend)
+        sys.stdout.flush()
+        return status
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Whoever read the output has gone; the interpreter must not try once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return NOBODY_READS
+
+
+def _count(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pages; it takes 1 or more")
+    return int(text)

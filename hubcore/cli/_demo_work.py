@@ -1,0 +1,167 @@
+"""The work of the demo: a server, a client and look-ups, as a program would write them with hubcore."""
+
+from __future__ import annotations
+
+import http.client
+import http.server
+import itertools
+from dataclasses import dataclass, field
+from time import perf_counter
+from urllib.parse import urlsplit
+
+import hubcore
+from hubcore import socket
+from hubcore.hub import Hub, get_hub_if_any
+from hubcore.server import StreamServer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from typing import Any
+
+    Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
+
+ANSWER_AFTER = 0.1
+_PATIENCE = 10.0  # seconds that a page may take to answer
+_FDS_OF_OUR_OWN = 64
+
+
+@dataclass
+class Outcome:
+    """What the work on one backend came to."""
+
+    backend: str
+    pages: int
+    names: int
+    one_by_one: int  # how many pages were fetched one after another
+    fetched: int = 0
+    resolved: int = 0
+    seconds: float = 0.0
+    seconds_one_by_one: float = 0.0
+    page_failures: list[str] = field(default_factory=list)
+    name_failures: list[str] = field(default_factory=list)
+
+
+class _Page(http.server.BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        hubcore.sleep(ANSWER_AFTER)
+        body = b"<p>Nothing waited for this page but the one who asked.</p>\n"
+        self.send_response(200)
+        self.send_header("Content-Type", "text/html")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: Any) -> None:
+        """Say nothing of each request."""
+
+
+def _answer(connection: Any, address: Any) -> None:
+    _Page(connection, address, None)  # type: ignore[arg-type]  # it only keeps its server
+
+
+class _Connection(http.client.HTTPConnection):
+    def connect(self) -> None:
+        self.sock = socket.create_connection((self.host, self.port), self.timeout)
+
+
+def fetch(url: str) -> str | None:
+    """Fetch one page; what went wrong, or None."""
+    parts = urlsplit(url)
+    connection = _Connection(parts.hostname or "", parts.port or 80, timeout=_PATIENCE)
+    try:
+        connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
+        response = connection.getresponse()
+        response.read()
+    except (OSError, http.client.HTTPException, UnicodeError, ValueError) as error:
+        return f"{url}: {error or type(error).__name__}"
+    finally:
+        connection.close()
+    return None if response.status < 400 else f"{url}: {response.status} {response.reason}"
+
+
+def resolve(name: str) -> str | None:
+    """Look up one name; what went wrong, or None."""
+    try:
+        socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError) as error:
+        return f"{name}: {error}"
+    return None
+
+
+def work(backend: str, urls: list[str], names: list[str], pages: int, one_by_one: int, progress: Progress) -> Outcome:
+    """Do it all on a hub of its own on `backend`. `urls` empty: with pages of a local server."""
+    existing = get_hub_if_any()
+    if existing is not None:
+        existing.destroy()
+    outcome = Outcome(backend, pages, len(names), one_by_one)
+    room = _room()
+    hub = Hub(backend=backend)
+    server = None
+    try:
+        if not urls:
+            server = StreamServer(("127.0.0.1", 0), _answer, backlog=min(pages, room, 4096))
+            server.start()
+            urls = [f"http://127.0.0.1:{server.server_port}/"]
+        wanted = list(itertools.islice(itertools.cycle(urls), pages))
+        with progress(f"{backend}: {pages} pages concurrently", pages + len(names)) as advance:
+            _concurrently(outcome, wanted, names, room, advance)
+        with progress(f"{backend}: {one_by_one} pages one after another", one_by_one) as advance:
+            began = perf_counter()
+            for url in wanted[:one_by_one]:
+                failure = fetch(url)
+                if failure is not None:
+                    outcome.page_failures.append(failure)
+                advance()
+            outcome.seconds_one_by_one = perf_counter() - began
+    finally:
+        if server is not None:
+            server.stop(timeout=0)
+        hub.destroy()
+    return outcome
+
+
+def _concurrently(outcome: Outcome, urls: list[str], names: list[str], room: int, advance: Callable[[], None]) -> None:
+    """A greenlet for each page, or as many as there are file descriptors for, and one for each name."""
+    left = iter(urls)
+
+    def fetch_some() -> None:
+        for url in left:
+            failure = fetch(url)
+            if failure is None:
+                outcome.fetched += 1
+            else:
+                outcome.page_failures.append(failure)
+            advance()
+
+    def look_up(name: str) -> None:
+        failure = resolve(name)
+        if failure is None:
+            outcome.resolved += 1
+        else:
+            outcome.name_failures.append(failure)
+        advance()
+
+    began = perf_counter()
+    jobs = [hubcore.spawn(look_up, name) for name in names]
+    jobs += [hubcore.spawn(fetch_some) for _ in range(min(len(urls), room))]
+    hubcore.joinall(jobs, raise_error=True)
+    outcome.seconds = perf_counter() - began
+
+
+def _room() -> int:
+    """How many pages may be fetched at once: each takes a file descriptor at either end."""
+    import resource
+
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft != resource.RLIM_INFINITY and soft < 65536:
+        wanted = 65536 if hard == resource.RLIM_INFINITY else min(hard, 65536)
+        try:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+            soft = wanted
+        except (OSError, ValueError):
+            pass
+    if soft == resource.RLIM_INFINITY:
+        soft = 65536
+    return max(1, min(10000, (soft - _FDS_OF_OUR_OWN) // 2))

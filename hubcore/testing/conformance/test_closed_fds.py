@@ -1,0 +1,224 @@
+"""Fds that are not open, that are closed while they are watched, and whose number is given to another file."""
+
+from __future__ import annotations
+
+import errno
+import os
+import socket
+
+import pytest
+
+from hubcore._park import Waiter
+from hubcore.exceptions import ConcurrentObjectUseError
+from hubcore.testing import run_python
+from hubcore.testing.conformance.test_io import BOTH, READ, WRITE, passes
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore.hub import Hub
+    from hubcore.loop import Loop
+
+    Pair = tuple[socket.socket, socket.socket]
+
+
+def waiter_of(loop: Loop) -> Waiter:
+    """A waiter of this greenlet, which never parks with it."""
+    import greenlet
+
+    return Waiter(loop.ready, greenlet.getcurrent(), "a test", 0.0)
+
+
+@pytest.mark.parametrize("events", [READ, WRITE, BOTH])
+def test_an_fd_that_is_not_open_is_refused_at_start(loop: Loop, pair: Pair, events: int) -> None:
+    ours, theirs = socket.socketpair()
+    fd = ours.fileno()
+    ours.close()
+    theirs.close()
+    io = loop.io(fd, events)
+    with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is looked at below
+        io.start(print)
+    assert caught.value.errno == errno.EBADF
+    assert not io.active
+    assert not loop.alive()
+    with pytest.raises(OSError, match=str(fd)):
+        io.attach(waiter_of(loop))
+    assert loop.fd_watches == {}
+    # The loop is as good as before.
+    seen: list[str] = []
+    with loop.io(pair[0].fileno(), WRITE) as good:
+        good.start(seen.append, "writable")
+        passes(loop)
+    assert seen == ["writable"]
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["after a pass", "at once"])
+def test_an_fd_closed_behind_the_loops_back_disturbs_nobody_else(loop: Loop, pair: Pair, told: bool) -> None:
+    lost, theirs = socket.socketpair()
+    seen: list[str] = []
+    with loop.io(pair[0].fileno(), WRITE) as good, loop.io(lost.fileno(), READ) as bad:
+        good.start(seen.append, "writable")
+        bad.start(lambda: None)
+        if told:
+            passes(loop)
+        seen.clear()
+        lost.close()
+        passes(loop, 3)
+        assert seen == ["writable"] * 3
+        bad.stop()
+        passes(loop)
+        assert len(seen) == 4
+        with pytest.raises((OSError, ValueError)):
+            bad.start(print)
+    theirs.close()
+
+
+@pytest.mark.parametrize("told", [True, False], ids=["after a pass", "at once"])
+@pytest.mark.parametrize("stopped", [True, False], ids=["stopped before", "still on"])
+def test_a_number_that_another_socket_got_is_watched_anew(loop: Loop, pair: Pair, told: bool, stopped: bool) -> None:
+    ours, theirs = pair
+    lost, other = socket.socketpair()
+    fd = lost.fileno()
+    seen: list[str] = []
+    with loop.io(fd, READ) as old:
+        old.start(lambda: None)
+        if told:
+            passes(loop)
+        if stopped:
+            old.stop()
+        os.dup2(ours.fileno(), fd)  # closes what was there
+        with loop.io(fd, READ) as new:
+            new.start(seen.append, "readable")
+            passes(loop)
+            assert seen == []
+            theirs.send(b"x")
+            passes(loop, 2)
+            assert seen
+    lost.close()
+    other.close()
+
+
+def test_a_number_that_a_regular_file_got_is_no_disaster(hub_backend: str) -> None:
+    """A process of its own: the C library that does not like this would abort it."""
+    done = run_python(
+        """
+        import os, socket, tempfile
+        from hubcore.backends import loop_class
+
+        loop = loop_class()()
+        for told in (True, False):
+            ours, theirs = socket.socketpair()
+            io = loop.io(ours.fileno(), 1)
+            io.start(print, "an event of the old watcher")
+            if told:
+                loop.run(nowait=True)
+            with tempfile.TemporaryFile() as file:
+                os.dup2(file.fileno(), ours.fileno())
+                loop.run(nowait=True)
+                with loop.io(ours.fileno(), 1) as new:
+                    new.start(print, "new", told)
+                    io.close()
+                    loop.run(nowait=True)
+            ours.close()
+            theirs.close()
+        loop.close()
+        """,
+        hub_backend,
+    )
+    assert {"new True", "new False"} <= set(done.stdout.splitlines())
+
+
+def test_closing_fd_closes_its_watchers_and_says_whether_there_were_any(loop: Loop, pair: Pair) -> None:
+    fd = pair[0].fileno()
+    assert loop.closing_fd(fd) is False
+    ios = [loop.io(fd, READ), loop.io(fd, WRITE), loop.io(fd, BOTH)]
+    for io in ios:
+        io.start(pytest.fail, "called after closing_fd")
+    assert loop.closing_fd(fd) is True
+    assert [io.active for io in ios] == [False] * 3
+    assert loop.fd_watches == {}
+    assert not loop.alive()
+    passes(loop)
+    with pytest.raises(ValueError, match="closed"):
+        ios[0].start(print)
+
+
+def test_closing_fd_wakes_who_waits_with_ebadf(hub: Hub, pair: Pair) -> None:
+    import hubcore
+
+    io = hub.loop.io(pair[0].fileno(), READ)
+
+    def wait() -> None:
+        waiter = hub.new_waiter(io)
+        io.attach(waiter)
+        hub.park(waiter)
+
+    waiting = hubcore.spawn(wait)
+    waiting.catch_errors = True  # type: ignore[attr-defined]
+    hubcore.sleep(0)
+    hub.exception_stream = None
+    hub.loop.closing_fd(pair[0].fileno())
+    waiting.join()
+    assert isinstance(waiting.exception, OSError)
+    assert waiting.exception.errno == errno.EBADF
+
+
+def test_a_waiter_is_woken_once_and_the_watcher_stays_on_until_an_event_finds_nobody(loop: Loop, pair: Pair) -> None:
+    ours, theirs = pair
+    io = loop.io(ours.fileno(), READ)
+    first, second = waiter_of(loop), waiter_of(loop)
+    io.attach(first)
+    assert loop.alive()
+    theirs.send(b"x")
+    loop.run_pass(False)
+    assert first.ended
+    assert first.value == READ
+    assert io.on
+    assert not loop.alive()
+    io.attach(second)
+    loop.run_pass(False)
+    assert second.ended
+    loop.run_pass(False)
+    assert not io.on
+    assert loop.fd_watches == {}
+
+
+def test_a_watcher_that_turned_off_turns_on_for_the_next_waiter(loop: Loop, pair: Pair) -> None:
+    ours, theirs = pair
+    io = loop.io(ours.fileno(), READ)
+    theirs.send(b"x")
+    for _ in range(3):
+        waiter = waiter_of(loop)
+        io.attach(waiter)
+        loop.run_pass(False)
+        assert waiter.ended
+        loop.run_pass(False)
+        assert not io.on
+    io.close()
+
+
+def test_a_second_waiter_for_the_same_direction_is_refused(loop: Loop, pair: Pair) -> None:
+    io = loop.io(pair[0].fileno(), READ)
+    first = waiter_of(loop)
+    io.attach(first)
+    with pytest.raises(ConcurrentObjectUseError, match="already waited for"):
+        io.attach(waiter_of(loop))
+    io.detach(waiter_of(loop))  # of somebody else: nothing happens
+    assert loop.alive()
+    io.detach(first)
+    io.detach(first)
+    assert not loop.alive()
+    io.close()
+    assert not first.ended
+
+
+def test_closing_a_watcher_fails_its_waiter(loop: Loop, pair: Pair) -> None:
+    io = loop.io(pair[0].fileno(), WRITE)
+    waiter = waiter_of(loop)
+    io.attach(waiter)
+    io.close()
+    assert waiter.ended
+    assert isinstance(waiter.value, OSError)
+    assert not loop.alive()
+    assert loop.fd_watches == {}
+    with pytest.raises(ValueError, match="closed"):
+        io.attach(waiter_of(loop))

@@ -1,0 +1,41 @@
+"""The published conformance suite can be run against a backend that hubcore knows nothing of."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def conformance(folder, *arguments):
+    """Run the suite as the author of a backend does, from a folder that is not the tree."""
+    command = [sys.executable, "-m", "pytest", "-p", "hubcore.testing.plugin", "-p", "no:cacheprovider"]
+    command += ["--pyargs", "hubcore.testing.conformance", "-q", "-W", "error", *arguments]
+    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=45, check=False)
+
+
+@pytest.mark.parametrize("backend", ["example_backend:ExampleLoop", "select"])
+def test_the_suite_passes_on_a_backend_of_plain_python(tmp_path, backend):
+    done = conformance(tmp_path, f"--hub-backend={backend}")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 100
+
+
+def test_a_backend_that_breaks_the_contract_does_not_pass(tmp_path):
+    (tmp_path / "broken_backend.py").write_text(
+        "from hubcore.backends.select_ import SelectLoop\n"
+        "class EarlyLoop(SelectLoop):\n"
+        "    def update_now(self):\n"
+        "        return super().update_now() + 1\n"
+        "    def run_pass(self, block):\n"
+        "        self.deadlines.fire_due(self.clock() + 0.01)\n"
+        "        super().run_pass(block)\n"
+    )
+    done = conformance(tmp_path, "--hub-backend=broken_backend:EarlyLoop", "-k", "early or update_now")
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "test_a_timer_never_fires_early[broken_backend:EarlyLoop-0.0333]" in done.stdout

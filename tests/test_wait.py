@@ -1,0 +1,161 @@
+"""Waiting for several: joinall, wait, iwait."""
+
+import pytest
+
+import hubcore
+from hubcore import Timeout, iwait, joinall, sleep, spawn, spawn_later, wait
+
+
+@pytest.fixture(autouse=True)
+def _on_each_backend(hub):
+    """Every test here is about behaviour that no backend may change."""
+
+
+def boom():
+    raise ValueError("boom")
+
+
+def failing(seconds=0.0):
+    task = spawn_later(seconds, boom)
+    task.look()  # it is meant to fail: not to be reported
+    return task
+
+
+def staggered(n=3):
+    return [spawn_later(0.01 * (n - i), int, i) for i in range(n)]
+
+
+def test_joinall_returns_what_has_ended_in_the_order_of_ending():
+    tasks = staggered()
+    assert joinall(tasks) == tasks[::-1]
+    assert joinall(tasks) == tasks, "those that had ended come in the order given"
+    assert joinall([]) == []
+    assert joinall(iter(tasks)) == tasks
+
+
+def test_joinall_stops_at_its_timeout_and_at_its_count():
+    tasks = [*staggered(2), spawn(sleep, 1)]
+    assert joinall(tasks, timeout=0.03) == [tasks[1], tasks[0]]
+    assert joinall(tasks, count=1) == [tasks[0]]
+    assert joinall(tasks, count=0) == []
+    assert not tasks[2].has_links()
+    tasks[2].kill()
+    assert len(joinall(tasks, count=10)) == 3
+
+
+def test_joinall_does_not_raise_failures_unless_asked_to():
+    tasks = [failing(), spawn(int)]
+    assert set(joinall(tasks)) == set(tasks)
+    with pytest.raises(ValueError, match="boom"):
+        joinall(tasks, raise_error=True)
+
+
+def test_joinall_with_raise_error_raises_as_soon_as_one_fails_and_reports_nothing(caplog):
+    slow = spawn(sleep, 1)
+    with pytest.raises(ValueError, match="boom"):
+        joinall([slow, spawn(boom)], raise_error=True)
+    assert not slow.ready()
+    assert not slow.has_links()
+    assert not caplog.records
+    slow.kill()
+
+
+def test_wait_returns_what_is_ready():
+    tasks = staggered()
+    assert wait(tasks, count=1) == [tasks[2]]
+    assert wait(tasks, timeout=0) == [tasks[2]]
+    assert wait(tasks) == [tasks[2], *tasks[:2][::-1]] or set(wait(tasks)) == set(tasks)
+
+
+def test_wait_for_nothing_in_particular_waits_until_nothing_is_left():
+    slow = spawn(sleep, 0.02)
+    assert wait(timeout=0.001) is False
+    assert wait() is True
+    assert slow.ready()
+
+
+def test_iwait_yields_in_the_order_of_ending():
+    tasks = staggered()
+    assert list(iwait(tasks)) == tasks[::-1]
+    assert list(iwait([])) == []
+
+
+def test_iwait_stops_at_its_timeout_and_at_its_count():
+    tasks = [*staggered(2), spawn(sleep, 1)]
+    assert list(iwait(tasks, timeout=0.05)) == [tasks[1], tasks[0]]
+    assert list(iwait(tasks, count=1)) == [tasks[0]]
+    assert not tasks[2].has_links()
+    tasks[2].kill()
+
+
+def test_iwait_as_a_context_manager_lets_go_of_what_was_not_iterated():
+    tasks = staggered()
+    with iwait(tasks) as ready:
+        assert next(ready) is tasks[2]
+        assert tasks[0].has_links()
+    assert not tasks[0].has_links()
+    joinall(tasks)
+
+
+def test_an_iwait_that_is_dropped_lets_go_too():
+    tasks = staggered()
+    for _ in iwait(tasks):
+        break
+    assert not tasks[0].has_links()
+    joinall(tasks)
+
+
+def test_iwait_refuses_what_it_cannot_wait_for_and_leaves_no_link():
+    with pytest.raises(TypeError):
+        iwait(None)
+    with pytest.raises(TypeError):
+        iwait(3)
+    task = spawn(int)
+    with pytest.raises(AttributeError):
+        iwait([task, object()])
+    assert not task.has_links()
+    with pytest.raises(AttributeError):
+        wait([task, object()])
+    assert not task.has_links()
+    task.join()
+
+
+def test_a_timeout_or_a_kill_in_the_middle_of_a_wait_leaves_no_link():
+    slow = spawn(sleep, 1)
+    for function in (joinall, wait, lambda objects: list(iwait(objects))):
+        with pytest.raises(Timeout), Timeout(0.01):
+            function([slow])
+        assert not slow.has_links()
+        waiting = spawn(function, [slow])
+        sleep(0)
+        assert slow.has_links()
+        waiting.kill()
+        assert not slow.has_links()
+    slow.kill()
+
+
+def test_anything_with_rawlink_and_unlink_can_be_waited_for(hub):
+    class Flag:
+        links = ()
+
+        def rawlink(self, callback):
+            self.links = [callback]
+
+        def unlink(self, callback):
+            self.links.remove(callback)
+
+    flag = Flag()
+    hub.loop.run_callback(lambda: flag.links[0](flag))
+    assert wait([flag]) == [flag]
+    assert flag.links == []
+
+
+def test_one_task_may_be_waited_for_twice_in_one_call():
+    task = spawn(int)
+    assert joinall([task, task]) == [task, task]
+
+
+def test_joining_a_thousand_of_any_order():
+    tasks = [spawn_later(0.0001 * ((i * 37) % 100), int, i) for i in range(1000)]
+    assert len(joinall(tasks)) == 1000
+    assert all(hubcore.Greenlet.successful(task) for task in tasks)
