@@ -63,8 +63,6 @@ cdef class Scheduler(greenlet):
     cdef bint _poll(self, bint may_block) except -1
     cdef _thrown(self, greenlet current, Waiter waiter)
     cdef bint _not_woken(self, greenlet current, Waiter waiter) except -1
-    @cython.locals(raw=RawGreenlet)
-    cdef bint _is_interrupted(self, greenlet current)
     @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet)
     cdef _run_one(self)
     cpdef _nothing_left(self)

@@ -249,7 +249,10 @@ class Scheduler(greenlet):
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
             self._check_may_wait(current)
-        if self._is_interrupted(current):
+        raw = None
+        if isinstance(current, RawGreenlet):
+            raw = current
+        if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
             self._raise_interrupt(current)
         if self.ready.count == 0:
             if self._batch > 0:
@@ -266,7 +269,7 @@ class Scheduler(greenlet):
             raise_failure()
         self._budget = _BUDGET
         # What was raised in it while others ran must not let it go on to its next wait.
-        if self._is_interrupted(current):
+        if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
             self._raise_interrupt(current)
 
     def spend(self) -> None:
@@ -455,12 +458,6 @@ class Scheduler(greenlet):
             waiter.wake()
             self.ready.push(waiter)
             switch_to(self)
-
-    def _is_interrupted(self, current: greenlet) -> bool:
-        if isinstance(current, RawGreenlet):
-            raw = current
-            return raw._interrupts is not None
-        return len(self._foreign_interrupts) > 0 and current in self._foreign_interrupts
 
     def _raise_interrupt(self, current: greenlet) -> None:
         if isinstance(current, RawGreenlet):

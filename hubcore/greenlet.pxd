@@ -39,5 +39,7 @@ cdef class Greenlet(Linkable):
     @cython.locals(hub=Hub, waiter=Waiter)
     cdef bint _join(self, timeout) except -1
 
+cdef object _forget_ident
+
 @cython.locals(new=Greenlet)
 cdef Greenlet _spawn(cls, run, tuple args, kwargs)

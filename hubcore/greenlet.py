@@ -43,6 +43,8 @@ if TYPE_CHECKING:
 import_greenlet()
 
 _FAILED = object()
+# Compiled, a C variable: at the end of the process greenlets may outlive the names in this module.
+_forget_ident = forget_ident
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
 
 
@@ -415,7 +417,7 @@ class Greenlet(Linkable):
 
     def __del__(self) -> None:
         RawGreenlet.__del__(self)
-        forget_ident(self)
+        _forget_ident(self)
 
 
 def _call_spawn_callbacks(greenlet: Greenlet) -> None:

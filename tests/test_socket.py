@@ -473,8 +473,8 @@ def test_a_busy_connection_does_not_keep_the_others_waiting(pair):
 
     def other():
         for _ in range(10):
-            hubcore.sleep(0)
             turns.append("other")
+            hubcore.sleep(0)
 
     hubcore.joinall([spawn(busy), spawn(other)], raise_error=True)
     longest = max(len(run) for run in "".join("o" if turn == "other" else "b" for turn in turns).split("o")[:-1])
@@ -493,8 +493,8 @@ def test_accepting_does_not_keep_the_others_waiting():
 
         def other():
             while len(turns) < len(clients):
-                hubcore.sleep(0)
                 turns.append("o")
+                hubcore.sleep(0)
 
         hubcore.joinall([spawn(accept), spawn(other)], raise_error=True)
         for client in clients:

@@ -110,7 +110,7 @@ def test_the_sockets_own_timeout_is_the_standard_librarys_error(name, pair, hub)
     usable(*pair)
 
 
-@pytest.mark.parametrize("name", WAITS)
+@pytest.mark.parametrize("name", [name for name in WAITS if name != "makefile"])  # a socket is not closed while a file of it is open
 def test_closing_wakes_who_waits(name, pair, hub):
     prepare(name, *pair)
     waiting = spawn(WAITS[name], pair[0])

@@ -3,6 +3,9 @@
 When nothing is ready, time goes straight to the next deadline, so that a test of an hour's sleep takes no time and
 gives the same order at every run. Real fds are still polled, and an fd that is ready comes before the jump. While work
 is under way outside (a look-up in a thread, a child process) real time passes, because that work takes it.
+
+An fd that is always ready, or a greenlet that only yields, would stop time: so after `_PATIENCE` passes in a row without
+a jump each takes `_STEP` seconds.
 """
 
 from __future__ import annotations
@@ -10,6 +13,9 @@ from __future__ import annotations
 from time import monotonic
 
 from hubcore.backends.select_ import SelectLoop
+
+_PATIENCE = 1000
+_STEP = 1e-5
 
 
 class VirtualLoop(SelectLoop):
@@ -20,6 +26,7 @@ class VirtualLoop(SelectLoop):
 
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
         self._time = 0.0
+        self._passes_since_jump = 0
         super().__init__(flags, default)
 
     def clock(self) -> float:
@@ -34,14 +41,17 @@ class VirtualLoop(SelectLoop):
 
     def poll(self, timeout: float) -> None:
         """As Loop.poll, but a wait that only time would end ends at once, at its end."""
-        if timeout > 0.0 and self.outside == 0:
-            before = self.pendingcnt
-            super().poll(0.0)
-            if self.pendingcnt == before:
-                self._time += timeout
-        elif timeout == 0.0:
-            super().poll(0.0)
-        else:
+        if timeout < 0.0 or (timeout > 0.0 and self.outside):
             start = monotonic()
             super().poll(timeout)
             self._time += monotonic() - start
+            return
+        before = self.pendingcnt
+        super().poll(0.0)
+        if timeout > 0.0 and self.pendingcnt == before:
+            self._time += timeout
+            self._passes_since_jump = 0
+        else:
+            self._passes_since_jump += 1
+            if self._passes_since_jump > _PATIENCE:
+                self._time += _STEP
