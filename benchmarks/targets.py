@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from benchmarks.model import GEVENT, LIBEV, LIBUV, Case
 
 BOTH = (LIBEV, LIBUV)
-KILOBYTE = 1000
+KILOBYTE = 1024
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ TARGETS = (
     Target("echo", LIBEV, 3.5, GEVENT),
     Target("echo", LIBEV, 0.9, "uvloop-protocol"),
     Target("echo", LIBUV, 0.85, LIBEV),
-    *(Target(case, variant, 6.5 * KILOBYTE) for case in ("memory-sleep", "memory-wait") for variant in BOTH),
+    *(Target("memory", variant, 6.5 * KILOBYTE) for variant in BOTH),
     *(Target("import", variant, 2, GEVENT) for variant in BOTH),
 )
 

@@ -89,7 +89,10 @@ class DeadlineHeap:
         return first.at
 
     def fire_due(self, now: float) -> None:
-        """Fire every deadline whose time has come, in order; what they add meanwhile waits for the next call."""
+        """Fire the deadlines whose time has come, in order; what they add meanwhile waits for the next call.
+
+        So does what comes after that in the order.
+        """
         last = self._next_order
         while self._heap:
             first = self._heap[0]

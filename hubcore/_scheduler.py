@@ -57,7 +57,8 @@ if not cython.compiled:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType
+    from types import CodeType, FrameType, TracebackType
+    from typing import Any
 
     from hubcore.hub import Hub
     from hubcore.loop import Loop
@@ -113,9 +114,9 @@ class RawGreenlet(greenlet):
     def run(self) -> object:
         """Entry point of the greenlet: called by its first switch."""
         self._phase = STARTED
-        target = self._target
+        target: Any = self._target
         self._target = None
-        result = call_or(_FAILED, target, self.args, None)
+        result: object = call_or(_FAILED, target, self.args, None)
         if result is _FAILED:
             result = self._failed()
         self._phase = FINISHED
@@ -155,6 +156,10 @@ class RawGreenlet(greenlet):
 
 class Scheduler(greenlet):
     """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
+
+    #: Exceptions that may end a greenlet without a report, and those that then are the main greenlet's.
+    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
+    SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
 
     def _set_up(self, loop: Loop) -> None:
         main = getcurrent()
@@ -230,7 +235,7 @@ class Scheduler(greenlet):
         if waiter.outcome == WAITING:
             waiter.abandon()
             raise InvalidSwitchError(f"{current!r} was resumed by something other than {waiter.waiting_on!r}")
-        exception = waiter.value
+        exception: Any = waiter.value
         waiter.value = None
         raise exception
 
@@ -258,8 +263,7 @@ class Scheduler(greenlet):
             if self._batch > 0:
                 self._batch -= 1
                 return
-            self._poll(False)
-            if self.ready.count == 0:
+            if self._poll(False) and self.ready.count == 0:
                 return
         waiter = new_waiter(self.ready, current, "its turn", 0.0)
         waiter.wake()
@@ -358,7 +362,7 @@ class Scheduler(greenlet):
             failed = waiter.outcome == FAILED
             waiter.abandon()
         if failed:
-            exception = waiter.value
+            exception: Any = waiter.value
             waiter.value = None
             raise exception
         return result
@@ -383,10 +387,7 @@ class Scheduler(greenlet):
                 return waiter
 
     def _poll(self, may_block: bool) -> bool:
-        """Poll the loop, and wait if nothing is ready; False if nothing is and nothing can become so, or on an error.
-
-        An error is the hub greenlet's to report: it meets the same when it polls itself.
-        """
+        """Poll the loop, and wait if nothing is ready; False if nothing is and nothing can become so."""
         ready = self.ready
         if ready.count == 0 and may_block:
             if not self.loop.alive() and not self._woken_from_outside():
@@ -395,10 +396,9 @@ class Scheduler(greenlet):
             may_block = False
         try:
             self.loop.run_pass(may_block)
-        except BaseException:
-            if getcurrent() is self:
-                raise
-            return False
+        except BaseException as error:
+            # A signal handler's, most likely. Whose stack the poll is on is chance; it is the main greenlet's.
+            self.interrupt(self.main, error)
         self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
         return True
 
@@ -415,7 +415,7 @@ class Scheduler(greenlet):
     def _run_one(self) -> None:
         waiter = self._next()
         if waiter is not None:
-            target = waiter.greenlet
+            target: Any = waiter.greenlet
             waiter = None
             switch_to(target)
             return
@@ -431,7 +431,7 @@ class Scheduler(greenlet):
                 switch_to(raw)
         else:
             try:
-                entry.run()
+                entry.run()  # type: ignore[attr-defined]
             except BaseException:
                 self.handle_error(entry, *sys.exc_info())
 
@@ -439,10 +439,12 @@ class Scheduler(greenlet):
         raise NotImplementedError(f"{type(self).__name__} does not say what happens when nothing is left to run")
 
     def _woken_from_outside(self) -> bool:
-        raise NotImplementedError(f"{type(self).__name__} does not say whether other threads may wake somebody")
+        raise NotImplementedError(f"{self.__class__.__name__} does not say whether other threads may wake somebody")
 
-    def handle_error(self, context: object, kind: object, value: object, tb: object) -> None:
-        raise NotImplementedError(f"{type(self).__name__} does not say what happens to errors")
+    def handle_error(
+        self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        raise NotImplementedError(f"{self.__class__.__name__} does not say what happens to errors")
 
     def _unwind(self) -> None:
         """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
@@ -464,7 +466,7 @@ class Scheduler(greenlet):
             raw = current
             if raw._interrupts is None:
                 return
-            exception = raw._interrupts.pop(0)
+            exception: Any = raw._interrupts.pop(0)
             if not raw._interrupts:
                 raw._interrupts = None
             raise exception
@@ -512,6 +514,6 @@ def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     if following is waiter:
         return False
     # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
-    target = following.greenlet
+    target: Any = following.greenlet
     following = None
     return switch_fails(target)

@@ -33,10 +33,10 @@ class _WakeupPipe:
         # Whoever had a wake-up fd before, such as asyncio, still gets every byte.
         self.previous = _signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
         self.io: Io = hub.loop.io(self.read_fd, READ, False)
-        self.io.start(self._on_signals)
+        self.io.start(hub.signals_came, self._on_signals)
 
     def _on_signals(self) -> None:
-        """Runs in the hub. Python's own handlers have run by the first byte code of this, or run now and may raise."""
+        """Runs in the hub. Python's own handlers have run by the first byte code of this, or run then and may raise."""
         try:
             numbers = os.read(self.read_fd, 4096)
         except BlockingIOError:

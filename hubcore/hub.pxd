@@ -12,7 +12,7 @@ cdef class Hub(Scheduler):
     cdef list _joiners
     cdef public bint _orphaned
 
-    @cython.locals(waiter=Waiter)
+    @cython.locals(waiter=Waiter, joiner=Waiter)
     cpdef _nothing_left(self)
 
 cdef Hub _cached_hub

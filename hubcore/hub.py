@@ -15,6 +15,7 @@ from greenlet import GreenletExit
 from hubcore._scheduler import RawGreenlet, Scheduler
 from hubcore.backends import loop_class
 from hubcore.exceptions import InvalidSwitchError, LoopExit
+from hubcore.loop import Loop
 
 if not cython.compiled:
     from _thread import get_ident as get_ident
@@ -27,10 +28,10 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from hubcore._park import Waiter
-    from hubcore.loop import Loop
 
 import_greenlet()
 
@@ -42,9 +43,6 @@ class Hub(Scheduler):
     of this thread, or whatever names a backend; `backend` is another name for it.
     """
 
-    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
-    SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
-
     def __init__(
         self,
         loop: Loop | str | type[Loop] | None = None,
@@ -55,12 +53,13 @@ class Hub(Scheduler):
         existing = getattr(_thread, "hub", None)
         if existing is not None:
             raise InvalidSwitchError(f"this thread has a hub already, {existing!r}; destroy() it before making another")
-        if loop is None or isinstance(loop, (str, type)):
-            loop = loop_class(loop if loop is not None else backend)(None, default)
+        if isinstance(loop, Loop):
+            own = loop
+            own.check_thread()
         else:
-            loop.check_thread()
-        self._set_up(loop)
-        loop.error_handler = self
+            own = loop_class(loop if loop is not None else backend)(None, default)
+        self._set_up(own)
+        own.error_handler = self
         self.name = ""
         self.exception_stream: object = sys.stderr  # None keeps failures out of the log
         self._joiners: list[Waiter] = []
@@ -81,8 +80,8 @@ class Hub(Scheduler):
         if self._joiners:
             joiners = self._joiners
             self._joiners = []
-            for waiter in joiners:
-                waiter.wake(True)
+            for joiner in joiners:
+                joiner.wake(True)
             return
         from hubcore._report import nothing_left
 
@@ -93,6 +92,17 @@ class Hub(Scheduler):
         else:
             # It came here in a way of its own, so only a throw brings it back.
             self.main.throw(exit)
+
+    def signals_came(self, deal_with_them: Callable[[], object]) -> None:
+        """Call that. A signal handler of the program may raise in its place: it is the main greenlet's exception.
+
+        Here, because Python runs the handlers before the first instruction of a Python function, and so outside of
+        its try blocks.
+        """
+        try:
+            deal_with_them()
+        except BaseException as error:
+            self.interrupt(self.main, error)
 
     def _woken_from_outside(self) -> bool:
         """Whether a parked greenlet waits on something that another thread, now alive, may still set."""

@@ -144,7 +144,7 @@ class TestTargets:
         assert report.verdict_row(verdict)[1:] == ("-", "not measured")
 
     def test_a_limit_on_the_value_itself(self):
-        case = CASES["memory-sleep"]
+        case = CASES["memory"]
         verdicts = self.judged(case, hubcore_libev=[6000], hubcore_libuv=[7000])
         assert verdicts[LIBEV, ""].met is True
         assert verdicts[LIBUV, ""].met is False

@@ -24,30 +24,16 @@ class Arrivals:
     def __init__(self) -> None:
         self.count = 0
 
-    def sleeping(self, lib: Any) -> Callable[[], None]:
+    def parking(self, lib: Any) -> Callable[[], None]:
         def park() -> None:
             self.count += 1
             lib.sleep(1000)
 
         return park
 
-    def waiting(self, lib: Any) -> Callable[[], None]:
-        event = lib.event.Event()
-
-        def park() -> None:
-            self.count += 1
-            event.wait()
-
-        return park
-
-    async def sleeping_async(self) -> None:
+    async def parking_async(self) -> None:
         self.count += 1
         await asyncio.sleep(1000)
-
-    async def waiting_async(self) -> None:
-        event = asyncio.Event()
-        self.count += 1
-        await event.wait()
 
 
 def growth(before: int) -> Sample:
@@ -61,10 +47,10 @@ def baseline() -> int:
     return resident_bytes()
 
 
-def greenlets(variant: str, kind: str) -> Sample:
-    lib = library(variant, *(["event"] if kind == "waiting" else []))
+def greenlets(variant: str, settings: Settings) -> Sample:
+    lib = library(variant)
     arrivals = Arrivals()
-    park = getattr(arrivals, kind)(lib)
+    park = arrivals.parking(lib)
 
     def until(count: int) -> None:
         while arrivals.count < count:
@@ -80,9 +66,9 @@ def greenlets(variant: str, kind: str) -> Sample:
     return Sample(sample.value, {**sample.extra, "loop": loop_name(lib)})
 
 
-def coroutines(variant: str, kind: str) -> Sample:
+def coroutines(variant: str, settings: Settings) -> Sample:
     arrivals = Arrivals()
-    park = getattr(arrivals, f"{kind}_async")
+    park = arrivals.parking_async
 
     async def until(count: int) -> None:
         while arrivals.count < count:
@@ -116,18 +102,9 @@ def raw(variant: str, settings: Settings) -> Sample:
     return growth(before)
 
 
-def _case(kind: str, name: str, title: str) -> Case:
-    def for_greenlets(variant: str, settings: Settings) -> Sample:
-        return greenlets(variant, kind)
-
-    def for_coroutines(variant: str, settings: Settings) -> Sample:
-        return coroutines(variant, kind)
-
-    variants: dict[str, Variant] = dict.fromkeys(GREENLETS, for_greenlets)
-    return Case(name, title, "bytes", {**variants, **dict.fromkeys(COROUTINES, for_coroutines), LIMIT: raw})
-
-
-CASES = [
-    _case("sleeping", "memory-sleep", "memory per task in sleep(1000)"),
-    _case("waiting", "memory-wait", "memory per task waiting on an Event"),
-]
+_variants: dict[str, Variant] = {
+    **dict.fromkeys(GREENLETS, greenlets),
+    **dict.fromkeys(COROUTINES, coroutines),
+    LIMIT: raw,
+}
+CASES = [Case("memory", "memory per task in sleep(1000)", "bytes", _variants)]
