@@ -17,5 +17,5 @@ cdef class Linkable(RawGreenlet):
     cdef _add_link(self, link)
     @cython.locals(links=list)
     cdef _drop_link(self, link)
-    @cython.locals(links=list, direct=DirectLink, waiter=Waiter)
+    @cython.locals(links=list, others=list, direct=DirectLink, waiter=Waiter)
     cdef _notify(self)

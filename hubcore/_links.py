@@ -82,7 +82,7 @@ class Linkable(RawGreenlet):
 
     __slots__ = ("_links", "_lookers")
 
-    _links: list[object] | None
+    _links: list[Any] | None
     _lookers: int  # how many will see a failure, so that it need not be reported
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
@@ -152,6 +152,8 @@ class Linkable(RawGreenlet):
         links = self._links
         if links is None:
             return
+        # Nobody else may have it meanwhile: a thread that is woken takes its link out at once.
+        self._links = None
         others = None
         for link in links:
             if isinstance(link, Waiter):
@@ -160,12 +162,15 @@ class Linkable(RawGreenlet):
             elif isinstance(link, DirectLink):
                 direct = link
                 direct.notify(self)
+            elif others is None:
+                others = [link]
             else:
-                others = True
+                others.append(link)
         if others is None:
-            self._links = None
             return
-        self._links = [link for link in links if not isinstance(link, (Waiter, DirectLink))]
+        if self._links is not None:
+            others.extend(self._links)
+        self._links = others
         # From whichever thread: killing an unstarted greenlet of another thread's hub finishes it, too.
         if self.hub.thread_ident == get_ident():
             self.hub.loop.run_callback(self._notify_others)

@@ -114,7 +114,12 @@ class Stat(Watcher):
     DEFAULT_INTERVAL = 5.0
 
     def __init__(
-        self, loop: Loop, path: str | os.PathLike[str], interval: float = 0.0, ref: bool = True, priority: int | None = None
+        self,
+        loop: Loop,
+        path: str | os.PathLike[str],
+        interval: float = 0.0,
+        ref: bool = True,
+        priority: int | None = None,
     ) -> None:
         super().__init__(loop, ref, priority)
         self.path = os.fspath(path)
@@ -150,4 +155,5 @@ def _significant(stat: os.stat_result | None) -> object:
     # The access time changes with every look at the file's content, which is not what anybody waits for.
     if stat is None:
         return None
-    return (stat.st_mode, stat.st_ino, stat.st_dev, stat.st_nlink, stat.st_uid, stat.st_gid, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)
+    owner = (stat.st_mode, stat.st_nlink, stat.st_uid, stat.st_gid)
+    return (stat.st_dev, stat.st_ino, *owner, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns)

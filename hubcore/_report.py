@@ -64,9 +64,7 @@ def other_threads_may_wake(hub: Hub) -> bool:
     return bool(others - {hub.thread_ident} - idle_thread_idents())
 
 
-def report_failure(
-    context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None
-) -> None:
+def report_failure(context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None) -> None:
     """Log a failure on logger "hubcore", with its traceback and, for a greenlet, where it was spawned."""
     import logging
 

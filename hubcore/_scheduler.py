@@ -249,6 +249,13 @@ class Scheduler(greenlet):
             self._note_parked(current, None)
             self.loop.deadlines.remove(waiter)
 
+    def _thrown_before_its_turn(self, waiter: Waiter) -> None:
+        # The error first: while it is set but not raised, whatever else is called seems to have failed with it.
+        try:
+            raise_failure()
+        finally:
+            waiter.abandon()
+
     def yield_now(self) -> None:
         """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
         current = getcurrent()
@@ -269,8 +276,7 @@ class Scheduler(greenlet):
         waiter.wake()
         self.ready.push(waiter)
         if _switch_away(self, waiter):
-            waiter.abandon()
-            raise_failure()
+            self._thrown_before_its_turn(waiter)
         self._budget = _BUDGET
         # What was raised in it while others ran must not let it go on to its next wait.
         if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
@@ -402,8 +408,11 @@ class Scheduler(greenlet):
         self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
         return True
 
-    def run(self) -> None:
-        """Entry point of the hub greenlet: run for as long as the thread has a use for it."""
+    def run(self, ended: object = None) -> None:
+        """Entry point of the hub greenlet: run for as long as the thread has a use for it.
+
+        `ended` is the result of the greenlet whose end switched here first, as one that forked does in the child.
+        """
         while True:
             try:
                 self._run_one()

@@ -192,9 +192,7 @@ def joinall(
     return done
 
 
-def kill(
-    greenlet: greenlet_module.greenlet, exception: type[BaseException] | BaseException = GreenletExit
-) -> None:
+def kill(greenlet: greenlet_module.greenlet, exception: type[BaseException] | BaseException = GreenletExit) -> None:
     """Raise `exception` in `greenlet`, of any kind, where it is parked, or parks next. Never switches.
 
     One that was not started never runs.

@@ -116,10 +116,23 @@ class BaseServer:
         """Listen and accept, in the background. Never switches. Harmless when started."""
         if self.started:
             return
+        # What reports a failure, imported while there are file descriptors for it: accept() fails when they run out.
+        import logging  # noqa: F401
+
+        from hubcore import _report  # noqa: F401
+
+        self.init_socket()
+        self.start_accepting()
+
+    def init_socket(self) -> None:
+        """Listen, unless it does already: what `start` does first."""
         if self.socket is None:
             self.socket = self.make_listener(self.address)
             self.address = self.socket.getsockname()
-        self.start_accepting()
+
+    def is_fatal_error(self, error: BaseException) -> bool:
+        """Whether the server stops after this error of `do_read`."""
+        return isinstance(error, OSError) and error.errno in self.fatal_errors
 
     def start_accepting(self) -> None:
         """Accept on the socket that it listens on."""
@@ -179,7 +192,7 @@ class BaseServer:
             except OSError as error:
                 if error.errno in _PASSING:
                     continue
-                if error.errno in self.fatal_errors:
+                if self.is_fatal_error(error):
                     get_hub().handle_error(self, *sys.exc_info())
                     self._acceptor = None
                     self.close()

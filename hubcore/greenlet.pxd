@@ -20,7 +20,7 @@ cdef class Greenlet(Linkable):
     cdef readonly object spawning_greenlet
     cdef readonly object value
     cdef readonly object exception
-    cdef public dict spawn_tree_locals
+    cdef dict _tree_locals
     cdef object _traceback
     cdef object _name
     cdef object _spawn_stack

@@ -6,9 +6,8 @@ true, whoever joins it is woken at once, and other links are called from the hub
 
 from __future__ import annotations
 
-import sys
-from contextvars import copy_context
 from _weakref import ref as weak_reference
+from contextvars import copy_context
 
 import cython
 from greenlet import GreenletExit
@@ -35,7 +34,7 @@ if not cython.compiled:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
+    from types import CodeType, TracebackType
     from typing import Any, Self
 
     from hubcore.loop import Loop
@@ -69,15 +68,15 @@ class Greenlet(Linkable):
     """
 
     __slots__ = (
+        "_kwargs",
         "_name",
         "_spawn_stack",
         "_start_deadline",
         "_started",
         "_successful",
         "_traceback",
+        "_tree_locals",
         "exception",
-        "_kwargs",
-        "spawn_tree_locals",
         "spawning_greenlet",
         "value",
     )
@@ -98,7 +97,7 @@ class Greenlet(Linkable):
         self.exception: BaseException | None = None
         self._traceback: TracebackType | None = None
         self._name: str | None = None
-        self._spawn_stack: object = None
+        self._spawn_stack: list[tuple[CodeType, int]] | None = None
         self._start_deadline: StartDeadline | None = None
         self._started = False
         self._successful = False
@@ -109,11 +108,12 @@ class Greenlet(Linkable):
         context = copy_context()
         if len(context):
             self.gr_context = context  # without one it starts with an empty one, made when it is needed
+        self._tree_locals: dict[object, object] | None = None
         if isinstance(spawner, Greenlet):
             parent = spawner
-            self.spawn_tree_locals = parent.spawn_tree_locals
-        else:
-            self.spawn_tree_locals: dict[object, object] | None = None
+            if parent._tree_locals is None:
+                parent._tree_locals = {}
+            self._tree_locals = parent._tree_locals
         if config.track_spawning_stack:
             from hubcore._spawn_stack import capture
 
@@ -281,7 +281,9 @@ class Greenlet(Linkable):
             exception = args[0] if args else GreenletExit
             if isinstance(exception, type):
                 value = args[1] if len(args) > 1 else None
-                exception = value if isinstance(value, BaseException) else exception() if value is None else exception(value)
+                exception = (
+                    value if isinstance(value, BaseException) else exception() if value is None else exception(value)
+                )
             self.forgo(exception)
             return self.value
         return greenlet.throw(self, *args)
@@ -310,7 +312,9 @@ class Greenlet(Linkable):
         return self._phase == FINISHED and self._successful
 
     @property
-    def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None:
+    def exc_info(
+        self,
+    ) -> tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None:
         """What it failed with, in the form of sys.exc_info(); None before it ended, three Nones on success."""
         if self._phase != FINISHED:
             return None
@@ -384,6 +388,17 @@ class Greenlet(Linkable):
     @name.setter
     def name(self, value: str) -> None:
         self._name = value
+
+    @property
+    def spawn_tree_locals(self) -> dict[object, object]:
+        """A dict that it shares with all greenlets of its spawn tree: those it spawns, those they spawn, and so on."""
+        if self._tree_locals is None:
+            self._tree_locals = {}
+        return self._tree_locals
+
+    @spawn_tree_locals.setter
+    def spawn_tree_locals(self, value: dict[object, object]) -> None:
+        self._tree_locals = value
 
     @property
     def spawning_stack(self) -> object:

@@ -41,6 +41,7 @@ if TYPE_CHECKING:
 
     from hubcore.watchers import FdWatch, Io, Timer, Watcher
 
+
 class Loop:
     """One thread's event loop; the base of every backend."""
 

@@ -85,6 +85,6 @@ class StreamServer(BaseServer):
                 raise
         return None
 
-    def do_close(self, *args: Any) -> None:
+    def do_close(self, sock: socket.socket, *args: Any) -> None:
         """Close the connection."""
-        args[0].close()
+        sock.close()

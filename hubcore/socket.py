@@ -194,7 +194,7 @@ class socket(_stdlib.socket):
         waits = self._waits
         loop = get_hub().loop
         end = loop.update_now() + waits.timeout
-        with memoryview(data) as view, view.cast("B") as octets:
+        with memoryview(data) as view, _octets(view) as octets:
             sent = 0
             while True:
                 try:
@@ -272,6 +272,12 @@ class socket(_stdlib.socket):
 
 
 SocketType = socket
+
+
+def _octets(view: memoryview) -> memoryview:
+    if not view.c_contiguous:
+        raise BufferError("memoryview: underlying buffer is not C-contiguous")
+    return view.cast("B")
 
 
 def _resolved(sock: socket, address: Any) -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 import cython
 
 from hubcore._deadlines import Deadline

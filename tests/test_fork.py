@@ -120,21 +120,25 @@ def test_a_child_forked_inside_a_greenlet_runs_what_it_spawned_to_the_end(hub_ba
     assert said == ["child's task is done", "child ended with 0"]
 
 
-def test_a_greenlet_that_fails_in_the_child_is_reported_there(hub_backend):
+@pytest.mark.parametrize(("spawned", "reports"), [("spawn(forker).join()", 1), ("hubcore.spawn_raw(forker)", 1)])
+def test_a_greenlet_that_fails_in_the_child_is_reported_there(hub_backend, spawned, reports):
     done = run_python(
         PRELUDE
-        + """
+        + f"""
 def forker():
-    pid = os.fork()
-    if pid == 0:
-        raise ValueError("in the child")
-    return pid
-reap(spawn(forker).get())
+    pids.append(os.fork())
+    if pids[0] == 0:
+        raise ValueError("in the " + "child")
+pids = []
+{spawned}
+sleep(0)
+reap(pids[0])
 """,
         hub_backend,
     )
-    assert done.stdout.startswith("child ended with ")
-    assert done.stderr.count("in the child") == 1
+    assert done.stdout == "child ended with 0\n"
+    assert "in the child" in done.stderr
+    assert done.stderr.count("Traceback") == reports
 
 
 def test_finally_blocks_of_the_parents_greenlets_do_not_run_at_the_childs_exit(hub_backend):

@@ -17,6 +17,11 @@ def boom():
     raise ValueError("boom")
 
 
+def fails(error, function, *args, **kwargs):
+    with pytest.raises(error):
+        function(*args, **kwargs)
+
+
 def settle():
     """Let the hub run the links and what they start."""
     for _ in range(3):
@@ -172,15 +177,19 @@ def test_a_greenlet_can_be_linked_to_another_ones_waiter(hub):
 # -- failures that nobody looks at
 
 
-def test_a_failure_that_nobody_looks_at_is_reported_once_with_the_spawn_site(caplog):
+def test_a_failure_nobody_looks_at_is_reported_once_with_the_spawn_site(caplog):
     task = spawn(boom)  # the spawn site
     settle()
     assert len(caplog.records) == 1
     record = caplog.records[0]
     assert (record.name, record.levelno) == ("hubcore", logging.ERROR)
-    line = test_a_failure_that_nobody_looks_at_is_reported_once_with_the_spawn_site.__code__.co_firstlineno + 1
+    line = test_a_failure_nobody_looks_at_is_reported_once_with_the_spawn_site.__code__.co_firstlineno + 1
     assert f"{__file__}:{line}" in record.getMessage()
-    assert task.spawn_site == (__file__, line, "test_a_failure_that_nobody_looks_at_is_reported_once_with_the_spawn_site")
+    assert task.spawn_site == (
+        __file__,
+        line,
+        "test_a_failure_nobody_looks_at_is_reported_once_with_the_spawn_site",
+    )
     assert "boom" in caplog.text
     with pytest.raises(ValueError, match="boom"):
         task.get()
@@ -190,8 +199,8 @@ def test_a_failure_that_nobody_looks_at_is_reported_once_with_the_spawn_site(cap
 @pytest.mark.parametrize(
     "look",
     [
-        lambda task: pytest.raises(ValueError, task.get),
-        lambda task: pytest.raises(ValueError, joinall, [task], raise_error=True),
+        lambda task: fails(ValueError, task.get),
+        lambda task: fails(ValueError, joinall, [task], raise_error=True),
         lambda task: task.link(lambda source: None),
         lambda task: task.link_exception(lambda source: None),
     ],
@@ -210,7 +219,7 @@ def test_a_failure_that_somebody_looks_at_is_not_reported(look, caplog):
         lambda task: joinall([task]),
         lambda task: task.link_value(pytest.fail),
         lambda task: (task.link(pytest.fail), task.unlink(pytest.fail)),
-        lambda task: pytest.raises(hubcore.Timeout, task.get, timeout=0),
+        lambda task: fails(hubcore.Timeout, task.get, timeout=0),
     ],
     ids=["join", "joinall", "link_value", "unlinked", "get that timed out"],
 )

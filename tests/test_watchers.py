@@ -6,7 +6,9 @@ import hubcore
 from hubcore.watchers import READ, FdWatch, Io, Timer, Watcher
 
 
-@pytest.mark.parametrize("make", [lambda loop: loop.timer(1.0), lambda loop: loop.io(0, READ), lambda loop: loop.idle()])
+@pytest.mark.parametrize(
+    "make", [lambda loop: loop.timer(1.0), lambda loop: loop.io(0, READ), lambda loop: loop.idle()]
+)
 def test_a_watcher_says_what_it_is_and_in_which_state(loop, make):
     watcher = make(loop)
     assert isinstance(watcher, Watcher)

@@ -20,6 +20,7 @@ cdef extern from "uv.h" nogil:
         void* data
     ctypedef struct uv_timer_t:
         void* data
+        uv_loop_t* loop
     ctypedef struct uv_async_t:
         void* data
 
@@ -40,6 +41,7 @@ cdef extern from "uv.h" nogil:
     void uv_walk(uv_loop_t*, uv_walk_cb, void*)
 
     int uv_loop_init(uv_loop_t*)
+    void uv_stop(uv_loop_t*)
     int uv_loop_close(uv_loop_t*)
     int uv_loop_fork(uv_loop_t*)
     int uv_backend_fd(const uv_loop_t*)

@@ -13,7 +13,9 @@ checked when it is handed over, and again before that run, which tells the kerne
 import cython
 
 if not cython.compiled:
-    raise ImportError("hubcore.backends.libev is not built; install libev's headers (Debian: libev-dev) and run: pip install -e .")
+    raise ImportError(
+        "hubcore.backends.libev is not built; install libev's headers (Debian: libev-dev) and run: pip install -e ."
+    )
 
 import errno
 import os
@@ -29,7 +31,9 @@ from cython.cimports.hubcore.watchers import FdWatch
 header_version = f"{ev.EV_VERSION_MAJOR}.{ev.EV_VERSION_MINOR}"
 library_version = f"{ev.ev_version_major()}.{ev.ev_version_minor()}"
 
-_KERNEL_INTERFACES = {1: "select", 2: "poll", 4: "epoll", 8: "kqueue", 16: "devpoll", 32: "port", 64: "linuxaio", 128: "io_uring"}
+_KERNEL_INTERFACES = dict(
+    enumerate(("select", "poll", "epoll", "kqueue", "devpoll", "port", "linuxaio", "io_uring"))
+)  # by the number of the bit that libev has for it
 
 # What the hooks around the wait need; reachable from C without a Python object.
 _Wait = cython.struct(saved=cython.pointer[PyThreadState], release=cython.bint)
@@ -217,4 +221,4 @@ class LibevLoop(Loop):
     def backend(self) -> str:
         """The kernel's interface that libev uses."""
         number: cython.uint = ev.ev_backend(self._ptr) if self._ptr != cython.NULL else 0
-        return _KERNEL_INTERFACES.get(number, str(number))
+        return _KERNEL_INTERFACES.get(int(number).bit_length() - 1, str(number))

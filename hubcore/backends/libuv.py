@@ -15,7 +15,9 @@ other Python thread closes it in between.
 import cython
 
 if not cython.compiled:
-    raise ImportError("hubcore.backends.libuv is not built; install libuv's headers (Debian: libuv1-dev) and run: pip install -e .")
+    raise ImportError(
+        "hubcore.backends.libuv is not built; install libuv's headers (Debian: libuv1-dev) and run: pip install -e ."
+    )
 
 import errno
 import os
@@ -34,8 +36,8 @@ library_version = uv.uv_version_string().decode()
 Poll = cython.struct(
     handle=uv.uv_poll_t, watch=cython.p_void, next=cython.p_void, events=cython.int, fired=cython.bint, fd=cython.int
 )
-# What the callbacks need: the first and the last handle that fired.
-Fired = cython.struct(first=cython.pointer[Poll], last=cython.pointer[Poll])
+# What the callbacks need: the first and the last handle that fired, and whether somebody called `wake`.
+Fired = cython.struct(first=cython.pointer[Poll], last=cython.pointer[Poll], woken=cython.bint)
 
 
 @cython.cfunc
@@ -79,14 +81,17 @@ def _close_handle(handle: cython.pointer[uv.uv_handle_t], argument: cython.p_voi
 @cython.nogil
 @cython.exceptval(check=False)
 def _on_timer(handle: cython.pointer[uv.uv_timer_t]) -> cython.void:
-    pass  # it only had to end the wait; what is due is in the loop's own heap
+    # It only has to end the wait; what is due is in the loop's own heap. libuv runs timers before it waits, too, and
+    # with none left would then wait for ever, if this thread lost the processor between setting it and the wait.
+    uv.uv_stop(handle.loop)
 
 
 @cython.cfunc
 @cython.nogil
 @cython.exceptval(check=False)
 def _on_async(handle: cython.pointer[uv.uv_async_t]) -> cython.void:
-    pass  # it only had to end the wait; what was sent is in the inbox
+    # It only has to end the wait, be it in this run or, where this one does not wait, in the next.
+    cython.cast(cython.pointer[Fired], handle.data).woken = True
 
 
 @cython.cfunc
@@ -191,6 +196,7 @@ class LibuvLoop(Loop):
     @cython.cfunc
     def _start(self):
         self._fired.first = self._fired.last = cython.NULL
+        self._fired.woken = False
         _check(uv.uv_loop_init(cython.address(self._uv)), "libuv could not make a loop")
         _check(uv.uv_timer_init(cython.address(self._uv), cython.address(self._timer)), "libuv could not make a timer")
         # Always active, so that a wait without a deadline is one, and not refused for want of anything to wait for.
@@ -198,6 +204,7 @@ class LibuvLoop(Loop):
             uv.uv_async_init(cython.address(self._uv), cython.address(self._async), _on_async),
             "libuv could not make its wake-up fd",
         )
+        self._async.data = cython.address(self._fired)
         self._open = True
 
     @cython.cfunc
@@ -216,7 +223,7 @@ class LibuvLoop(Loop):
             raise ValueError(f"{self!r} is closed")
         if self._untold:
             self._tell()
-            if self._fired.first != cython.NULL or self.ready.count:
+            if self._fired.first != cython.NULL or self._fired.woken or self.ready.count:
                 timeout = 0.0
         if self._always_ready:
             timeout = 0.0
@@ -231,6 +238,7 @@ class LibuvLoop(Loop):
                 uv.uv_run(cython.address(self._uv), uv.UV_RUN_ONCE)
             if timeout > 0.0:
                 uv.uv_timer_stop(cython.address(self._timer))
+        self._fired.woken = False
         self._deliver()
         if self._always_ready:
             for watch in tuple(self._always_ready):

@@ -4,8 +4,8 @@ When nothing is ready, time goes straight to the next deadline, so that a test o
 gives the same order at every run. Real fds are still polled, and an fd that is ready comes before the jump. While work
 is under way outside (a look-up in a thread, a child process) real time passes, because that work takes it.
 
-An fd that is always ready, or a greenlet that only yields, would stop time: so after `_PATIENCE` passes in a row without
-a jump each takes `_STEP` seconds.
+An fd that is always ready, or a greenlet that only yields, would stop time: so after `_PATIENCE` passes in a row
+without a jump each takes `_STEP` seconds.
 """
 
 from __future__ import annotations

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
     from hubcore.loop import Loop
 
 # Compiled modules without a .pxd of their own name, by which the others are known.
-_BINDINGS = ("_arena", "_sockio")
+_BINDINGS = {"_arena", "_sockio"}
+# Modules whose .pxd is all that is compiled of them, into those that use it.
+_INLINE = {"_calls"}
 
 
 def main(as_json: bool = False) -> int:
@@ -101,7 +103,8 @@ def arena_cache() -> dict[str, Any]:
 def modules() -> tuple[list[str], list[str]]:
     """The modules that a build compiles: those that run compiled here, and those that run from source or not at all."""
     folder = Path(hubcore.__file__).parent
-    names = sorted({path.stem for path in folder.glob("*.pxd") if path.with_suffix(".py").exists()} | set(_BINDINGS))
+    pairs = {path.stem for path in folder.glob("*.pxd") if path.with_suffix(".py").exists()}
+    names = sorted((pairs | _BINDINGS) - _INLINE)
     compiled = [name for name in names if _is_compiled(f"hubcore.{name}")]
     return compiled, [name for name in names if name not in compiled]
 

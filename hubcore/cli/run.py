@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
-import runpy
 import sys
+from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, SourceFileLoader, SourcelessFileLoader
 from importlib.util import find_spec
+from types import ModuleType
 
 from hubcore.cli import INTERRUPTED
 from hubcore.cli._output import complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
+    from types import CodeType, TracebackType
+    from typing import Any
+
+
+class NotThere(Exception):
+    """There is no such program; the text says what is missing."""
 
 
 def main(program: list[str], *, module: bool = False, backend: str | None = None) -> int:
@@ -28,20 +34,17 @@ def main(program: list[str], *, module: bool = False, backend: str | None = None
             return 2
         # The variable rather than hubcore.config: the program's own processes inherit it.
         os.environ["HUB_BACKEND"] = backend
-    name = program[0]
     sys.argv[:] = program
-    if not sys.flags.safe_path:
-        # What was there belongs to the command: its own folder, or the current one.
-        sys.path[0] = os.getcwd() if module else os.path.dirname(os.path.realpath(name))
     try:
-        problem = _module_problem(name) if module else _script_problem(name)
-        if problem:
-            complain(problem)
-            return 2
-        if module:
-            runpy.run_module(name, run_name="__main__", alter_sys=True)
-        else:
-            runpy.run_path(name, run_name="__main__")
+        code, attributes = find_module(program[0]) if module else find_script(program[0])
+        fresh = ModuleType("__main__")
+        fresh.__dict__.update(attributes, __builtins__=sys.modules["builtins"])
+        # For good: threads and exit handlers of the program may outlive its last line.
+        sys.modules["__main__"] = fresh
+        exec(code, fresh.__dict__)
+    except NotThere as error:
+        complain(str(error))
+        return 2
     except SystemExit:
         raise
     except KeyboardInterrupt:
@@ -53,36 +56,89 @@ def main(program: list[str], *, module: bool = False, backend: str | None = None
     return 0
 
 
-def _script_problem(path: str) -> str | None:
+def find_script(name: str) -> tuple[CodeType, dict[str, Any]]:
+    """The code of a file, or of the __main__ in a folder or archive, and what its module knows of itself."""
     try:
-        os.stat(path)
+        os.stat(name)
     except (OSError, ValueError) as error:
-        return f"cannot run {path!r}: {getattr(error, 'strerror', None) or error}"
-    if os.path.isdir(path) and not os.path.exists(os.path.join(path, "__main__.py")):
-        return f"cannot run {path!r}: the folder has no __main__.py"
-    return None
+        raise NotThere(f"cannot run {name!r}: {getattr(error, 'strerror', None) or error}") from None
+    path = os.path.abspath(name)
+    spec = PathFinder.find_spec("__main__", [path])
+    if spec is not None:
+        _set_first_path(path)
+        return _of_spec(spec)
+    if os.path.isdir(path):
+        raise NotThere(f"cannot run {name!r}: the folder has no __main__.py")
+    _set_first_path(os.path.dirname(os.path.realpath(path)))
+    loader: SourceFileLoader | SourcelessFileLoader
+    if path.endswith(tuple(BYTECODE_SUFFIXES)):
+        loader = SourcelessFileLoader("__main__", path)
+        code = loader.get_code("__main__")
+    else:
+        loader = SourceFileLoader("__main__", path)
+        try:
+            source = loader.get_data(path)
+        except OSError as error:
+            raise NotThere(f"cannot run {name!r}: {error.strerror}") from None
+        code = loader.source_to_code(source, path)
+    if code is None:
+        raise NotThere(f"cannot run {name!r}: there is no code in it")
+    return code, {"__file__": path, "__loader__": loader, "__package__": None, "__spec__": None, "__cached__": None}
 
 
-def _module_problem(name: str) -> str | None:
-    """Why there is no such module to run; importing the packages that it is in may raise whatever these raise."""
+def find_module(name: str) -> tuple[CodeType, dict[str, Any]]:
+    """The code of a module, or of the __main__ of a package, and what it knows of itself; argv[0] becomes its file."""
+    _set_first_path(os.getcwd())
+    spec = _spec(name)
+    if spec is not None and spec.submodule_search_locations is not None:
+        spec = _spec(f"{name}.__main__")
+        if spec is None:
+            raise NotThere(f"cannot run the package {name!r}: it has no module __main__")
+    if spec is None:
+        raise NotThere(f"there is no module {name!r}")
+    found = _of_spec(spec)
+    sys.argv[0] = spec.origin or name
+    return found
+
+
+def _spec(name: str) -> ModuleSpec | None:
+    """None if there is no such module. Imports the packages that it is in, which may raise whatever they raise."""
     try:
-        spec = find_spec(name)
-        if spec is not None and spec.submodule_search_locations is not None:
-            if find_spec(f"{name}.__main__") is None:
-                return f"cannot run the package {name!r}: it has no module __main__"
+        return find_spec(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
             raise  # the module is there, and what it needs is not
-        spec = None
+        return None
     except (ValueError, ImportError) as error:
-        return f"cannot run the module {name!r}: {error}"
-    return None if spec is not None else f"there is no module {name!r}"
+        raise NotThere(f"cannot run the module {name!r}: {error}") from None
+
+
+def _of_spec(spec: ModuleSpec) -> tuple[CodeType, dict[str, Any]]:
+    get_code = getattr(spec.loader, "get_code", None)
+    code = get_code(spec.name) if get_code is not None else None
+    if code is None:
+        raise NotThere(f"cannot run the module {spec.name!r}: there is no Python code of it")
+    return code, {
+        "__file__": spec.origin,
+        "__loader__": spec.loader,
+        "__package__": spec.parent,
+        "__spec__": spec,
+        "__cached__": spec.cached,
+    }
+
+
+def _set_first_path(path: str) -> None:
+    """Replace the command's own folder, or the current one, at the head of sys.path."""
+    if not sys.flags.safe_path:
+        sys.path[0] = path
 
 
 def _of_the_program(trace: TracebackType | None) -> TracebackType | None:
-    """`trace` from where the program's own frames begin; all of it where there is none of these."""
-    ours = {__file__, runpy.__file__, "<frozen runpy>"}
+    """`trace` from where the program's own frames begin; None where there are none, as in a syntax error."""
     start = trace
-    while start is not None and start.tb_frame.f_code.co_filename in ours:
+    while start is not None:
+        file = start.tb_frame.f_code.co_filename
+        if file != __file__ and not file.startswith("<frozen importlib"):
+            break
         start = start.tb_next
-    return start if start is not None else trace
+    return start

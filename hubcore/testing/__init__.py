@@ -55,10 +55,19 @@ def run_python(
     command = [sys.executable, "-X", "faulthandler", *python, "-c", textwrap.dedent(code)]
     try:
         done = subprocess.run(
-            command, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=timeout, check=False
+            command,
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
         )
     except subprocess.TimeoutExpired as error:
-        said = [part.decode(errors="replace") if isinstance(part, bytes) else part or "" for part in (error.stdout, error.stderr)]
+        said = [
+            part.decode(errors="replace") if isinstance(part, bytes) else part or ""
+            for part in (error.stdout, error.stderr)
+        ]
         raise AssertionError(f"it did not end within {timeout:g} seconds; it said:\n" + "\n".join(said)) from None
     finished = Finished(done.returncode, done.stdout, done.stderr)
     if finished.status != status:

@@ -1,10 +1,10 @@
 """The pytest plugin: a fresh hub or loop for each test, on each chosen backend, and nothing left behind by it.
 
-    pytest --hub-backend=all                   each test that takes `hub`, `loop` or `hub_backend` on libev, libuv, virtual
+    pytest --hub-backend=all                   on libev, libuv and virtual
     pytest --hub-backend=libuv,my.module:Loop  on these; without the option, on the default backend
 
-Such a test fails when it leaves greenlets, watchers, file descriptors or threads behind, or takes 50 seconds
-(`@pytest.mark.hang_after(seconds)` says otherwise; 0: for ever).
+A test takes `hub`, `loop` or `hub_backend`. It fails when it leaves greenlets, watchers, file descriptors or threads
+behind, or takes 50 seconds (`@pytest.mark.hang_after(seconds)` says otherwise; 0: for ever).
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.getgroup("hubcore").addoption(
         "--hub-backend",
         metavar="NAMES",
-        help="backends to test on: 'all', or names and package.module:Class separated by commas (default: the default one)",
+        help="backends to test on: 'all', or names and package.module:Class separated by commas",
     )
 
 
@@ -118,7 +118,7 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember for the fixtures whether the test passed: of one that failed it is no news that it left things behind."""
+    """Remember for the fixtures whether the test passed; that one which failed left things behind is no news."""
     report = yield
     if report.when == "call":
         item.stash[_passed] = report.passed

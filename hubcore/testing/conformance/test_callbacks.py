@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import sys
 import threading
 
@@ -11,6 +13,7 @@ from hubcore.exceptions import InvalidThreadUseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable
     from types import TracebackType
 
@@ -78,7 +81,7 @@ def test_a_callback_queued_by_a_callback_runs_in_the_next_pass(loop: Loop) -> No
         assert len(seen) == number
     assert not entry.pending
     again_queued = loop.ready.pop()
-    assert again_queued.pending  # type: ignore[attr-defined]
+    assert again_queued.pending
 
 
 def test_a_stopped_callback_does_not_run(loop: Loop) -> None:
@@ -114,8 +117,8 @@ def test_callbacks_from_many_threads_all_run_each_threads_in_order(loop: Loop) -
     for sender in senders:
         sender.join(LIMIT)
     assert len(seen) == threads * each
-    for sender in range(threads):
-        assert [number for who, number in seen if who == sender] == list(range(each))
+    for each_sender in range(threads):
+        assert [number for who, number in seen if who == each_sender] == list(range(each))
 
 
 def test_waking_from_another_thread_ends_a_sleep_every_time(loop: Loop) -> None:
@@ -135,6 +138,44 @@ def test_waking_from_another_thread_ends_a_sleep_every_time(loop: Loop) -> None:
         loop.run_pass(True)
     waker.join(LIMIT)
     assert not waker.is_alive()
+
+
+def test_a_wake_up_is_not_lost_when_something_new_is_watched_before_the_poll(
+    loop: Loop, pair: tuple[socket.socket, socket.socket]
+) -> None:
+    for _ in range(20):
+        loop.wake()
+        with loop.io(pair[0].fileno(), 1) as io:
+            io.start(pytest.fail, "nothing was sent")
+            loop.run_pass(True)  # returns
+
+
+@pytest.mark.hang_after(20)
+def test_short_sleeps_end_on_a_busy_machine(loop: Loop) -> None:
+    """The deadline may come before the wait for it has begun."""
+    stop = threading.Event()
+
+    def burn() -> None:
+        block = b"x" * 1_000_000
+        while not stop.is_set():
+            hashlib.sha256(block)  # without the GIL
+
+    threads = [threading.Thread(target=burn) for _ in range(4 * (os.cpu_count() or 1))]
+    for thread in threads:
+        thread.start()
+    seen: list[int] = []
+    try:
+        for number in range(150):
+            with loop.timer(0.0001) as timer:
+                timer.start(seen.append, number)
+                while len(seen) == number:
+                    loop.run_pass(True)
+                    loop.run(nowait=True)
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert len(seen) == 150
 
 
 def test_what_another_thread_sends_while_the_loop_sleeps_runs_at_once(loop: Loop) -> None:

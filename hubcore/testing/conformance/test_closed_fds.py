@@ -35,12 +35,12 @@ def test_an_fd_that_is_not_open_is_refused_at_start(loop: Loop, pair: Pair, even
     ours.close()
     theirs.close()
     io = loop.io(fd, events)
-    with pytest.raises(OSError) as caught:  # noqa: PT011 - its number is looked at below
+    with pytest.raises(OSError) as caught:
         io.start(print)
     assert caught.value.errno == errno.EBADF
     assert not io.active
     assert not loop.alive()
-    with pytest.raises(OSError) as caught:  # noqa: PT011
+    with pytest.raises(OSError) as caught:
         io.attach(waiter_of(loop))
     assert caught.value.errno == errno.EBADF
     assert loop.fd_watches == {}

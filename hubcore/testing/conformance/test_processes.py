@@ -290,7 +290,7 @@ def test_reinit_makes_a_bare_loop_usable_in_the_child(hub_backend: str) -> None:
         """,
         hub_backend,
     )
-    assert done.stdout == "44\n[\"the parent's\"]\n"
+    assert done.stdout == '44\n["the parent\'s"]\n'
 
 
 def test_fork_watchers_run_in_the_child_alone(hub_backend: str) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from hubcore.loop import Loop
@@ -26,16 +27,16 @@ def test_an_async_watcher_is_called_once_for_all_sends_before(loop: Loop) -> Non
     loop.run(nowait=True)
     assert seen == ["sent"]
     assert not watcher.pending
-    watcher.send_ignoring_arg(None)  # type: ignore[attr-defined]
+    watcher.send_ignoring_arg(None)
     loop.run(nowait=True)
     assert seen == ["sent", "sent"]
-    watcher.send()  # type: ignore[attr-defined]
+    watcher.send()
     watcher.stop()
     loop.run()
     assert seen == ["sent", "sent"]
     # What was sent before it stopped must not keep it from being sent to again.
     watcher.start(seen.append, "started again")
-    watcher.send()  # type: ignore[attr-defined]
+    watcher.send()
     loop.run(nowait=True)
     assert seen[2:] == ["started again"]
     watcher.close()
@@ -79,8 +80,9 @@ def test_prepare_runs_before_a_sleep_and_check_after_each_poll(loop: Loop) -> No
         prepare.start(seen.append, "prepare")
         loop.run(nowait=True)  # one that does not sleep: nothing to prepare for
         assert seen == ["check"] * 2
-        timer.start(lambda: (seen.append("timer"), loop.break_()))
-        loop.run()
+        timer.start(seen.append, "timer")
+        while "timer" not in seen:
+            loop.run(once=True)
     assert seen[2] == "prepare"
     assert "check" in seen[3:]
     assert "timer" in seen[3:]
@@ -110,7 +112,11 @@ def test_stat_tells_when_a_file_appears_changes_and_goes(loop: Loop, tmp_path: P
     path = tmp_path / "file"
     watcher = loop.stat(str(path), 0.001)
     seen: list[tuple[int | None, int | None]] = []
-    steps = [lambda: path.write_text("four"), lambda: path.write_text("fivexx"), path.unlink]
+    steps: list[Callable[[], object]] = [
+        lambda: path.write_text("four"),
+        lambda: path.write_text("fivexx"),
+        path.unlink,
+    ]
 
     def changed() -> None:
         prev, attr = watcher.prev, watcher.attr  # type: ignore[attr-defined]

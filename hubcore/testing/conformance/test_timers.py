@@ -119,7 +119,12 @@ def test_again_starts_anew_from_now(loop: Loop) -> None:
     with loop.timer(3600.0, 0.003) as timer:
         timer.start(pytest.fail, "its first start was overridden")
         start = loop.clock()
-        timer.again(lambda: (seen.append(loop.clock()), timer.stop()))
+
+        def once() -> None:
+            seen.append(loop.clock())
+            timer.stop()
+
+        timer.again(once)
         loop.run()
     assert len(seen) == 1
     assert seen[0] >= start + 0.003

@@ -1,0 +1,105 @@
+"""The cache of greenlets' stack chunks: bounded, off when told so, and safe in threads, after fork and at exit."""
+
+import pytest
+
+from hubcore.testing import run_python
+
+SPAWN = """
+import hubcore
+from hubcore import _arena
+def live(n):
+    "n greenlets at once, each with a Python frame and so with a chunk."
+    hubcore.joinall([hubcore.spawn(lambda: hubcore.sleep(0)) for _ in range(n)])
+"""
+
+
+def said(code, **env):
+    done = run_python(SPAWN + code, env=env)
+    assert done.stderr == ""
+    return done.stdout.split()
+
+
+def test_ended_greenlets_leave_their_chunks_for_the_next_ones():
+    kept, most = map(int, said("live(50); print(_arena.statistics()['kept'], _arena.statistics()['most'])"))
+    assert 40 <= kept <= most == 1024
+
+
+def test_the_cache_is_bounded():
+    assert said("live(50); print(_arena.statistics()['kept'])", HUBCORE_ARENA_CACHE="7") == ["7"]
+
+
+def test_zero_turns_it_off():
+    assert said(
+        "live(50); print(_arena.statistics()['kept'], _arena.statistics()['most'])", HUBCORE_ARENA_CACHE="0"
+    ) == ["0", "0"]
+
+
+def test_it_can_be_made_smaller_and_emptied_while_the_program_runs():
+    code = """
+live(50)
+for most in (10, 0, 20):
+    _arena.install(most)
+    live(50)
+    print(_arena.statistics()["kept"])
+"""
+    assert said(code) == ["10", "0", "20"]
+
+
+@pytest.mark.parametrize("value", ["many", "-1", "1.5"])
+def test_a_value_that_is_no_number_of_chunks_is_a_clear_error(value):
+    done = run_python("import hubcore", env={"HUBCORE_ARENA_CACHE": value}, status=1)
+    assert "HUBCORE_ARENA_CACHE" in done.stderr
+    assert value in done.stderr
+
+
+def test_threads_that_come_and_go_share_it_safely():
+    code = """
+import threading
+def work():
+    for _ in range(20):
+        live(30)
+for _ in range(3):
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+print(_arena.statistics()["kept"] <= 64)
+"""
+    assert said(code, HUBCORE_ARENA_CACHE="64") == ["True"]
+
+
+def test_a_forked_child_uses_it_and_ends_cleanly():
+    code = """
+import os
+live(50)
+pid = os.fork()
+live(50)
+if pid:
+    print(os.waitpid(pid, 0)[1])
+"""
+    assert said(code) == ["0"]
+
+
+def test_greenlets_that_are_alive_at_exit_disturb_nothing():
+    code = """
+for _ in range(50):
+    hubcore.spawn(hubcore.sleep, 100)
+hubcore.sleep(0)
+print("end")
+"""
+    assert said(code) == ["end"]
+
+
+def test_chunks_are_really_reused():
+    """Without a new one for each greenlet: the process does not grow, and the kept ones are taken before new ones."""
+    code = """
+live(50)
+before = _arena.statistics()["kept"]
+tasks = [hubcore.spawn(lambda: hubcore.sleep(0.01)) for _ in range(30)]
+hubcore.sleep(0)
+print(before - _arena.statistics()["kept"] >= 30)
+hubcore.joinall(tasks)
+print(before - _arena.statistics()["kept"] <= 1)
+"""
+    assert said(code) == ["True", "True"]

@@ -1,0 +1,154 @@
+"""`hubcore run`: a program runs as python runs it."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.test_cli import ROOT, command
+
+SHOW = """
+import json, sys, pickle
+import __main__
+class Thing: pass
+print(json.dumps({
+    "argv": sys.argv, "name": __name__, "path0": sys.path[0], "main": __main__.__dict__ is globals(),
+    "file": __file__, "pickles": type(pickle.loads(pickle.dumps(Thing()))) is Thing,
+    "own": any(name in globals() for name in ("runpy", "options")),
+}))
+"""
+
+
+def python(*arguments, cwd=None):
+    """What plain python prints."""
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, *arguments], env=env, cwd=cwd, capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.fixture
+def folder(tmp_path):
+    (tmp_path / "show.py").write_text(SHOW)
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").write_text("")
+    (tmp_path / "package" / "__main__.py").write_text(SHOW)
+    (tmp_path / "package" / "part.py").write_text(SHOW)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "__main__.py").write_text(SHOW)
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("show.py",),
+        ("show.py", "-x", "--backend", "libuv", "--", "-m", "last"),
+        ("package/part.py", "one"),
+        ("folder", "one"),
+        ("-m", "show", "--flag", "two words"),
+        ("-m", "package"),
+        ("-m", "package.part", "-m"),
+    ],
+)
+def test_a_program_sees_what_it_sees_under_python(folder, arguments):
+    expected = json.loads(python(*arguments, cwd=folder))
+    assert expected["main"]
+    found, error = command("run", *arguments, cwd=folder)
+    assert error == ""
+    assert json.loads(found) == expected
+
+
+def test_a_script_elsewhere_has_its_own_folder_on_the_path(folder, tmp_path_factory):
+    link = tmp_path_factory.mktemp("links") / "link.py"
+    link.symlink_to(folder / "show.py")
+    assert json.loads(command("run", str(link))[0]) == json.loads(python(str(link)))
+
+
+@pytest.mark.parametrize("backend", ["libev", "libuv", "select", "nowhere,libuv"])
+def test_the_backend_is_the_default_in_it_and_in_its_processes(tmp_path, backend):
+    (tmp_path / "it.py").write_text(
+        "import subprocess, sys, hubcore\n"
+        "print(hubcore.get_hub().backend, flush=True)\n"
+        "subprocess.run([sys.executable, '-c', 'import hubcore; print(hubcore.get_hub().backend)'], check=True)\n"
+    )
+    text, _ = command("run", "--backend", backend, str(tmp_path / "it.py"))
+    assert text.split() == [backend.rpartition(",")[2]] * 2
+
+
+def test_nothing_is_patched(tmp_path):
+    (tmp_path / "it.py").write_text("import socket, time; print(socket.socket.__module__, type(time.sleep).__name__)")
+    assert command("run", str(tmp_path / "it.py"))[0] == "socket builtin_function_or_method\n"
+
+
+@pytest.mark.parametrize(
+    ("code", "status", "said"),
+    [
+        ("raise SystemExit", 0, ""),
+        ("raise SystemExit(7)", 7, ""),
+        ("import sys; sys.exit('no such luck')", 1, "no such luck\n"),
+        ("import os; os._exit(9)", 9, ""),
+    ],
+)
+def test_exit_statuses_pass_through(tmp_path, code, status, said):
+    (tmp_path / "it.py").write_text(code)
+    assert command("run", str(tmp_path / "it.py"), status=status)[1] == said
+
+
+@pytest.mark.parametrize("as_module", [False, True])
+def test_a_failure_shows_the_programs_own_frames_only(tmp_path, as_module):
+    (tmp_path / "it.py").write_text("def f():\n    return 1 // 0\n\nf()\n")
+    arguments = ("-m", "it") if as_module else ("it.py",)
+    _, error = command("run", *arguments, cwd=tmp_path, status=1)
+    lines = error.splitlines()
+    assert lines[0] == "Traceback (most recent call last):"
+    assert lines[-1].startswith("ZeroDivisionError")
+    assert [line.rpartition(" in ")[2] for line in lines if line.startswith("  File")] == ["<module>", "f"]
+
+
+def test_a_syntax_error_and_a_missing_import_are_the_programs_failures(tmp_path):
+    (tmp_path / "wrong.py").write_text("def (:\n")
+    assert "SyntaxError" in command("run", "wrong.py", cwd=tmp_path, status=1)[1]
+    (tmp_path / "needs.py").write_text("import no_such_thing\n")
+    for arguments in (("needs.py",), ("-m", "needs")):
+        assert "No module named 'no_such_thing'" in command("run", *arguments, cwd=tmp_path, status=1)[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("nothing.py",), "cannot run 'nothing.py': No such file"),
+        (("nothing.py", "argument"), "cannot run 'nothing.py': No such file"),
+        (("empty",), "no __main__.py"),
+        (("-m", "no_such_module"), "no module 'no_such_module'"),
+        (("-m", "json.no_such_part"), "no module 'json.no_such_part'"),
+        (("-m", "asyncio.events.part"), "asyncio.events.part"),
+        (("-m", "json"), "no module __main__"),
+        (("-m", ".relative"), "'.relative'"),
+        (("-m", "_socket"), "no Python code of it"),
+        (("--backend", "nowhere", "show.py"), "'nowhere'"),
+        (("--backend", "", "show.py"), "names no backend"),
+        (("--backend", "json:JSONDecoder", "show.py"), "not a subclass"),
+    ],
+)
+def test_bad_input_is_status_2_and_one_clear_line(folder, arguments, words):
+    (folder / "empty").mkdir()
+    out, error = command("run", *arguments, cwd=folder, status=2)
+    assert out == ""
+    assert error.startswith("hubcore: ")
+    assert words in error
+    assert len(error.splitlines()) == 1
+
+
+def test_ctrl_c_ends_it_with_130_and_no_traceback(tmp_path):
+    (tmp_path / "it.py").write_text("import hubcore\nprint('ready', flush=True)\nhubcore.sleep(60)\n")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "hubcore", "run", str(tmp_path / "it.py")],
+        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert process.stdout.readline() == "ready\n"
+    process.send_signal(signal.SIGINT)
+    _, error = process.communicate(timeout=30)
+    assert (process.returncode, error) == (130, "")

@@ -1,0 +1,141 @@
+"""LoopExit: nothing is left to run and nothing can wake anybody, and the message says who waits for what."""
+
+import threading
+
+import pytest
+
+import hubcore
+from hubcore import LoopExit, sleep, spawn, spawn_raw
+
+
+class Resource:
+    """Something that one may wait for and somebody may own."""
+
+    def __init__(self, name, owner=None):
+        self.name = name
+        self.owner = owner
+
+    def __repr__(self):
+        return f"<resource {self.name}>"
+
+
+def wait_for(what):
+    hub = hubcore.get_hub()
+    hub.park(hub.new_waiter(what))
+
+
+def test_a_wait_that_nothing_can_end_raises_in_the_main_greenlet(hub):
+    with pytest.raises(LoopExit) as caught:
+        wait_for("nothing")
+    assert caught.value.hub is hub
+    assert str(caught.value).startswith("This operation would block forever")
+    assert hub.parked.count == 0
+
+
+def test_the_message_says_who_waits_on_what_whose_that_is_and_where_they_were_spawned(hub):
+    owner = spawn(wait_for, Resource("one"))
+    other = spawn_raw(wait_for, Resource("two", owner))
+    sleep(0)
+    line = test_the_message_says_who_waits_on_what_whose_that_is_and_where_they_were_spawned.__code__.co_firstlineno
+    with pytest.raises(LoopExit) as caught:
+        wait_for(Resource("three"))
+    text = str(caught.value)
+    assert "parked greenlets: 3" in text
+    assert f"{owner!r} waits on <resource one> for" in text
+    assert f"{other!r} waits on <resource two> for" in text
+    assert f"which {owner!r} owns" in text
+    assert "main greenlet waits on <resource three>" in text
+    assert f"({__file__}:{line + 1})" in text
+    assert f"({__file__}:{line + 2})" in text
+    for task in (owner, other):
+        hubcore.kill(task)
+    sleep(0)
+
+
+def test_the_message_tells_since_when_they_wait(hub):
+    task = spawn(wait_for, "nothing")
+    sleep(0)
+    start = hub.loop.update_now()
+    sleep(0.05)
+    with pytest.raises(LoopExit) as caught:
+        wait_for("the same")
+    waited = hub.loop.now() - start
+    told = float(str(caught.value).split("waits on 'nothing' for ")[1].split(" s")[0])
+    assert 0.05 <= told <= waited + 0.05
+    task.kill()
+
+
+def test_a_long_list_is_cut_short(hub):
+    tasks = [spawn_raw(wait_for, "nothing") for _ in range(200)]
+    sleep(0)
+    with pytest.raises(LoopExit, match="and 151 more") as caught:
+        wait_for("the same")
+    assert "parked greenlets: 201" in str(caught.value)
+    assert len(str(caught.value).splitlines()) < 60
+    for task in tasks:
+        hubcore.kill(task)
+    sleep(0)
+
+
+def test_the_program_can_go_on_after_it(hub):
+    for _ in range(3):
+        with pytest.raises(LoopExit):
+            wait_for("nothing")
+        assert spawn(lambda: 5).get() == 5
+
+
+def test_joining_a_greenlet_that_waits_for_nothing_raises_and_leaves_no_link(hub):
+    task = spawn(wait_for, "nothing")
+    with pytest.raises(LoopExit, match="waits on 'nothing'"):
+        task.join()
+    assert not task.has_links()
+    task.kill()
+
+
+def test_joining_a_greenlet_that_was_never_started_raises(hub):
+    with pytest.raises(LoopExit, match="waits on <Greenlet"):
+        hubcore.Greenlet(int).join()
+
+
+def test_a_loop_that_only_holds_what_does_not_count_ends(hub):
+    timer = hub.loop.timer(3600, ref=False)
+    timer.start(int)
+    with pytest.raises(LoopExit):
+        wait_for("nothing")
+    timer.close()
+
+
+def test_whatever_may_still_come_keeps_it_waiting(hub):
+    waiter = hub.new_waiter("a callback")
+    timer = hub.loop.timer(0.01)
+    timer.start(waiter.wake)
+    assert hub.park(waiter)
+    timer.close()
+
+
+def test_a_wait_that_another_thread_may_end_goes_on_while_there_is_one(hub):
+    """What is waited for says by `cross_thread` that other threads may end it."""
+    resource = Resource("shared")
+    resource.cross_thread = True
+    waiter = hub.new_waiter(resource)
+    thread = threading.Timer(0.05, waiter.wake)
+    thread.start()
+    assert hub.park(waiter)
+    thread.join()
+    with pytest.raises(LoopExit):
+        wait_for(resource)
+
+
+def test_it_is_raised_in_the_main_greenlet_of_another_thread_too(hub):
+    result = []
+
+    def run():
+        try:
+            wait_for("nothing")
+        except LoopExit as error:
+            result.append(str(error))
+
+    thread = threading.Thread(target=run)
+    thread.start()
+    thread.join()
+    assert "waits on 'nothing'" in result[0]

@@ -1,0 +1,51 @@
+"""The programs in README.md do what it says, and what it names is there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+import hubcore
+from hubcore.testing import run_python
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text()
+PROGRAMS = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.parametrize("backend", ["libev", "libuv"])
+def test_the_first_program(backend):
+    check = "\nassert hubcore.get_hub().backend == " + repr(backend)
+    first, second, third = eval(run_python(PROGRAMS[0] + check, backend).stdout)
+    assert (first, second) == ("127.0.0.1", "127.0.0.1")
+    assert third is None or re.fullmatch(r"[\d.]+", third)  # a machine may not know its own name
+
+
+@pytest.mark.parametrize("backend", ["libev", "libuv"])
+def test_the_server(backend):
+    assert "8007" in PROGRAMS[1]
+    program = PROGRAMS[1].replace("8007", "0").replace("StreamServer((", "server = StreamServer((")
+    program = program.replace(".serve_forever()", "")
+    client = """
+import hubcore
+from hubcore import socket
+serving = hubcore.spawn(server.serve_forever)
+hubcore.sleep(0)
+client = socket.create_connection(server.address)
+client.sendall(b"hello")
+print(client.recv(100))
+client.close()
+server.stop()
+serving.get()
+"""
+    assert run_python(program + client, backend).stdout == "b'hello'\n"
+
+
+def test_what_it_names_is_there():
+    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
+    for command in re.findall(r"`?make ([a-z]+)`?", README):
+        assert command in targets
+    for path in re.findall(r"\]\(([^):]+)\)", README):
+        assert (ROOT / path).exists(), path
+    assert (ROOT / "hubcore/backends/select_.py").exists()
+    assert f"## {hubcore.__version__}" in (ROOT / "CHANGELOG.md").read_text()

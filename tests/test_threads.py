@@ -1,0 +1,171 @@
+"""Threads: a hub for each, on any backend, and greenlets of one that others wait for and wake."""
+
+import threading
+
+import pytest
+
+import hubcore
+from hubcore import get_hub, sleep, spawn
+from hubcore.hub import Hub
+
+
+class Together:
+    """Threads that run while the calling greenlet waits for them, and whose errors it gets."""
+
+    def __init__(self, hub):
+        self.hub = hub
+        self.errors = []
+        self.threads = []
+
+    def start(self, function, *args):
+        def run():
+            try:
+                function(*args)
+            except BaseException as error:
+                self.errors.append(error)
+            finally:
+                self.hub.loop.run_callback_threadsafe(self.hub.loop.end_outside)
+
+        self.hub.loop.begin_outside()
+        self.threads.append(threading.Thread(target=run))
+        self.threads[-1].start()
+
+    def wait(self):
+        assert self.hub.join()
+        for thread in self.threads:
+            thread.join()
+        for error in self.errors:
+            raise error
+
+
+@pytest.fixture
+def threads(hub):
+    return Together(hub)
+
+
+def test_threads_on_different_backends_run_side_by_side(threads):
+    results = {}
+
+    def run(backend):
+        Hub(backend=backend)
+        tasks = [spawn(lambda i=i: (sleep(0.001 * i), i)[1]) for i in range(20)]
+        hubcore.joinall(tasks, raise_error=True)
+        results[backend] = ([task.value for task in tasks], get_hub().backend)
+
+    for backend in ("libev", "libuv", "select", "virtual"):
+        threads.start(run, backend)
+    threads.wait()
+    assert results == {name: (list(range(20)), name) for name in ("libev", "libuv", "select", "virtual")}
+
+
+def test_a_greenlet_can_be_joined_from_other_threads(hub, threads):
+    values = []
+    ready = None
+
+    def body():
+        nonlocal ready
+        ready = hub.new_waiter("the joiners")
+        hub.park(ready)
+        return 42
+
+    shared = spawn(body)
+    sleep(0)
+    joining = threading.Semaphore(0)
+
+    def join():
+        joining.release()
+        values.append(shared.get())
+
+    for _ in range(4):
+        threads.start(join)
+    for _ in range(4):
+        joining.acquire()
+    assert ready.wake()
+    threads.wait()
+    assert values == [42] * 4
+
+
+def test_joining_a_greenlet_of_another_thread_that_ends_at_the_same_moment_is_never_missed(hub, threads):
+    """Each greenlet ends while another thread is about to join it; a join that looks too early would sleep for ever."""
+    made = [hubcore.Greenlet(int) for _ in range(300)]
+    joined = []
+
+    def join_all():
+        for task in made:
+            task.join()
+            joined.append(task)
+
+    threads.start(join_all)
+    for task in made:
+        task.start()
+        sleep(0)
+    threads.wait()
+    assert joined == made
+
+
+def test_a_greenlet_that_ended_is_seen_from_any_thread_without_a_hub_being_made(hub, threads):
+    from hubcore.hub import get_hub_if_any
+
+    shared = spawn(lambda: 7)
+    shared.join()
+    seen = []
+
+    def look():
+        shared.join()
+        seen.append((shared.get(), shared.ready(), get_hub_if_any()))
+
+    threads.start(look)
+    threads.wait()
+    assert seen == [(7, True, None)]
+
+
+def test_a_plain_thread_wakes_a_waiter(hub, threads):
+    waiter = hub.new_waiter("a thread")
+    threads.start(waiter.wake, "from there")
+    assert hub.park(waiter)
+    assert waiter.value == "from there"
+    threads.wait()
+
+
+def test_run_callback_threadsafe_runs_in_the_hub_in_order_and_wakes_a_sleeping_loop(hub, threads):
+    seen = []
+
+    def call():
+        for i in range(1000):
+            hub.loop.run_callback_threadsafe(seen.append, i)
+
+    threads.start(call)
+    threads.wait()
+    assert seen == list(range(1000))
+
+
+def test_links_to_a_greenlet_of_another_thread_are_called_in_its_hub(hub, threads):
+    seen = []
+    shared = hubcore.Greenlet(int)
+    linked = threading.Event()
+
+    def link():
+        shared.rawlink(lambda source: seen.append(threading.get_ident()))
+        linked.set()
+
+    threads.start(link)
+    linked.wait()
+    shared.start()
+    threads.wait()
+    assert seen == [threading.get_ident()]
+
+
+def test_spawn_callbacks_and_idents_work_across_threads(threads):
+    idents = []
+
+    def run():
+        tasks = [spawn(sleep, 0.001) for _ in range(50)]
+        idents.extend(task.minimal_ident for task in tasks)
+        kept.extend(tasks)
+        hubcore.joinall(tasks)
+
+    kept = []
+    for _ in range(3):
+        threads.start(run)
+    threads.wait()
+    assert len(set(idents)) == 150
