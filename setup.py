@@ -13,7 +13,19 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-AUGMENTED = ["_ready", "_deadlines", "_park", "loop", "watchers", "_scheduler", "hub", "_links", "greenlet", "timeout", "_sockwait"]
+AUGMENTED = [
+    "_ready",
+    "_deadlines",
+    "_park",
+    "loop",
+    "watchers",
+    "_scheduler",
+    "hub",
+    "_links",
+    "greenlet",
+    "timeout",
+    "_sockwait",
+]
 BINDING = ["_arena", "_sockio"]
 LIBRARIES = {"libev": ("ev", "ev.h", "libev"), "libuv": ("uv", "uv.h", "libuv")}
 

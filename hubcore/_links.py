@@ -14,10 +14,9 @@ from hubcore._scheduler import RawGreenlet
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from _thread import get_ident as get_ident
-
     from hubcore._park import Waiter
     from hubcore._scheduler import FINISHED
+    from hubcore._uncompiled import get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -14,7 +14,6 @@ returned False, keep it and try the next waiter. So nothing is lost when a wake-
 
 from __future__ import annotations
 
-
 import cython
 
 from hubcore._deadlines import Deadline

@@ -9,8 +9,8 @@ Only the owning thread touches the ring; other threads append to the inbox, whic
 
 from __future__ import annotations
 
-from _thread import get_ident as _get_ident
 from _collections import deque
+from _thread import get_ident as _get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import sys
+from _thread import get_ident
 
 from hubcore._scheduler import RawGreenlet
+from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidThreadUseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from greenlet import greenlet
+
     from hubcore._park import Waiter
+    from hubcore._scheduler import Scheduler
     from hubcore.hub import Hub
 
 _MOST_LISTED = 50  # a report of 100,000 parked greenlets helps nobody
@@ -40,6 +45,27 @@ def describe_parked(hub: Hub) -> str:
     return "\n".join(lines)
 
 
+def why_it_may_not_wait(hub: Scheduler, current: greenlet) -> BaseException:
+    """What to raise where `current` would have to wait in `hub` and may not."""
+    ident = get_ident()
+    if hub.thread_ident != ident:
+        return InvalidThreadUseError(
+            f"{hub!r} belongs to thread {hub.thread_ident:#x}, and thread {ident:#x} cannot wait in it; "
+            "each thread has its own hub (get_hub()), and run_callback_threadsafe reaches another's"
+        )
+    if current is hub:
+        return BlockingSwitchOutError(
+            "this call would have to wait, but it was made in the hub (by a callback, a link or a watcher), which must "
+            "never wait; spawn a greenlet for it"
+        )
+    if hub.loop.polling:
+        return BlockingSwitchOutError(
+            "this call would have to wait, but it was made while the hub polls (by a finalizer or a signal handler), "
+            "when nothing may wait"
+        )
+    return HubDestroyed(hub)
+
+
 def nothing_left(hub: Hub) -> str:
     """The message of a LoopExit."""
     return (
@@ -65,11 +91,16 @@ def other_threads_may_wake(hub: Hub) -> bool:
 
 
 def report_failure(context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None) -> None:
-    """Log a failure on logger "hubcore", with its traceback and, for a greenlet, where it was spawned."""
-    import logging
+    """Log a failure on logger "hubcore", with its traceback and, for a greenlet, where it was spawned. Never raises."""
+    try:
+        import logging
 
-    what = "the hub" if context is None else repr(context)
-    if isinstance(context, RawGreenlet):
-        file, number, function = context.spawn_site
-        what += f", spawned in {function} ({file}:{number}),"
-    logging.getLogger("hubcore").error("%s failed with %s", what, kind.__name__, exc_info=(kind, value, tb))
+        what = "the hub" if context is None else repr(context)
+        if isinstance(context, RawGreenlet):
+            file, number, function = context.spawn_site
+            what += f", spawned in {function} ({file}:{number}),"
+        logging.getLogger("hubcore").error("%s failed with %s", what, kind.__name__, exc_info=(kind, value, tb))
+    except Exception:
+        # Importing logging fails where no file can be opened any more, and a context may fail to describe itself; the
+        # failure itself has to be seen all the same.
+        sys.excepthook(kind, value, tb)

@@ -74,7 +74,7 @@ cdef class Scheduler(greenlet):
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(raw=RawGreenlet)
     cdef _note_parked(self, greenlet current, Waiter waiter)
-    cdef _check_may_wait(self, greenlet current)
+    cdef _may_not_wait(self, greenlet current)
 
 @cython.locals(following=Waiter, target=greenlet)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1

@@ -20,47 +20,32 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore._park import Waiter, WaiterList
-from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, InvalidThreadUseError
+from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
-    from _thread import get_ident as get_ident
-
-    from greenlet import getcurrent, greenlet
-
-    from hubcore._calls import call_or, raise_failure, switch_fails
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
+    from hubcore._uncompiled import (
+        call_or,
+        get_ident,
+        getcurrent,
+        greenlet,
+        import_greenlet,
+        raise_failure,
+        running_code,
+        running_instruction,
+        set_parent,
+        switch_fails,
+        switch_to,
+    )
 
     NEW, SCHEDULED, STARTED, FINISHED = range(4)
-
-    def import_greenlet() -> int:
-        return 0
-
-    def switch_to(g: greenlet) -> object:
-        return greenlet.switch(g)
-
-    def set_parent(g: greenlet, parent: greenlet) -> None:
-        g.parent = parent
-
-    def _running_frame() -> FrameType:
-        frame = sys._getframe(1)
-        while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("hubcore."):
-            frame = frame.f_back
-        return frame
-
-    def running_code() -> CodeType:
-        return _running_frame().f_code
-
-    def running_instruction() -> int:
-        return _running_frame().f_lasti
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, FrameType, TracebackType
+    from types import CodeType, TracebackType
     from typing import Any
 
-    from hubcore.hub import Hub
     from hubcore.loop import Loop
 
 import_greenlet()
@@ -196,7 +181,7 @@ class Scheduler(greenlet):
             raise InvalidSwitchError(f"{waiter!r} was made for another greenlet than {current!r}, which would park")
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
             waiter.abandon()
-            self._check_may_wait(current)
+            self._may_not_wait(current)
         if waiter.outcome == WAITING:
             # The kind of greenlet is asked for once: the check walks the type's bases.
             raw = None
@@ -260,7 +245,7 @@ class Scheduler(greenlet):
         """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._check_may_wait(current)
+            self._may_not_wait(current)
         raw = None
         if isinstance(current, RawGreenlet):
             raw = current
@@ -355,7 +340,7 @@ class Scheduler(greenlet):
         """
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._check_may_wait(current)
+            self._may_not_wait(current)
         waiter = new_waiter(self.ready, current, "a switch back to it", self.loop.now())
         waiter.fall_asleep()
         self._note_parked(current, waiter)
@@ -496,23 +481,10 @@ class Scheduler(greenlet):
         else:
             self._foreign[current] = waiter
 
-    def _check_may_wait(self, current: greenlet) -> None:
-        if self.thread_ident != get_ident():
-            raise InvalidThreadUseError(
-                f"{self!r} belongs to thread {self.thread_ident:#x}, and thread {get_ident():#x} cannot wait in it; "
-                "each thread has its own hub (get_hub()), and run_callback_threadsafe reaches another's"
-            )
-        if current is self:
-            raise BlockingSwitchOutError(
-                "this call would have to wait, but it was made in the hub (by a callback, a link or a watcher), which "
-                "must never wait; spawn a greenlet for it"
-            )
-        if self.loop.polling:
-            raise BlockingSwitchOutError(
-                "this call would have to wait, but it was made while the hub polls (by a finalizer or a signal "
-                "handler), when nothing may wait"
-            )
-        raise HubDestroyed(self)
+    def _may_not_wait(self, current: greenlet) -> None:
+        from hubcore._report import why_it_may_not_wait
+
+        raise why_it_may_not_wait(self, current)
 
 
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub
 

@@ -6,7 +6,6 @@ RuntimeError, and whatever ends a greenlet on purpose is a GreenletExit, hence a
 
 from __future__ import annotations
 
-
 from greenlet import GreenletExit
 
 TYPE_CHECKING = False
@@ -64,5 +63,7 @@ class HubDestroyed(GreenletExit):
     """Raised in greenlets that are still parked when their hub is destroyed, so that they unwind."""
 
     def __init__(self, destroyed_hub: object = None) -> None:
-        super().__init__(f"the hub was destroyed: {destroyed_hub!r}" if destroyed_hub is not None else "the hub was destroyed")
+        super().__init__(
+            f"the hub was destroyed: {destroyed_hub!r}" if destroyed_hub is not None else "the hub was destroyed"
+        )
         self.destroyed_hub = destroyed_hub

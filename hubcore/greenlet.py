@@ -20,15 +20,8 @@ from hubcore._scheduler import RawGreenlet
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from _thread import get_ident as get_ident
-
-    from greenlet import getcurrent, greenlet
-
-    from hubcore._calls import call_or, raise_failure
     from hubcore._scheduler import FINISHED, NEW, SCHEDULED, STARTED
-
-    def import_greenlet() -> int:
-        return 0
+    from hubcore._uncompiled import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
 
 
 TYPE_CHECKING = False

@@ -7,23 +7,18 @@ from __future__ import annotations
 
 import sys
 from _thread import _local
-from _weakrefset import WeakSet  # what weakref re-exports, without the rest of it
 
 import cython
 from greenlet import GreenletExit
 
+from hubcore._report import nothing_left, other_threads_may_wake, report_failure
 from hubcore._scheduler import RawGreenlet, Scheduler
 from hubcore.backends import loop_class
 from hubcore.exceptions import InvalidSwitchError, LoopExit
 from hubcore.loop import Loop
 
 if not cython.compiled:
-    from _thread import get_ident as get_ident
-
-    from greenlet import getcurrent, greenlet
-
-    def import_greenlet() -> int:
-        return 0
+    from hubcore._uncompiled import get_ident, getcurrent, import_greenlet
 
 
 TYPE_CHECKING = False
@@ -83,8 +78,6 @@ class Hub(Scheduler):
             for joiner in joiners:
                 joiner.wake(True)
             return
-        from hubcore._report import nothing_left
-
         exit = LoopExit(nothing_left(self), self)
         waiter = self._foreign.get(self.main)
         if waiter is not None:
@@ -106,8 +99,6 @@ class Hub(Scheduler):
 
     def _woken_from_outside(self) -> bool:
         """Whether a parked greenlet waits on something that another thread, now alive, may still set."""
-        from hubcore._report import other_threads_may_wake
-
         return other_threads_may_wake(self)
 
     def join(self, timeout: float | None = None) -> bool:
@@ -141,7 +132,9 @@ class Hub(Scheduler):
         self.loop.check_thread()
         current = getcurrent()
         if current is self or isinstance(current, RawGreenlet):
-            raise InvalidSwitchError(f"{current!r} runs in the hub that it would destroy; call destroy() from the main greenlet")
+            raise InvalidSwitchError(
+                f"{current!r} runs in the hub that it would destroy; call destroy() from the main greenlet"
+            )
         self._unwind()
         self.loop.close()
         self.destroyed = True
@@ -194,8 +187,6 @@ class Hub(Scheduler):
         """Report a failure that nobody looks at, once, through logging (logger "hubcore"), with the spawn site."""
         if self.exception_stream is None:
             return
-        from hubcore._report import report_failure
-
         report_failure(context, kind, value, tb)
 
     def __repr__(self) -> str:

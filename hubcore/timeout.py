@@ -8,10 +8,7 @@ from hubcore._deadlines import Deadline
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from greenlet import getcurrent, greenlet
-
-    def import_greenlet() -> int:
-        return 0
+    from hubcore._uncompiled import getcurrent, greenlet, import_greenlet
 
 
 TYPE_CHECKING = False

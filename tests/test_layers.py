@@ -17,13 +17,14 @@ LONGEST = 500
 LAYERS = {
     "ground": """
         exceptions _version config _pure _ready _deadlines _park _greenlet
-        _spawn_site _spawn_stack _thread_ident _idents
+        _spawn_site _spawn_stack _thread_ident _idents _calls _uncompiled _workers
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
-    "switching": "hub _scheduler _fork _arena _report",
-    "tasks": "greenlet _links timeout event lock queue local scopes _wait",
+    "switching": "hub _scheduler _fork _arena _arena_api _report",
+    "tasks": "greenlet _links timeout event lock queue local scopes _wait _signal_handler",
     "plain Python": """
-        _sockio _resolver _workers backdoor baseserver contextvars events fileobject monkey os pool pywsgi resolver
+        _sockio _sockwait _sysio _waitfd _resolver backdoor baseserver contextvars events fileobject monkey os pool
+        pywsgi resolver
         resolver.* select selectors server signal socket ssl subprocess thread threading threadpool time util
     """,
     "outside": "(package) core cli cli.* testing testing.* pytest_plugin __main__",

@@ -1,0 +1,88 @@
+"""For uncompiled runs: what compiled modules have as inline C from _greenlet.pxd, _calls.pxd and _spawn_site.pxd."""
+
+from __future__ import annotations
+
+import sys
+from _thread import get_ident
+
+from greenlet import getcurrent, greenlet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType, FrameType
+    from typing import Any, NoReturn
+
+__all__ = [
+    "call_or",
+    "get_ident",
+    "getcurrent",
+    "greenlet",
+    "import_greenlet",
+    "raise_failure",
+    "running_code",
+    "running_instruction",
+    "set_parent",
+    "switch_fails",
+    "switch_to",
+]
+
+# The error that is set, by thread: an uncompiled run has no other place that survives a return.
+_failures: dict[int, BaseException] = {}
+
+
+def switch_fails(g: greenlet) -> bool:
+    """Switch to `g`; whether the caller was resumed by a throw, which `raise_failure` then raises."""
+    try:
+        greenlet.switch(g)
+    except BaseException as error:
+        _failures[get_ident()] = error
+        return True
+    return False
+
+
+def call_or(failure: object, callee: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
+    """`callee(*args, **kwargs)`; `failure` if it raised, which `raise_failure` then raises."""
+    try:
+        return callee(*args) if kwargs is None else callee(*args, **kwargs)
+    except BaseException as error:
+        _failures[get_ident()] = error
+        return failure
+
+
+def raise_failure() -> NoReturn:
+    """Raise what the last failed call or switch of this thread raised."""
+    raise _failures.pop(get_ident())
+
+
+def import_greenlet() -> int:
+    """Nothing to do: only C has to get hold of greenlet's functions."""
+    return 0
+
+
+def switch_to(g: greenlet) -> object:
+    """Switch to `g`; what it was passed by whoever switches back."""
+    return greenlet.switch(g)  # a Hub has a switch() of its own, which is for programs
+
+
+def set_parent(g: greenlet, parent: greenlet) -> None:
+    """Have `parent` go on when `g` ends."""
+    g.parent = parent
+
+
+def _running_frame() -> FrameType:
+    # Compiled modules have no frames; here hubcore's own are to be passed over.
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("hubcore."):
+        frame = frame.f_back
+    return frame
+
+
+def running_code() -> CodeType:
+    """The code object of the Python function that called into hubcore."""
+    return _running_frame().f_code
+
+
+def running_instruction() -> int:
+    """The offset of the instruction that it is at."""
+    return _running_frame().f_lasti
