@@ -26,10 +26,10 @@ from hubcore import _fork as _fork
 from hubcore import config
 from hubcore._signal_handler import signal_handler
 from hubcore._version import __version__
-from hubcore._wait import iwait, joinall, kill, killall, wait
+from hubcore._wait import iwait, joinall, killall, wait
 from hubcore.exceptions import LoopExit
-from hubcore.greenlet import Greenlet, spawn, spawn_later, spawn_raw
-from hubcore.hub import get_hub, idle, reinit, sleep
+from hubcore.greenlet import Greenlet, spawn, spawn_later
+from hubcore.hub import get_hub, idle, kill, reinit, sleep, spawn_raw
 from hubcore.timeout import Timeout, with_timeout
 
 if config.arena_cache > 0 and _os.environ.get("HUBCORE_PURE") != "1":

@@ -52,7 +52,6 @@ cdef class Scheduler(greenlet):
     cpdef spend(self)
     @cython.locals(raw=RawGreenlet, waiter=Waiter)
     cpdef interrupt(self, greenlet target, exception)
-    @cython.locals(raw=RawGreenlet)
     cpdef bint retract(self, greenlet target, exception) except -1
     @cython.locals(raw=RawGreenlet)
     cdef list _interrupts_of(self, greenlet target)
@@ -70,8 +69,9 @@ cdef class Scheduler(greenlet):
     cpdef bint _woken_from_outside(self) except -1
     @cython.locals(current=greenlet, waiter=Waiter)
     cdef _unwind(self)
-    @cython.locals(raw=RawGreenlet)
     cdef _raise_interrupt(self, greenlet current)
+    @cython.locals(raw=RawGreenlet)
+    cdef _take_interrupt(self, greenlet target, Py_ssize_t i)
     @cython.locals(raw=RawGreenlet)
     cdef _note_parked(self, greenlet current, Waiter waiter)
     cdef _may_not_wait(self, greenlet current)

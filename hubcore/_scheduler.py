@@ -83,12 +83,9 @@ class RawGreenlet(greenlet):
     @property
     def spawn_site(self) -> tuple[str, int, str]:
         """File, line and function of the call that made this greenlet."""
-        code = self._spawn_code
-        if code is None:
-            return ("?", 0, "?")
-        from hubcore._spawn_stack import line_of
+        from hubcore._spawn_stack import site_of
 
-        return (code.co_filename, line_of(code, self._spawn_instruction), code.co_name)
+        return site_of(self._spawn_code, self._spawn_instruction)
 
     @property
     def waiting_on(self) -> object:
@@ -122,6 +119,16 @@ class RawGreenlet(greenlet):
         self.hub = hub
         self._waiter = None
         set_parent(self, hub)
+
+    def kill_nowait(self, exception: type[BaseException] | BaseException = GreenletExit) -> None:
+        """Raise `exception` where it is parked, or parks next; if it was not started, it never runs.
+
+        Its hub's thread only; never switches.
+        """
+        if self._phase < STARTED:
+            self.forgo(exception() if isinstance(exception, type) else exception)
+        elif self._phase == STARTED:
+            self.hub.interrupt(self, exception)
 
     def forgo(self, exception: BaseException) -> None:
         """It will never start: be finished with `exception` instead. Harmless once it has started."""
@@ -294,22 +301,11 @@ class Scheduler(greenlet):
 
     def retract(self, target: greenlet, exception: object) -> bool:
         """Take back an `interrupt` that was not raised yet; whether there was one."""
-        waiting = self._interrupts_of(target)
-        if waiting is None:
-            return False
-        for i, other in enumerate(waiting):
+        for i, other in enumerate(self._interrupts_of(target) or ()):
             if other is exception:
-                del waiting[i]
-                break
-        else:
-            return False
-        if not waiting:
-            if isinstance(target, RawGreenlet):
-                raw = target
-                raw._interrupts = None
-            else:
-                del self._foreign_interrupts[target]
-        return True
+                self._take_interrupt(target, i)
+                return True
+        return False
 
     def has_interrupt(self, target: greenlet, exception: object) -> bool:
         """Whether an `interrupt` of `target` with `exception` is still to be raised."""
@@ -398,7 +394,7 @@ class Scheduler(greenlet):
 
         `ended` is the result of the greenlet whose end switched here first, as one that forked does in the child.
         """
-        while True:
+        while not self.destroyed:
             try:
                 self._run_one()
             except GreenletExit:
@@ -429,16 +425,18 @@ class Scheduler(greenlet):
             except BaseException:
                 self.handle_error(entry, *sys.exc_info())
 
+    # What the Hub adds: its policies.
+
     def _nothing_left(self) -> None:
-        raise NotImplementedError(f"{type(self).__name__} does not say what happens when nothing is left to run")
+        raise NotImplementedError
 
     def _woken_from_outside(self) -> bool:
-        raise NotImplementedError(f"{self.__class__.__name__} does not say whether other threads may wake somebody")
+        raise NotImplementedError
 
     def handle_error(
         self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        raise NotImplementedError(f"{self.__class__.__name__} does not say what happens to errors")
+        raise NotImplementedError
 
     def _unwind(self) -> None:
         """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
@@ -456,21 +454,19 @@ class Scheduler(greenlet):
             switch_to(self)
 
     def _raise_interrupt(self, current: greenlet) -> None:
-        if isinstance(current, RawGreenlet):
-            raw = current
-            if raw._interrupts is None:
-                return
-            exception: Any = raw._interrupts.pop(0)
-            if not raw._interrupts:
-                raw._interrupts = None
-            raise exception
-        waiting = self._foreign_interrupts.get(current)
-        if waiting is None:
-            return
-        exception = waiting.pop(0)
-        if not waiting:
-            del self._foreign_interrupts[current]
+        exception: Any = self._take_interrupt(current, 0)
         raise exception
+
+    def _take_interrupt(self, target: greenlet, i: int) -> object:
+        waiting: Any = self._interrupts_of(target)
+        exception: object = waiting.pop(i)
+        if not waiting:
+            if isinstance(target, RawGreenlet):
+                raw = target
+                raw._interrupts = None
+            else:
+                del self._foreign_interrupts[target]
+        return exception
 
     def _note_parked(self, current: greenlet, waiter: Waiter | None) -> None:
         if isinstance(current, RawGreenlet):

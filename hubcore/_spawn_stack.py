@@ -49,6 +49,11 @@ def line_of(code: CodeType, instruction: int) -> int:
     return code.co_firstlineno
 
 
+def site_of(code: CodeType | None, instruction: int) -> tuple[str, int, str]:
+    """File, line and function of an instruction; question marks where C code did it."""
+    return ("?", 0, "?") if code is None else (code.co_filename, line_of(code, instruction), code.co_name)
+
+
 def as_frames(stack: Sequence[tuple[CodeType | None, int]]) -> SpawnFrame | None:
     """The innermost of `stack`, innermost first, as a chain of frame-like objects."""
     frame = None

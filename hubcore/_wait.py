@@ -1,4 +1,4 @@
-"""Waiting for several things at once: wait, iwait, joinall, killall, kill.
+"""Waiting for several things at once: wait, iwait, joinall, killall.
 
 Anything can be waited for that has `rawlink(callback)` and `unlink(callback)`: it calls `callback(itself)` once it is
 ready.
@@ -11,9 +11,8 @@ from _collections import deque
 from greenlet import GreenletExit, getcurrent
 
 from hubcore._links import DirectLink
-from hubcore._scheduler import RawGreenlet
 from hubcore.greenlet import Greenlet
-from hubcore.hub import get_hub
+from hubcore.hub import get_hub, kill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -190,24 +189,6 @@ def joinall(
         for each in own:
             each.look_away()
     return done
-
-
-def kill(greenlet: greenlet_module.greenlet, exception: type[BaseException] | BaseException = GreenletExit) -> None:
-    """Raise `exception` in `greenlet`, of any kind, where it is parked, or parks next. Never switches.
-
-    One that was not started never runs.
-    """
-    if isinstance(greenlet, Greenlet):
-        greenlet.kill(exception, block=False)
-    elif greenlet.dead:
-        return
-    elif isinstance(greenlet, RawGreenlet):
-        greenlet.hub.loop.check_thread()
-        greenlet.forgo(exception() if isinstance(exception, type) else exception)
-        if greenlet:
-            greenlet.hub.interrupt(greenlet, exception)
-    else:
-        get_hub().interrupt(greenlet, exception)
 
 
 def killall(

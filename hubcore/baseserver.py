@@ -5,8 +5,8 @@ from __future__ import annotations
 import errno
 import sys
 
-from hubcore.greenlet import Greenlet, spawn, spawn_raw
-from hubcore.hub import get_hub, sleep
+from hubcore.greenlet import Greenlet, spawn
+from hubcore.hub import get_hub, sleep, spawn_raw
 from hubcore.timeout import Timeout
 
 TYPE_CHECKING = False

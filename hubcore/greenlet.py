@@ -249,21 +249,15 @@ class Greenlet(Linkable):
         if self.hub.thread_ident != get_ident():
             if self.hub.destroyed:
                 # Its thread has ended and unwound what ran there: this one was never scheduled, and never will be.
-                self._kill(exception)
+                self.kill_nowait(exception)
                 return
-            self.hub.loop.run_callback_threadsafe(self._kill, exception)
+            self.hub.loop.run_callback_threadsafe(self.kill_nowait, exception)
         else:
             if block and self is getcurrent():
                 raise exception
-            self._kill(exception)
+            self.kill_nowait(exception)
         if block and self._phase != FINISHED:
             self._join(timeout)
-
-    def _kill(self, exception: type[BaseException] | BaseException) -> None:
-        if self._phase < STARTED:
-            self.forgo(exception() if isinstance(exception, type) else exception)
-        elif self._phase == STARTED:
-            self.hub.interrupt(self, exception)
 
     def throw(self, *args: Any) -> object:
         """Switch to the greenlet at once and raise in it: for the hub's own use; others call `kill`.
@@ -453,15 +447,10 @@ def spawn_later(seconds: float, function: Callable[..., object], *args: object, 
     return Greenlet.spawn_later(seconds, function, *args, **kwargs)
 
 
-def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) -> RawGreenlet:
-    """Start a greenlet without result, links and copied context variables: the cheapest one. Never switches."""
-    if not callable(function):
-        raise TypeError(f"a greenlet runs something callable, not {function!r}")
-    if kwargs:
-        from functools import partial
+def __getattr__(name: str) -> object:
+    # gevent's programs find these here too; they are built on this module.
+    if name in ("joinall", "killall"):
+        from hubcore import _wait
 
-        function = partial(function, **kwargs)
-    hub = get_hub()
-    new = RawGreenlet(hub, function, args)
-    hub.schedule(new)
-    return new
+        return getattr(_wait, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -14,7 +14,7 @@ from greenlet import GreenletExit
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
 from hubcore._scheduler import RawGreenlet, Scheduler
 from hubcore.backends import loop_class
-from hubcore.exceptions import InvalidSwitchError, LoopExit
+from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, LoopExit
 from hubcore.loop import Loop
 
 if not cython.compiled:
@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Any
 
     from hubcore._park import Waiter
 
@@ -85,6 +86,30 @@ class Hub(Scheduler):
         else:
             # It came here in a way of its own, so only a throw brings it back.
             self.main.throw(exit)
+
+    def switch_out(self) -> None:
+        """The hub itself never gives up the processor: BlockingSwitchOutError. In gevent, a hook; here to say so."""
+        raise BlockingSwitchOutError(f"{self!r} never gives up the processor; the greenlets that it runs do")
+
+    def cancel_wait(self, watcher: Any, error: Any, close_watcher: bool = False) -> None:
+        """Raise `error` in the greenlet that waits for the io watcher, if one does; then close it if told to."""
+        watcher.fail(error() if isinstance(error, type) else error)
+        if close_watcher:
+            watcher.close()
+
+    def cancel_waits_close_and_then(
+        self, watchers: Any, exc_kind: Any, then: Callable[..., object], *then_args: object
+    ) -> None:
+        """`cancel_wait` of every watcher, closing it, and then call `then(*then_args)`. Never switches."""
+        for watcher in watchers:
+            if watcher is not None:
+                self.cancel_wait(watcher, exc_kind, True)
+        then(*then_args)
+
+    @property
+    def loop_class(self) -> type[Loop]:
+        """The class of its loop."""
+        return type(self.loop)
 
     def signals_came(self, deal_with_them: Callable[[], object]) -> None:
         """Call that. A signal handler of the program may raise in its place: it is the main greenlet's exception.
@@ -261,6 +286,34 @@ def _forget(hub: Hub) -> None:
         _thread.cleaner = None
 
 
+def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) -> RawGreenlet:
+    """Start a greenlet without result, links and copied context variables: the cheapest one. Never switches."""
+    if not callable(function):
+        raise TypeError(f"a greenlet runs something callable, not {function!r}")
+    if kwargs:
+        from functools import partial
+
+        function = partial(function, **kwargs)
+    hub = get_hub()
+    new = RawGreenlet(hub, function, args)
+    hub.schedule(new)
+    return new
+
+
+def kill(greenlet: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
+    """Raise `exception` in `greenlet`, of any kind, where it is parked, or parks next. Never switches.
+
+    One that was not started never runs.
+    """
+    if isinstance(greenlet, RawGreenlet):
+        if greenlet.hub.thread_ident == get_ident():
+            greenlet.kill_nowait(exception)
+        else:
+            greenlet.hub.loop.run_callback_threadsafe(greenlet.kill_nowait, exception)
+    elif not greenlet.dead:
+        get_hub().interrupt(greenlet, exception)
+
+
 def sleep(seconds: float = 0, ref: bool = True) -> None:
     """Let other greenlets run for `seconds`; 0 or less: let those run that are ready. Switches.
 
@@ -288,3 +341,16 @@ def idle(priority: int = 0) -> None:
 
 def reinit(hub: Hub | None = None) -> None:
     """Nothing to do: a forked child has a fresh hub already. For programs that call it after os.fork()."""
+
+
+def __getattr__(name: str) -> object:
+    # gevent's programs find these here too.
+    if name == "getcurrent":
+        import greenlet
+
+        return greenlet.getcurrent
+    if name == "Waiter":
+        from hubcore import _waiter
+
+        return _waiter.Waiter
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -20,7 +20,7 @@ LAYERS = {
         _spawn_site _spawn_stack _thread_ident _idents _calls _uncompiled _workers
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
-    "switching": "hub _scheduler _fork _arena _arena_api _report",
+    "switching": "hub _waiter _scheduler _fork _arena _arena_api _report",
     "tasks": "greenlet _links timeout event lock queue local scopes _wait _signal_handler",
     "plain Python": """
         _sockio _sockwait _sysio _waitfd _resolver backdoor baseserver contextvars events fileobject monkey os pool
