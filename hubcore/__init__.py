@@ -32,10 +32,13 @@ from hubcore.greenlet import Greenlet, spawn, spawn_later
 from hubcore.hub import get_hub, idle, kill, reinit, sleep, spawn_raw
 from hubcore.timeout import Timeout, with_timeout
 
-if config.arena_cache > 0 and _os.environ.get("HUBCORE_PURE") != "1":
-    from hubcore import _arena
-
-    _arena.install(config.arena_cache)
+if config.arena_cache > 0:
+    try:
+        from hubcore import _arena
+    except ImportError:  # an uncompiled run
+        pass
+    else:
+        _arena.install(config.arena_cache)
 
 #: The version as gevent programs compare it: major, minor, micro, release level, serial.
 version_info = (*(int(part) for part in __version__.split(".")), "final", 0)

@@ -21,7 +21,7 @@ cdef class DeadlineHeap:
     cpdef remove(self, Deadline deadline)
     cpdef set_ref(self, Deadline deadline, bint ref)
     @cython.locals(first=Deadline)
-    cpdef double earliest(self)
+    cpdef double earliest(self) except? -1
     @cython.locals(last=cython.longlong, first=Deadline)
     cpdef fire_due(self, double now)
     @cython.locals(heap=list, parent=Py_ssize_t, other=Deadline)

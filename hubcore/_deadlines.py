@@ -34,6 +34,9 @@ class Deadline:
         """Called once, out of the heap, when `at` has come; `now` is the loop's time. Never switches."""
         raise NotImplementedError(f"{type(self).__name__} does not say what happens when it is due")
 
+    def give_up(self, exception: BaseException) -> None:
+        """Called where the hub is destroyed while this is in the heap: it will never fire. Never switches."""
+
 
 class DeadlineHeap:
     """Deadlines ordered by time, and by start order where times are equal. One thread only."""
@@ -74,6 +77,11 @@ class DeadlineHeap:
         self._rise(last, i)
         if last._place == i + 1:
             self._sink(last, i)
+
+    def give_up(self, exception: BaseException) -> None:
+        """Tell every deadline that it will never fire, and why."""
+        for deadline in tuple(self._heap):
+            deadline.give_up(exception)
 
     def set_ref(self, deadline: Deadline, ref: bool) -> None:
         """Say whether `deadline` keeps the loop alive, also while it is scheduled."""

@@ -29,9 +29,10 @@ def _after_fork_in_child() -> None:
     _signals.forget_after_fork()
     _set_aside.extend(hub.hubs)  # those of other threads too, which are not here
     hub.hubs.clear()
+    # Also where this thread had none: another's may be cached, and a thread of the child may get that one's ident.
+    hub.set_hub(None)
     if parents_hub is None:
         return
-    hub.set_hub(None)
     loop = parents_hub.loop
     fork_callbacks = [(watcher.callback, watcher.args) for watcher in loop.started_fork_watchers()]
     # The loop's fds are closed here without a word to the kernel object behind them, which the parent still uses.
@@ -39,8 +40,7 @@ def _after_fork_in_child() -> None:
     current = getcurrent()
     if isinstance(current, RawGreenlet):
         new = hub.Hub(backend=type(loop))
-        new._orphaned = True
-        current.move_to(new)
+        new.adopt(current)
     elif fork_callbacks:
         new = hub.get_hub()
     for callback, args in fork_callbacks:
@@ -48,11 +48,23 @@ def _after_fork_in_child() -> None:
             hub.get_hub().loop.run_callback(callback, *(args or ()))
 
 
-def end_child() -> None:
+def exit_status(error: BaseException) -> int:
+    """What Python would end with if `error` came out of the program; says what SystemExit was given to say."""
+    if not isinstance(error, SystemExit):
+        return 1
+    if error.code is None:
+        return 0
+    if isinstance(error.code, int):
+        return error.code & 0xFF
+    print(error.code, file=sys.stderr)
+    return 1
+
+
+def end_child(status: int) -> None:
     """The greenlet that forked has ended, in the child, and nobody is left to return to: end the process.
 
-    The main greenlet is the parent's: it does not go on here. As for a thread that forks and ends, the child's exit
-    status is 0 and no exit handlers run.
+    The main greenlet is the parent's: it does not go on here. As for a thread that forks and ends, no exit handlers
+    run.
     """
     for stream in (sys.stdout, sys.stderr):
         try:
@@ -60,7 +72,7 @@ def end_child() -> None:
                 stream.flush()
         except (OSError, ValueError):
             pass
-    os._exit(0)
+    os._exit(status)
 
 
 if hasattr(os, "register_at_fork"):

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from hubcore._scheduler import Scheduler
+
 
 class DirectLink:
     """A link that is told at once, in the greenlet that finishes, because it only wakes somebody."""
@@ -127,6 +129,12 @@ class Linkable(RawGreenlet):
         """Whether anybody is to be told when it ends."""
         return bool(self._links)
 
+    def move_to(self, hub: Scheduler) -> None:
+        """As RawGreenlet.move_to. Who is to be told of the end, and would look at a failure, is in the parent."""
+        RawGreenlet.move_to(self, hub)
+        self._links = None
+        self._lookers = 0
+
     def look(self) -> None:
         """Say that a failure will be seen by the caller, so that it need not be reported."""
         self._lookers += 1
@@ -171,10 +179,13 @@ class Linkable(RawGreenlet):
             others.extend(self._links)
         self._links = others
         # From whichever thread: killing an unstarted greenlet of another thread's hub finishes it, too.
-        if self.hub.thread_ident == get_ident():
-            self.hub.loop.run_callback(self._notify_others)
+        hub = self.hub
+        if hub.destroyed:
+            hub = get_hub()  # its own calls nobody any more
+        if hub.thread_ident == get_ident():
+            hub.loop.run_callback(self._notify_others)
         else:
-            self.hub.loop.run_callback_threadsafe(self._notify_others)
+            hub.loop.run_callback_threadsafe(self._notify_others)
 
     def _notify_others(self) -> None:
         links = self._links

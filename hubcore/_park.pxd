@@ -13,7 +13,6 @@ cdef enum Outcome:
 
 
 @cython.final
-@cython.freelist(256)
 cdef class Waiter(Deadline):
     cdef readonly ReadyQueue ready
     cdef readonly greenlet greenlet
@@ -26,11 +25,11 @@ cdef class Waiter(Deadline):
     cdef Waiter _previous
 
     cdef _begin(self, ReadyQueue ready, greenlet greenlet, object waiting_on, double since)
-    cpdef bint wake(self, object value=*)
-    cpdef bint fail(self, object exception)
-    cpdef bint fall_asleep(self)
+    cpdef bint wake(self, object value=*) except -1
+    cpdef bint fail(self, object exception) except -1
+    cpdef bint fall_asleep(self) noexcept
     cpdef abandon(self)
-    cdef bint _claim(self, int outcome)
+    cdef bint _claim(self, int outcome) noexcept
     cdef _make_ready(self)
 
 

@@ -19,12 +19,13 @@ class Async(Watcher):
     def __init__(self, loop: Loop, ref: bool = True, priority: int | None = None) -> None:
         super().__init__(loop, ref, priority)
         self._sent = False
+        self._starts = 0  # what was sent before a stop is not for the callback that is started after it
 
     def send(self) -> None:
         """Have the callback run soon. Any thread; never switches; does nothing while the watcher is stopped."""
         if not self._sent and self._started:
             self._sent = True
-            self.loop.run_callback_threadsafe(self._arrive)
+            self.loop.run_callback_threadsafe(self._arrive, self._starts)
 
     def send_ignoring_arg(self, ignored: object) -> None:
         """`send`, in the form of a link."""
@@ -35,10 +36,14 @@ class Async(Watcher):
         """Whether it was sent and its callback has not run."""
         return self._sent
 
-    def _arrive(self) -> None:
+    def _end(self) -> None:
+        self._starts += 1
+        self._sent = False
+
+    def _arrive(self, starts: int) -> None:
         self._sent = False
         callback, args = self.callback, self.args
-        if self._started and callback is not None:
+        if starts == self._starts and callback is not None:
             callback(*(args or ()))
 
 

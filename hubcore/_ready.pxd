@@ -21,10 +21,10 @@ cdef class ReadyQueue:
 
     cpdef push(self, object entry)
     cpdef push_threadsafe(self, object entry)
-    cpdef bint is_empty(self)
+    cpdef bint is_empty(self) except -1
     cpdef object peek(self)
     cpdef object pop(self)
     @cython.locals(n=Py_ssize_t)
-    cpdef Py_ssize_t drain_inbox(self)
+    cpdef Py_ssize_t drain_inbox(self) except -1
     @cython.locals(old=list, new=list, size=Py_ssize_t, i=Py_ssize_t)
     cdef _grow(self)

@@ -376,12 +376,13 @@ class Scheduler(greenlet):
     def _poll(self, may_block: bool) -> bool:
         """Poll the loop, and wait if nothing is ready; False if nothing is and nothing can become so."""
         ready = self.ready
-        if ready.count == 0 and may_block:
-            if not self.loop.alive() and not self._woken_from_outside():
-                return False
-        else:
-            may_block = False
         try:
+            if ready.count == 0 and may_block:
+                # A thread may have woken somebody and ended between the first two questions, hence the third.
+                if not self.loop.alive() and not self._woken_from_outside() and not self.loop.alive():
+                    return False
+            else:
+                may_block = False
             self.loop.run_pass(may_block)
         except BaseException as error:
             # A signal handler's, most likely. Whose stack the poll is on is chance; it is the main greenlet's.
@@ -442,6 +443,7 @@ class Scheduler(greenlet):
         """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
         current = getcurrent()
         self._closing = True
+        self.loop.deadlines.give_up(HubDestroyed(self))
         for _ in range(_UNWIND_ROUNDS):
             for waiter in self.parked:
                 if waiter.greenlet is not current:

@@ -94,9 +94,15 @@ def hub_destroyed(hub: Hub) -> None:
 
 
 def forget_after_fork() -> None:
-    """In a forked child: the pipe is the parent's too; let go of it without disturbing the parent."""
+    """In a forked child: the pipe is the parent's too; let go of it without disturbing the parent.
+
+    The watchers are the parent's, so what they replaced is back: else the child would ignore those signals.
+    """
     global _pipe
     if _pipe is not None:
+        for watchers in _pipe.watchers.values():
+            if watchers:
+                watchers[0]._restore()
         _signal.set_wakeup_fd(-1)
         os.close(_pipe.read_fd)
         os.close(_pipe.write_fd)
@@ -136,7 +142,11 @@ class Signal(Watcher):
         if self in watchers:
             watchers.remove(self)
             if not watchers:
-                _signal.signal(self.signum, self._previous if self._previous is not None else _signal.SIG_DFL)  # type: ignore[arg-type]
+                self._restore()
+
+    def _restore(self) -> None:
+        """Have Python handle the signal as before the first watcher of it."""
+        _signal.signal(self.signum, self._previous if self._previous is not None else _signal.SIG_DFL)  # type: ignore[arg-type]
 
     def _describe(self) -> str:
         return f" signum={self.signum}"

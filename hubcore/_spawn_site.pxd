@@ -21,6 +21,6 @@ cdef inline object running_code():
     Py_DECREF(code)  # the cast made a reference of its own
     return code
 
-cdef inline int running_instruction():
+cdef inline int running_instruction() noexcept:
     cdef PyFrameObject* frame = PyEval_GetFrame()
     return PyFrame_GetLasti(frame) if frame != NULL else -1

@@ -36,8 +36,9 @@ class _Gathering(DirectLink):
 
     def notify(self, source: Any) -> None:
         self.ready.append(source)
-        if self.waiter is not None and len(self.ready) >= self.wanted:
-            self.waiter.wake()
+        waiter = self.waiter  # once: in another thread the gatherer may be leaving
+        if waiter is not None and len(self.ready) >= self.wanted:
+            waiter.wake()
 
     __call__ = notify
 
@@ -47,9 +48,11 @@ class _Gathering(DirectLink):
             return True
         hub = get_hub()
         self.wanted = wanted
-        self.waiter = hub.new_waiter(what)
+        waiter = self.waiter = hub.new_waiter(what)
+        if len(self.ready) >= wanted:
+            waiter.wake()  # in another thread, after the first look
         try:
-            return hub.park(self.waiter, timeout)
+            return hub.park(waiter, timeout)
         finally:
             self.waiter = None
 

@@ -54,7 +54,6 @@ class Workers:
             new = self._unserved > self._threads and self._threads < self.limit
             if new:
                 self._threads += 1
-        self._jobs.put((call, done))
         if new:
             try:
                 start_new_thread(self._work, ())
@@ -62,7 +61,9 @@ class Workers:
                 with self._lock:
                     self._threads -= 1
                     if self._threads == 0:
+                        self._unserved -= 1
                         raise
+        self._jobs.put((call, done))
 
     def _work(self) -> None:
         ident = get_ident()

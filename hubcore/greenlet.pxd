@@ -35,7 +35,7 @@ cdef class Greenlet(Linkable):
     cdef _fail(self, exception)
     cdef _finish(self)
     cpdef start(self)
-    cpdef bint ready(self)
+    cpdef bint ready(self) except -1
     @cython.locals(hub=Hub, waiter=Waiter)
     cdef bint _join(self, timeout) except -1
 

@@ -52,6 +52,9 @@ class StartDeadline(Deadline):
     def fire(self, now: float) -> None:
         self.greenlet.hub.ready.push(self.greenlet)
 
+    def give_up(self, exception: BaseException) -> None:
+        self.greenlet.forgo(exception)
+
 
 class Greenlet(Linkable):
     """A greenlet that runs `run(*args, **kwargs)`, or its own `_run` in a subclass, once it is started.
@@ -248,7 +251,7 @@ class Greenlet(Linkable):
             return
         if self.hub.thread_ident != get_ident():
             if self.hub.destroyed:
-                # Its thread has ended and unwound what ran there: this one was never scheduled, and never will be.
+                # Its hub has unwound what ran there: this one was never scheduled, and never will be.
                 self.kill_nowait(exception)
                 return
             self.hub.loop.run_callback_threadsafe(self.kill_nowait, exception)

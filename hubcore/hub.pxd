@@ -10,9 +10,10 @@ cdef class Hub(Scheduler):
     cdef public object name
     cdef public object exception_stream
     cdef list _joiners
-    cdef public bint _orphaned
+    cdef bint _orphaned
+    cdef int _status
 
-    @cython.locals(waiter=Waiter, joiner=Waiter)
+    @cython.locals(waiter=Waiter, joiner=Waiter, main=RawGreenlet)
     cpdef _nothing_left(self)
 
 cdef Hub _cached_hub

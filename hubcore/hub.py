@@ -11,11 +11,13 @@ from _thread import _local
 import cython
 from greenlet import GreenletExit
 
+from hubcore._park import Waiter
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
 from hubcore._scheduler import RawGreenlet, Scheduler
 from hubcore.backends import loop_class
 from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, LoopExit
 from hubcore.loop import Loop
+from hubcore.watchers import Io
 
 if not cython.compiled:
     from hubcore._uncompiled import get_ident, getcurrent, import_greenlet
@@ -26,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Any
-
-    from hubcore._park import Waiter
 
 import_greenlet()
 
@@ -60,6 +60,7 @@ class Hub(Scheduler):
         self.exception_stream: object = sys.stderr  # None keeps failures out of the log
         self._joiners: list[Waiter] = []
         self._orphaned = False
+        self._status = 0  # what an orphan's process ends with
         _thread.hub = self
         _thread.cleaner = _Cleaner(self)
         hubs.add(self)
@@ -69,10 +70,10 @@ class Hub(Scheduler):
 
     def _nothing_left(self) -> None:
         """Nothing is ready and nothing can become so: tell those who wait for that, else the main greenlet."""
-        if self._orphaned:
+        if self._orphaned and self.main.dead:
             from hubcore._fork import end_child
 
-            end_child()
+            end_child(self._status)
         if self._joiners:
             joiners = self._joiners
             self._joiners = []
@@ -80,20 +81,37 @@ class Hub(Scheduler):
                 joiner.wake(True)
             return
         exit = LoopExit(nothing_left(self), self)
-        waiter = self._foreign.get(self.main)
+        if isinstance(self.main, RawGreenlet):
+            main = self.main
+            waiter = main._waiter
+        else:
+            waiter = self._foreign.get(self.main)
         if waiter is not None:
             waiter.fail(exit)
         else:
             # It came here in a way of its own, so only a throw brings it back.
             self.main.throw(exit)
 
+    def adopt(self, orphan: RawGreenlet) -> None:
+        """In a forked child: `orphan`, the greenlet that forked, goes on here alone, as a main greenlet does.
+
+        The process ends when it has ended and nothing else is left; see `_fork.end_child`.
+        """
+        orphan.move_to(self)
+        self.main = orphan
+        self._orphaned = True
+
     def switch_out(self) -> None:
         """The hub itself never gives up the processor: BlockingSwitchOutError. In gevent, a hook; here to say so."""
         raise BlockingSwitchOutError(f"{self!r} never gives up the processor; the greenlets that it runs do")
 
     def cancel_wait(self, watcher: Any, error: Any, close_watcher: bool = False) -> None:
-        """Raise `error` in the greenlet that waits for the io watcher, if one does; then close it if told to."""
-        watcher.fail(error() if isinstance(error, type) else error)
+        """Raise `error` in the greenlet that waits for `watcher`, if one does; then close it if told to."""
+        exception = error() if isinstance(error, type) else error
+        if isinstance(watcher.callback, Waiter):
+            watcher.callback.fail(exception)  # it waits in `wait`
+        elif isinstance(watcher, Io):
+            watcher.fail(exception)
         if close_watcher:
             watcher.close()
 
@@ -197,7 +215,14 @@ class Hub(Scheduler):
             return
         if not issubclass(type, self.NOT_ERROR) and not issubclass(type, self.SYSTEM_ERROR):
             self.print_exception(context, type, value, tb)
-        if issubclass(type, self.SYSTEM_ERROR):
+        if self._orphaned and context is self.main:
+            # Nobody is left to raise it in; as in a main greenlet, it decides what the process ends with.
+            from hubcore._fork import end_child, exit_status
+
+            self._status = exit_status(value)
+            if issubclass(type, SystemExit):
+                end_child(self._status)
+        elif issubclass(type, self.SYSTEM_ERROR):
             self.handle_system_error(type, value, tb)
 
     def handle_system_error(
@@ -306,7 +331,8 @@ def kill(greenlet: Any, exception: type[BaseException] | BaseException = Greenle
     One that was not started never runs.
     """
     if isinstance(greenlet, RawGreenlet):
-        if greenlet.hub.thread_ident == get_ident():
+        # A destroyed hub has unwound what ran there; what is left never started, and its loop calls nobody.
+        if greenlet.hub.thread_ident == get_ident() or greenlet.hub.destroyed:
             greenlet.kill_nowait(exception)
         else:
             greenlet.hub.loop.run_callback_threadsafe(greenlet.kill_nowait, exception)

@@ -25,10 +25,10 @@ cdef class Loop:
     cdef object __weakref__
 
     cpdef poll(self, double timeout)
-    cpdef double clock(self)
-    cpdef double update_now(self)
-    cpdef double now(self)
-    cpdef bint alive(self)
+    cpdef double clock(self) except? -1
+    cpdef double update_now(self) except? -1
+    cpdef double now(self) except? -1
+    cpdef bint alive(self) except -1
     @cython.locals(timeout=double, earliest=double)
     cpdef run_pass(self, bint block)
     cpdef add_deadline(self, Deadline deadline, double after)

@@ -228,6 +228,19 @@ class Io(Watcher):
         """Whether the backend watches the fd for this."""
         return self._watch is not None
 
+    @property
+    def ref(self) -> bool:
+        """Whether it keeps the loop alive while it is started, or while a greenlet waits here."""
+        return self._ref
+
+    @ref.setter
+    def ref(self, value: bool) -> None:
+        if bool(value) == self._ref:
+            return
+        self._ref = bool(value)
+        held = int(self._started) + int(self.waiter is not None)
+        self.loop.refs += held if self._ref else -held
+
     def attach(self, waiter: Waiter) -> None:
         """Have the next event wake `waiter`, with the events as its value.
 

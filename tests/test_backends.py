@@ -225,3 +225,22 @@ def test_threads_of_one_process_run_different_backends_at_the_same_time():
     for thread in threads:
         thread.join()
     assert sorted(ran) == sorted((name, name) for name in names)
+
+
+@pytest.mark.parametrize("name", ["libev", "libuv", "select", "virtual"])
+def test_waking_a_closed_loop_writes_to_nobody(name):
+    import os
+
+    from hubcore.backends import loop_class
+
+    loop = loop_class(name)()
+    loop.close()
+    # These get the numbers that the loop's own pipe had.
+    pipes = [os.pipe() for _ in range(3)]
+    loop.wake()
+    for read, write in pipes:
+        os.set_blocking(read, False)
+        with pytest.raises(BlockingIOError):
+            os.read(read, 1)
+        os.close(read)
+        os.close(write)

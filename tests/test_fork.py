@@ -136,7 +136,7 @@ reap(pids[0])
 """,
         hub_backend,
     )
-    assert done.stdout == "child ended with 0\n"
+    assert done.stdout == "child ended with 1\n"
     assert "in the child" in done.stderr
     assert done.stderr.count("Traceback") == reports
 
@@ -305,3 +305,113 @@ def test_a_storm_of_forks_leaves_the_parent_as_it_was(hub_backend):
         hub_backend,
     )
     assert said == ["True 0"]
+
+
+def test_a_greenlet_that_forked_ends_its_child_with_the_status_of_sys_exit(hub_backend):
+    said = lines(
+        """
+        def forker(code):
+            pid = os.fork()
+            if pid == 0:
+                sleep(0)
+                sys.exit(code)
+            reap(pid)
+        for code in (3, None):
+            spawn(forker, code).get()
+        """,
+        hub_backend,
+    )
+    assert said == ["child ended with 3", "child ended with 0"]
+
+
+def test_a_signal_handler_that_raises_in_the_child_of_a_greenlet_ends_it(hub_backend):
+    said = lines(
+        """
+        import signal
+        import hubcore.socket
+        def forker():
+            read, write = os.pipe()
+            silent, keep = os.pipe()
+            pid = os.fork()
+            if pid == 0:
+                signal.signal(signal.SIGTERM, lambda number, frame: sys.exit(5))
+                os.write(write, b"x")
+                hubcore.socket.wait_read(silent)
+                os._exit(0)
+            os.read(read, 1)
+            os.kill(pid, signal.SIGTERM)
+            reap(pid)
+        spawn(forker).get()
+        """,
+        hub_backend,
+    )
+    assert said == ["child ended with 5"]
+
+
+def test_links_of_the_greenlet_that_forked_are_called_in_the_parent_only(hub_backend):
+    said = lines(
+        """
+        def forker():
+            global pid
+            pid = os.fork()
+        parent = os.getpid()
+        job = hubcore.Greenlet(forker)
+        job.link(lambda job: say("linked in the parent", os.getpid() == parent))
+        job.rawlink(lambda job: say("raw in the parent", os.getpid() == parent))
+        job.start()
+        job.join()
+        sleep(0.01)
+        if os.getpid() == parent:
+            reap(pid)
+        """,
+        hub_backend,
+    )
+    assert sorted(said) == ["child ended with 0", "linked in the parent True", "raw in the parent True"]
+
+
+def test_signals_that_the_parent_watched_do_to_the_child_what_they_did_before(hub_backend):
+    said = lines(
+        """
+        import signal
+        import time
+        hubcore.signal_handler(signal.SIGTERM, say, "never")
+        read, write = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            os.write(write, b"x")
+            time.sleep(20)
+            os._exit(0)
+        os.read(read, 1)  # a signal that comes before the child's first line may be lost
+        os.kill(pid, signal.SIGTERM)
+        reap(pid)
+        """,
+        hub_backend,
+    )
+    assert said == ["child ended with -15"]
+
+
+def test_a_thread_of_the_child_does_not_get_a_hub_of_the_parent(hub_backend):
+    said = lines(
+        """
+        def with_hub():
+            hubs.append(get_hub())
+            made.set()
+            done.wait()
+        hubs, made, done = [], threading.Event(), threading.Event()
+        thread = threading.Thread(target=with_hub)
+        thread.start()
+        made.wait()
+        pid = os.fork()
+        if pid == 0:
+            # glibc gives it the ident of the parent's thread.
+            again = threading.Thread(target=lambda: say(get_hub() is hubs[0]))
+            again.start()
+            again.join()
+            os._exit(0)
+        reap(pid)
+        done.set()
+        thread.join()
+        """,
+        hub_backend,
+    )
+    assert said == ["False", "child ended with 0"]

@@ -268,3 +268,15 @@ def test_sleep_takes_zero_and_less_as_a_yield_and_refuses_what_is_no_number(hub)
         sleep(float("nan"))
     with pytest.raises(TypeError):
         sleep("1")
+
+
+@pytest.mark.parametrize("close", [False, True])
+def test_cancel_wait_reaches_who_waits_in_hub_wait(hub, close):
+    timer = hub.loop.timer(3600.0)
+    waiting = hubcore.spawn(hub.wait, timer)
+    hub.exception_stream = None
+    hubcore.sleep(0)
+    hub.cancel_wait(timer, ConnectionError("cancelled"), close)
+    waiting.join(5.0)
+    assert isinstance(waiting.exception, ConnectionError)
+    hub.cancel_wait(timer, ConnectionError)  # nobody waits any more

@@ -6,6 +6,7 @@ import pytest
 
 import hubcore
 from hubcore import LoopExit, sleep, spawn, spawn_raw
+from hubcore.testing import run_python
 
 
 class Resource:
@@ -139,3 +140,73 @@ def test_it_is_raised_in_the_main_greenlet_of_another_thread_too(hub):
     thread.start()
     thread.join()
     assert "waits on 'nothing'" in result[0]
+
+
+def test_a_thread_that_wakes_somebody_and_ends_while_the_hub_looks_for_threads_is_no_loop_exit(hub_backend):
+    """A program of its own, because the hub has to be of a class that has the thread come just then."""
+    done = run_python(
+        """
+        import threading
+        import greenlet, hubcore
+        from hubcore.hub import Hub
+
+        class Set:
+            cross_thread = True
+
+        class LateHub(Hub):
+            late = None
+
+            def _woken_from_outside(self):
+                if self.late is not None and greenlet.getcurrent() is self:
+                    thread, self.late = threading.Thread(target=self.late.wake), None
+                    thread.start()
+                    thread.join()
+                return super()._woken_from_outside()
+
+        hub = LateHub()
+
+        def wait():
+            waiter = hub.late = hub.new_waiter(Set())
+            return hub.park(waiter)
+
+        print(hubcore.spawn(wait).get())
+        """,
+        hub_backend,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_a_loop_that_fails_to_say_whether_it_is_alive_fails_the_main_greenlet_and_leaves_no_wait(hub_backend):
+    done = run_python(
+        """
+        import hubcore
+        from hubcore.backends import loop_class
+        from hubcore.hub import Hub
+
+        class Bad(loop_class()):
+            bad = False
+
+            def alive(self):
+                if self.bad:
+                    self.bad = False
+                    raise RuntimeError("on purpose")
+                return super().alive()
+
+        hub = Hub(Bad)
+
+        def task():
+            hub.loop.bad = True
+            hubcore.sleep(0.01)
+            hubcore.sleep(0.01)
+            return "slept twice"
+
+        job = hubcore.spawn(task)
+        try:
+            job.join()
+        except RuntimeError as error:
+            print(error)
+        print(job.get(), hub.parked.count)
+        """,
+        hub_backend,
+    )
+    assert done.stdout == "on purpose\nslept twice 0\n"

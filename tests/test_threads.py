@@ -169,3 +169,32 @@ def test_spawn_callbacks_and_idents_work_across_threads(threads):
         threads.start(run)
     threads.wait()
     assert len(set(idents)) == 150
+
+
+@pytest.mark.parametrize("how", ["join", "kill", "killall", "hubcore.kill", "link"])
+def test_a_greenlet_that_a_thread_left_unstarted_can_be_waited_for_killed_and_linked(hub, how):
+    left = []
+    made = [lambda: hubcore.spawn_later(3600.0, print)]
+    if how != "join":
+        made.append(lambda: hubcore.Greenlet(print))
+    thread = threading.Thread(target=lambda: left.extend(make() for make in made))
+    thread.start()
+    thread.join()
+    told = []
+    for each in left:
+        if how == "link":
+            each.link(lambda source: told.append("link"))
+            each.rawlink(lambda source: told.append("rawlink"))
+            each.kill()
+        elif how == "join":
+            each.join(5.0)
+        elif how == "kill":
+            each.kill(timeout=5.0)
+        elif how == "killall":
+            hubcore.killall([each], timeout=5.0)
+        else:
+            hubcore.kill(each)
+        assert each.ready()
+        assert isinstance(each.value, hubcore.GreenletExit)
+    hubcore.sleep(0.001)
+    assert sorted(told) == (["link", "link", "rawlink", "rawlink"] if how == "link" else [])

@@ -159,3 +159,27 @@ def test_joining_a_thousand_of_any_order():
     tasks = [spawn_later(0.0001 * ((i * 37) % 100), int, i) for i in range(1000)]
     assert len(joinall(tasks)) == 1000
     assert all(hubcore.Greenlet.successful(task) for task in tasks)
+
+
+def test_what_another_thread_makes_ready_between_the_look_and_the_wait_is_not_lost(hub):
+    import threading
+    from collections import deque
+
+    from hubcore._wait import _Gathering
+
+    class Interrupted(deque):
+        """Another thread comes between this look at the length and whatever the looker does next."""
+
+        def __len__(self):
+            found = super().__len__()
+            if threads:
+                thread = threads.pop()
+                thread.start()
+                thread.join()
+            return found
+
+    gathering = _Gathering()
+    gathering.ready = Interrupted()
+    threads = [threading.Thread(target=gathering.notify, args=("it",))]
+    assert gathering.wait_for(1, "a thread", 5.0)
+    assert gathering.ready == deque(["it"])

@@ -1,5 +1,7 @@
 """What all kinds of watcher have in common, where the conformance suite does not look: texts, feed, priority."""
 
+import socket
+
 import pytest
 
 import hubcore
@@ -125,3 +127,41 @@ def test_what_a_backend_has_to_provide_is_said_where_it_is_missing(loop):
     assert watch.ios == []
     with pytest.raises(NotImplementedError, match="stop watching"):
         watch._release()
+
+
+def test_ref_of_an_io_watcher_may_change_while_a_greenlet_waits(hub):
+    ours, theirs = socket.socketpair()
+    before = hub.loop.refs
+    io = hub.loop.io(ours.fileno(), 1)
+
+    def wait():
+        waiter = hub.new_waiter(io)
+        io.attach(waiter)
+        hub.park(waiter)
+
+    waiting = hubcore.spawn(wait)
+    hubcore.sleep(0)
+    assert hub.loop.refs == before + 1
+    io.ref = False
+    assert hub.loop.refs == before
+    theirs.send(b"x")
+    waiting.join(5.0)
+    assert hub.loop.refs == before
+    io.close()
+    ours.close()
+    theirs.close()
+
+
+def test_what_was_sent_before_a_stop_is_not_for_the_callback_that_is_started_after_it(hub):
+    seen = []
+    with hub.loop.async_() as watcher:
+        watcher.start(seen.append, "old")
+        watcher.send()
+        watcher.stop()
+        assert not watcher.pending
+        watcher.start(seen.append, "new")
+        hubcore.sleep(0.001)
+        assert seen == []
+        watcher.send()
+        hubcore.sleep(0.001)
+    assert seen == ["new"]

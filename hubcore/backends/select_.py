@@ -91,8 +91,11 @@ class SelectLoop(Loop):
         self._open()
 
     def _release(self) -> None:
-        os.close(self._wake_read)
-        os.close(self._wake_write)
+        read, write = self._wake_read, self._wake_write
+        # Before they are closed: a late wake() must not write to whatever gets the number next.
+        self._wake_read = self._wake_write = -1
+        os.close(read)
+        os.close(write)
 
     def fileno(self) -> int | None:
         """None: poll(2) has no fd of its own."""
