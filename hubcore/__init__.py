@@ -25,7 +25,7 @@ from greenlet import GreenletExit, getcurrent
 from hubcore import _fork as _fork
 from hubcore import config
 from hubcore._signal_handler import signal_handler
-from hubcore._version import __version__
+from hubcore._version import __version__, version_info
 from hubcore._wait import iwait, joinall, killall, wait
 from hubcore.exceptions import LoopExit
 from hubcore.greenlet import Greenlet, spawn, spawn_later
@@ -39,9 +39,6 @@ if config.arena_cache > 0:
         pass
     else:
         _arena.install(config.arena_cache)
-
-#: The version as gevent programs compare it: major, minor, micro, release level, serial.
-version_info = (*(int(part) for part in __version__.split(".")), "final", 0)
 
 __all__ = [
     "Greenlet",

@@ -29,6 +29,7 @@ class Child(Watcher):
         self.rstatus = 0
         self._io: Io | None = None
         self._watching = False
+        self._reaped: tuple[int, int] | None = None
 
     def _begin(self) -> None:
         try:
@@ -61,7 +62,10 @@ class Child(Watcher):
 
     def _wait_in_thread(self) -> None:
         try:
-            os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            if hasattr(os, "waitid"):
+                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
+            else:  # macOS before Python 3.13: only a wait that reaps
+                self._reaped = os.waitpid(self.pid, 0)
         except ChildProcessError:
             pass  # somebody else reaped it: it has ended all the same
         self.loop.run_callback_threadsafe(self._ended)
@@ -70,7 +74,7 @@ class Child(Watcher):
         if not self._started:
             return
         try:
-            self.rpid, self.rstatus = os.waitpid(self.pid, os.WNOHANG)
+            self.rpid, self.rstatus = self._reaped or os.waitpid(self.pid, os.WNOHANG)
             if self.rpid == 0:
                 return
         except ChildProcessError:

@@ -98,8 +98,10 @@ def report_failure(context: object, kind: type[BaseException], value: BaseExcept
         what = "the hub" if context is None else repr(context)
         if isinstance(context, RawGreenlet):
             file, number, function = context.spawn_site
-            what += f", spawned in {function} ({file}:{number}),"
-        logging.getLogger("hubcore").error("%s failed with %s", what, kind.__name__, exc_info=(kind, value, tb))
+            what += f", spawned in {function} ({file}:{number})"
+        if getattr(context, "exception", None) is None:  # a Greenlet's own description says what it failed with
+            what += f" failed with {kind.__name__}"
+        logging.getLogger("hubcore").error("%s", what, exc_info=(kind, value, tb))
     except Exception:
         # Importing logging fails where no file can be opened any more, and a context may fail to describe itself; the
         # failure itself has to be seen all the same.

@@ -62,6 +62,7 @@ cdef class Scheduler(greenlet):
     cdef bint _poll(self, bint may_block) except -1
     cdef _thrown_before_its_turn(self, Waiter waiter)
     cdef _thrown(self, greenlet current, Waiter waiter)
+    cdef _set_deadline(self, Waiter waiter, timeout, bint ref)
     cdef bint _not_woken(self, greenlet current, Waiter waiter) except -1
     @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet)
     cdef _run_one(self)

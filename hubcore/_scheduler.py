@@ -135,12 +135,6 @@ class RawGreenlet(greenlet):
         if self._phase < STARTED:
             self._phase = FINISHED
 
-    def __del__(self) -> None:
-        # A greenlet that is suspended and that nobody can reach any more is unwound by its destructor, which runs its
-        # code; that must come before this object's own parts are taken down.
-        if self._phase == STARTED and not self.dead and self.hub.thread_ident == get_ident():
-            self.throw(GreenletExit)
-
     def __repr__(self) -> str:
         state = ("not scheduled", "not started", "started", "finished")[self._phase]
         return f"<{type(self).__name__} {state} at {id(self):#x}>"
@@ -150,8 +144,8 @@ class Scheduler(greenlet):
     """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
 
     #: Exceptions that may end a greenlet without a report, and those that then are the main greenlet's.
-    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
-    SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
+    NOT_ERROR = (GreenletExit, SystemExit)
+    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
 
     def _set_up(self, loop: Loop) -> None:
         main = getcurrent()
@@ -199,8 +193,7 @@ class Scheduler(greenlet):
                 waiter.abandon()
                 self._raise_interrupt(current)
             if timeout is not None:
-                waiter.ref = ref
-                self.loop.add_deadline(waiter, timeout)
+                self._set_deadline(waiter, timeout, ref)
             if waiter.fall_asleep():
                 if raw is not None:
                     raw._waiter = waiter
@@ -220,6 +213,14 @@ class Scheduler(greenlet):
         if waiter.outcome != WOKEN:
             return self._not_woken(current, waiter)
         return True
+
+    def _set_deadline(self, waiter: Waiter, timeout: float, ref: bool) -> None:
+        waiter.ref = ref
+        try:
+            self.loop.add_deadline(waiter, timeout)
+        except BaseException:
+            waiter.abandon()  # a timeout that is no number: nobody may hand this wait anything any more
+            raise
 
     def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:
         if waiter.outcome == TIMED_OUT:
@@ -390,7 +391,7 @@ class Scheduler(greenlet):
         self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
         return True
 
-    def run(self, ended: object = None) -> None:
+    def run(self, *ended: object) -> None:
         """Entry point of the hub greenlet: run for as long as the thread has a use for it.
 
         `ended` is the result of the greenlet whose end switched here first, as one that forked does in the child.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import sys
 
+from greenlet import getcurrent
+
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
 from hubcore.timeout import Timeout
@@ -166,7 +168,7 @@ class BaseServer:
             return
         from hubcore._wait import joinall, killall
 
-        handlers = [each for each in self._handlers if isinstance(each, Greenlet)]
+        handlers = [each for each in self._handlers if isinstance(each, Greenlet) and each is not getcurrent()]
         joinall(handlers, timeout)
         killall([each for each in handlers if not each.ready()])
 
@@ -253,6 +255,8 @@ def parse_address(address: Any) -> Any:
         host, _, port = address.rpartition(":")
         if port.isascii() and port.isdigit():
             return ("" if host == "*" else host.strip("[]"), int(port))
+        # A Unix socket of that name in the current folder is not what anybody means by "localhost".
+        raise ValueError(f"{address!r} is neither host:port nor a path with a '/'")
     return address
 
 

@@ -16,7 +16,6 @@ from hubcore import config
 from hubcore._deadlines import Deadline
 from hubcore._idents import forget_ident, minimal_ident
 from hubcore._links import Linkable
-from hubcore._scheduler import RawGreenlet
 from hubcore.hub import get_hub
 
 if not cython.compiled:
@@ -211,7 +210,11 @@ class Greenlet(Linkable):
         self.exception = exception
         self._traceback = exception.__traceback__
         looked_at = self._lookers > 0
+        target = self._target
         self._finish()
+        # Only the name, for reports.
+        name: Any = getattr(target, "__qualname__", None) or ("_run" if target is None else repr(target))
+        self._target = name
         if not looked_at or isinstance(exception, self.hub.SYSTEM_ERROR):
             self.hub.handle_error(self, type(exception), exception, exception.__traceback__)
 
@@ -411,7 +414,7 @@ class Greenlet(Linkable):
     def __repr__(self) -> str:
         target = self._target
         if self._phase == FINISHED:
-            what = "ended" if self._successful else f"failed with {self.exception!r}"
+            what = "ended" if self._successful else f"{target} failed with {self.exception!r}"
         elif target is None:
             what = "_run"
         else:
@@ -421,7 +424,6 @@ class Greenlet(Linkable):
         return f'<{type(self).__name__} "{self.name}" at {id(self):#x}: {what}>'
 
     def __del__(self) -> None:
-        RawGreenlet.__del__(self)
         _forget_ident(self)
 
 

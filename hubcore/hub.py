@@ -180,6 +180,7 @@ class Hub(Scheduler):
             )
         self._unwind()
         self.loop.close()
+        self.loop.error_handler = None
         self.destroyed = True
         from hubcore._signals import hub_destroyed
 

@@ -62,7 +62,8 @@ class StreamServer(BaseServer):
             listener.listen(self.backlog)
         except OSError as error:
             listener.close()
-            raise OSError(error.errno, f"{error.strerror}: cannot listen on {address!r}") from error
+            kind = socket.gaierror if isinstance(error, socket.gaierror) else OSError
+            raise kind(error.errno, f"{error.strerror}: cannot listen on {address!r}") from error
         except BaseException:
             listener.close()
             raise

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import os
 import socket as _stdlib
+import sys
 from _socket import socket as _native
-from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
+from errno import EAGAIN, EALREADY, EBADF, EINPROGRESS, EISCONN
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FOREVER = -1.0
+_truth = bool if sys.version_info >= (3, 12) else index  # of setblocking's argument, as the standard library has it
 
 
 class socket(_stdlib.socket):
@@ -79,14 +81,14 @@ class socket(_stdlib.socket):
     def settimeout(self, value: float | None) -> None:
         """As socket.settimeout: seconds, None to wait for as long as it takes, 0 not to wait at all."""
         if value is None:
-            self._waits.timeout = _FOREVER
+            self._set_timeout(_FOREVER)
             return
         if not hasattr(value, "__float__"):
             raise TypeError(f"a timeout is a number of seconds or None, not {value!r}")
         seconds = float(value)
         if not seconds >= 0.0:
             raise ValueError("Timeout value out of range")
-        self._waits.timeout = seconds
+        self._set_timeout(seconds)
 
     def gettimeout(self) -> float | None:
         """As socket.gettimeout."""
@@ -97,7 +99,12 @@ class socket(_stdlib.socket):
 
     def setblocking(self, flag: bool) -> None:
         """As socket.setblocking."""
-        self._waits.timeout = _FOREVER if index(flag) else 0.0
+        self._set_timeout(_FOREVER if _truth(flag) else 0.0)
+
+    def _set_timeout(self, seconds: float) -> None:
+        if self._waits.fd < 0:
+            raise OSError(EBADF, os.strerror(EBADF))
+        self._waits.timeout = seconds
 
     def getblocking(self) -> bool:
         """As socket.getblocking."""

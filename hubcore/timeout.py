@@ -85,7 +85,11 @@ class Timeout(BaseException):
         return expiry is not None and (expiry.scheduled or expiry.waits_to_be_raised())
 
     def cancel(self) -> None:
-        """Stop the timer; what has not been raised by now will not be. Harmless when it is not running."""
+        """Stop the timer. Harmless when it is not running.
+
+        In the greenlet that started it, what was not raised by now will not be. Another greenlet's cancel comes too
+        late once the timeout has ended a wait and its greenlet is about to go on with it.
+        """
         expiry = self._expiry
         if expiry is not None:
             self._expiry = None

@@ -96,9 +96,17 @@ def compare_class(place: str, published: dict[str, object], found: object) -> Ga
             # A property is asked for at an instance, so that an attribute is as good; a class attribute is not.
             if signature != "property" or member not in of_instances:
                 gaps[spot] = "missing"
+        elif is_of_stdlib(found, member):
+            continue  # the standard library's own, in whatever form this version has it
         elif isinstance(signature, str) and not isinstance(inspect.getattr_static(found, member), property):
             gaps |= compare_call(spot, signature, getattr(found, member))
     return gaps
+
+
+def is_of_stdlib(cls: type, member: str) -> bool:
+    """Whether `cls` has `member` from a base class of the standard library."""
+    owner = next((base for base in cls.__mro__ if member in vars(base)), cls)
+    return owner.__module__.partition(".")[0] in sys.stdlib_module_names
 
 
 def find(package: str, name: str) -> ModuleType | None:

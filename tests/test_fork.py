@@ -5,7 +5,8 @@ import pytest
 from hubcore.testing import run_python
 
 PRELUDE = """
-import os, sys, threading, hubcore
+import os, sys, threading, warnings, hubcore
+warnings.filterwarnings("ignore", "This process .* is multi-threaded", DeprecationWarning)  # CPython 3.12 and later
 from hubcore import get_hub, sleep, spawn
 
 def say(*words):

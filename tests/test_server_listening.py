@@ -79,12 +79,18 @@ def test_a_port_in_use_is_an_error_that_names_it():
         ("/run/it.sock", "/run/it.sock"),
         ("/run/it:80", "/run/it:80"),
         ("\0abstract:1", "\0abstract:1"),
-        ("it.sock", "it.sock"),
         (b"path", b"path"),
     ],
 )
 def test_addresses_as_gevent_takes_them(given, parsed):
     assert parse_address(given) == parsed
+
+
+@pytest.mark.parametrize("given", ["localhost", "it.sock", "127.0.0.1:abc"])
+def test_a_word_is_no_address(given):
+    with pytest.raises(ValueError, match="neither host:port nor a path") as raised:
+        parse_address(given)
+    assert repr(given) in str(raised.value)
 
 
 def test_no_host_is_every_address():

@@ -94,7 +94,7 @@ step_install() {
     # HUBCORE_PURE=1: pip only registers the tree. Its own build would start from nothing at every change of the metadata,
     # where step_build below compiles what has changed.
     say "registering this tree in $VENV"
-    HUBCORE_PURE=1 "$VENV/bin/python" -m pip install --quiet --quiet --no-build-isolation --editable .
+    HUBCORE_PURE=1 "$VENV/bin/python" -m pip install --quiet --quiet --no-build-isolation --config-settings editable_mode=compat --editable .
 }
 
 step_build() {

