@@ -72,6 +72,9 @@ def extensions() -> list[Extension]:
         "language_level": 3,
         "annotation_typing": False,
         "nonecheck": True,
+        # A copy of a deadline or a queue would share the original's place or ring; and Cython's __setstate__ for a
+        # class without fields crashes.
+        "auto_pickle": False,
         "linetrace": TRACE,
         "binding": False,
     }

@@ -53,6 +53,9 @@ class DeadlineHeap:
 
     def add(self, deadline: Deadline, at: float) -> None:
         """Schedule `deadline` for the loop time `at` (seconds), after those already there for the same time."""
+        if at != at:
+            # It is neither before nor after anything: nothing would be due any more once it is first.
+            raise ValueError("nothing can be due at nan")
         if deadline._place:
             self.remove(deadline)
         deadline.at = at

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from heapq import heappop, heappush
+from heapq import heappop
 
+# What is gone takes its own entry out: in Greenlet.__del__, without Python code.
 _idents: dict[int, int] = {}  # by id() of the greenlet, which is its own while it lives
 _free: list[int] = []
 _given = 0
@@ -21,11 +22,3 @@ def minimal_ident(owner: object) -> int:
             _given += 1
         _idents[id(owner)] = found
     return found
-
-
-def forget_ident(owner: object) -> None:
-    """`owner` is gone: its number, if it had one, is free."""
-    if _idents:
-        found = _idents.pop(id(owner), None)
-        if found is not None:
-            heappush(_free, found)

@@ -123,9 +123,12 @@ class ReadyQueue:
         self._loop = None
 
     def _grow(self) -> None:
-        old = self._ring
-        size = len(old)
+        size = self._mask + 1
         new: list[object] = [None] * (size * 2)
+        # That may have run the garbage collector, and with it a finalizer that pushed something and so came here first.
+        if self._mask + 1 != size:
+            return
+        old = self._ring
         for i in range(size):
             new[i] = old[(self._head + i) & self._mask]
         self._ring = new

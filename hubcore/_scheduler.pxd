@@ -68,8 +68,6 @@ cdef class Scheduler(greenlet):
     cdef _run_one(self)
     cpdef _nothing_left(self)
     cpdef bint _woken_from_outside(self) except -1
-    @cython.locals(current=greenlet, waiter=Waiter)
-    cdef _unwind(self)
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(raw=RawGreenlet)
     cdef _take_interrupt(self, greenlet target, Py_ssize_t i)

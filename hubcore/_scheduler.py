@@ -55,8 +55,6 @@ import_greenlet()
 _SMALLEST_BATCH = 32
 # Socket operations that may succeed at once before their greenlet lets others run.
 _BUDGET = 64
-# Rounds that a hub being destroyed gives its greenlets to unwind; one that still waits after these is left.
-_UNWIND_ROUNDS = 100
 _FAILED = object()
 
 
@@ -388,6 +386,8 @@ class Scheduler(greenlet):
         except BaseException as error:
             # A signal handler's, most likely. Whose stack the poll is on is chance; it is the main greenlet's.
             self.interrupt(self.main, error)
+            if self.loop.closed and ready.count == 0:
+                return False  # somebody closed it: to poll again would be to do so for ever
         self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
         return True
 
@@ -402,7 +402,11 @@ class Scheduler(greenlet):
             except GreenletExit:
                 return  # thrown by destroy()
             except BaseException:
-                self.handle_error(None, *sys.exc_info())
+                try:
+                    self.handle_error(None, *sys.exc_info())
+                except BaseException as error:
+                    # Without a hub greenlet nothing would ever start again: the failure to report is main's to know.
+                    self.interrupt(self.main, error)
 
     def _run_one(self) -> None:
         waiter = self._next()
@@ -420,7 +424,11 @@ class Scheduler(greenlet):
             if self._closing:
                 raw.forgo(HubDestroyed(self))
             elif raw._phase == SCHEDULED:
-                switch_to(raw)
+                try:
+                    switch_to(raw)
+                finally:
+                    if raw._phase == SCHEDULED:  # a trace function's error ended it before its first line
+                        raw.forgo(InvalidSwitchError(f"{raw!r} ended before it could begin"))
         else:
             try:
                 entry.run()  # type: ignore[attr-defined]
@@ -439,22 +447,6 @@ class Scheduler(greenlet):
         self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
         raise NotImplementedError
-
-    def _unwind(self) -> None:
-        """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
-        current = getcurrent()
-        self._closing = True
-        self.loop.deadlines.give_up(HubDestroyed(self))
-        for _ in range(_UNWIND_ROUNDS):
-            for waiter in self.parked:
-                if waiter.greenlet is not current:
-                    waiter.fail(HubDestroyed(self))
-            if len(self.ready) == 0:
-                break
-            waiter = new_waiter(self.ready, current, "the end of this hub", 0.0)
-            waiter.wake()
-            self.ready.push(waiter)
-            switch_to(self)
 
     def _raise_interrupt(self, current: greenlet) -> None:
         exception: Any = self._take_interrupt(current, 0)

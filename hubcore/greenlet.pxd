@@ -39,7 +39,9 @@ cdef class Greenlet(Linkable):
     @cython.locals(hub=Hub, waiter=Waiter)
     cdef bint _join(self, timeout) except -1
 
-cdef object _forget_ident
+cdef dict _living_idents
+cdef list _free_idents
+cdef object _push_ident
 
 @cython.locals(new=Greenlet)
 cdef Greenlet _spawn(cls, run, tuple args, kwargs)

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from _weakref import ref as weak_reference
 from contextvars import copy_context
+from heapq import heappush
 
 import cython
 from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._deadlines import Deadline
-from hubcore._idents import forget_ident, minimal_ident
+from hubcore._idents import _free, _idents, minimal_ident
 from hubcore._links import Linkable
 from hubcore.hub import get_hub
 
@@ -34,8 +35,11 @@ if TYPE_CHECKING:
 import_greenlet()
 
 _FAILED = object()
-# Compiled, a C variable: at the end of the process greenlets may outlive the names in this module.
-_forget_ident = forget_ident
+# Compiled, C variables: at the end of the process greenlets may outlive the names in this module. And a destructor must
+# run no Python code of hubcore's: a signal's handler would run there, and what it raises (Ctrl-C) would be lost.
+_living_idents = _idents
+_free_idents = _free
+_push_ident = heappush
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
 
 
@@ -424,7 +428,10 @@ class Greenlet(Linkable):
         return f'<{type(self).__name__} "{self.name}" at {id(self):#x}: {what}>'
 
     def __del__(self) -> None:
-        _forget_ident(self)
+        if _living_idents:
+            ident = _living_idents.pop(id(self), None)
+            if ident is not None:
+                _push_ident(_free_idents, ident)
 
 
 def _call_spawn_callbacks(greenlet: Greenlet) -> None:

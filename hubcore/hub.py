@@ -15,12 +15,12 @@ from hubcore._park import Waiter
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
 from hubcore._scheduler import RawGreenlet, Scheduler
 from hubcore.backends import loop_class
-from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, LoopExit
+from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit
 from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._uncompiled import get_ident, getcurrent, import_greenlet
+    from hubcore._uncompiled import get_ident, getcurrent, import_greenlet, switch_to
 
 
 TYPE_CHECKING = False
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 import_greenlet()
+
+# Rounds that a hub being destroyed gives its greenlets to unwind; one that still waits after these is left.
+_UNWIND_ROUNDS = 100
 
 
 class Hub(Scheduler):
@@ -46,7 +49,7 @@ class Hub(Scheduler):
         *,
         backend: str | type[Loop] | None = None,
     ) -> None:
-        existing = getattr(_thread, "hub", None)
+        existing = get_hub_if_any()
         if existing is not None:
             raise InvalidSwitchError(f"this thread has a hub already, {existing!r}; destroy() it before making another")
         if isinstance(loop, Loop):
@@ -66,7 +69,16 @@ class Hub(Scheduler):
         hubs.add(self)
         from hubcore._signals import hub_made
 
-        hub_made(self)
+        try:
+            hub_made(self)
+        except BaseException:
+            # Half a hub would be this thread's from now on, deaf to Ctrl-C.
+            self.destroyed = True
+            hubs.discard(self)
+            _forget(self)
+            if own is not loop:
+                own.close()
+            raise
 
     def _nothing_left(self) -> None:
         """Nothing is ready and nothing can become so: tell those who wait for that, else the main greenlet."""
@@ -172,7 +184,7 @@ class Hub(Scheduler):
         """
         if self.destroyed:
             return
-        self.loop.check_thread()
+        self.loop.check_at_rest()  # closed it may be: by somebody who then has a hub to be rid of
         current = getcurrent()
         if current is self or isinstance(current, RawGreenlet):
             raise InvalidSwitchError(
@@ -191,6 +203,22 @@ class Hub(Scheduler):
             # Its own greenlet's stack refers to it, and has to end for it to be freed.
             self.parent = current
             self.throw(GreenletExit)
+
+    def _unwind(self) -> None:
+        """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
+        current = getcurrent()
+        self._closing = True
+        self.loop.deadlines.give_up(HubDestroyed(self))
+        for _ in range(_UNWIND_ROUNDS):
+            for waiter in self.parked:
+                if waiter.greenlet is not current:
+                    waiter.fail(HubDestroyed(self))
+            if len(self.ready) == 0:
+                break
+            turn = self.new_waiter("the end of this hub")
+            turn.wake()
+            self.ready.push(turn)
+            switch_to(self)
 
     @property
     def backend(self) -> str:
@@ -261,10 +289,17 @@ class _Cleaner:
             getcurrent()
         except RuntimeError:
             return  # at the end of the process nothing can be switched any more, and everything is given back anyway
-        hub.destroy()
+        # The thread's locals are gone. Whoever looked there would make them anew, for good, and with them another hub.
+        _ending[hub.thread_ident] = hub
+        try:
+            hub.destroy()
+        finally:
+            del _ending[hub.thread_ident]
 
 
 _thread = _local()
+# By thread, the hub that is being destroyed because its thread ends.
+_ending: dict[int, Hub] = {}
 #: The hubs of all threads, but those that were destroyed.
 hubs: set[Hub] = set()
 # The hub of the thread that asked last.
@@ -278,7 +313,7 @@ def get_hub() -> Hub:
     hub = _cached_hub
     if hub is not None and hub.thread_ident == get_ident():
         return hub
-    hub = getattr(_thread, "hub", None)
+    hub = get_hub_if_any()
     if hub is None:
         hub = Hub()
     _cached_hub = hub
@@ -287,6 +322,8 @@ def get_hub() -> Hub:
 
 def get_hub_if_any() -> Hub | None:
     """The hub of the calling thread, or None if it has none: never makes one."""
+    if _ending and get_ident() in _ending:
+        return _ending[get_ident()]
     return getattr(_thread, "hub", None)
 
 
@@ -307,7 +344,7 @@ def _forget(hub: Hub) -> None:
     global _cached_hub
     if _cached_hub is hub:
         _cached_hub = None
-    if getattr(_thread, "hub", None) is hub:
+    if hub.thread_ident not in _ending and getattr(_thread, "hub", None) is hub:
         _thread.hub = None
         _thread.cleaner = None
 

@@ -33,4 +33,5 @@ cdef class Loop:
     cpdef run_pass(self, bint block)
     cpdef add_deadline(self, Deadline deadline, double after)
     cpdef check_thread(self)
+    cpdef check_at_rest(self)
     cpdef Callback _queue_callback(self, callback, tuple args)

@@ -28,7 +28,7 @@ import cython
 
 from hubcore._deadlines import Deadline, DeadlineHeap
 from hubcore._ready import Callback, ReadyQueue
-from hubcore.exceptions import InvalidThreadUseError
+from hubcore.exceptions import BlockingSwitchOutError, InvalidThreadUseError
 
 if not cython.compiled:
     from _thread import get_ident as get_ident
@@ -125,6 +125,8 @@ class Loop:
 
         Never switches and never runs user code; what is ready afterwards is in `ready`.
         """
+        if self.polling or self.thread_ident != get_ident():
+            self.check_at_rest()
         timeout = 0.0
         if self._hooks:
             block = self._before_poll(block)
@@ -154,6 +156,19 @@ class Loop:
         if self.closed:
             raise ValueError(f"{self!r} is closed")
 
+    def check_at_rest(self) -> None:
+        """InvalidThreadUseError unless called in the loop's thread, BlockingSwitchOutError while the loop polls there.
+
+        For what would take the C library's loop away from under a poll, which is how a process crashes.
+        """
+        if self.thread_ident != get_ident():
+            self.check_thread()
+        if self.polling:
+            raise BlockingSwitchOutError(
+                f"{self!r} is polling; while it does that (in a finalizer or a signal handler) it can neither be "
+                "closed nor polled"
+            )
+
     def begin_outside(self, ref: bool = True) -> None:
         """An operation began that another thread or process will finish: let real time pass for it, and stay alive.
 
@@ -173,10 +188,6 @@ class Loop:
 
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Io:
         """A stopped watcher of `fd` for READ (1), WRITE (2) or both (3). ValueError if they are anything else."""
-        if not isinstance(fd, int) or fd < 0:
-            raise ValueError(f"cannot watch fd {fd!r}; it takes the number of an open file")
-        if events not in (1, 2, 3):
-            raise ValueError(f"cannot watch for events {events!r}; it takes 1 (READ), 2 (WRITE) or 3")
         if self.closed:
             raise ValueError(f"{self!r} is closed")
         from hubcore.watchers import Io
@@ -280,9 +291,13 @@ class Loop:
         return tuple(self._lists.get("fork", ()))
 
     def close(self) -> None:
-        """Release every fd and allocation; closing twice is harmless. Callbacks that did not run are dropped."""
+        """Release every fd and allocation; closing twice is harmless. Callbacks that did not run are dropped.
+
+        Loop thread only, and not while it polls.
+        """
         if self.closed:
             return
+        self.check_at_rest()
         for watcher in list(self.watchers):
             watcher.stop()
         for fd in list(self.fd_watches):

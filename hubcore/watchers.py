@@ -217,6 +217,10 @@ class Io(Watcher):
     __slots__ = ("_watch", "events", "fd", "waiter")
 
     def __init__(self, loop: Loop, fd: int, events: int, ref: bool = True, priority: int | None = None) -> None:
+        if not isinstance(fd, int) or fd < 0:
+            raise ValueError(f"cannot watch fd {fd!r}; it takes the number of an open file")
+        if events not in (READ, WRITE, READ | WRITE):
+            raise ValueError(f"cannot watch for events {events!r}; it takes 1 (READ), 2 (WRITE) or 3")
         Watcher.__init__(self, loop, ref, priority)
         self.fd = fd
         self.events = events

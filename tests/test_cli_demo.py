@@ -79,8 +79,8 @@ def test_a_page_that_cannot_be_fetched_is_shown_and_status_1(url):
     assert "page failed: http://127.0.0.1:1/: [Errno 111] Connection refused" in text
 
 
-def test_a_name_that_nobody_has_is_shown_and_is_no_failure_of_the_pages():
-    text, _ = command("demo", "nowhere.invalid", "a" * 70, "--pages", "1", "--backend", "libev")
+def test_a_given_name_that_nobody_has_is_shown_and_fails_the_demo_but_not_its_pages():
+    text, _ = command("demo", "nowhere.invalid", "a" * 70, "--pages", "1", "--backend", "libev", status=1)
     assert rows(text)["libev"][1] == "0 of 2"
     assert "name failed: nowhere.invalid: " in text
 

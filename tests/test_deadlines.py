@@ -6,6 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import hubcore
+from hubcore import sleep, spawn
 from hubcore._deadlines import Deadline, DeadlineHeap
 
 
@@ -153,3 +155,28 @@ def test_a_deadline_must_say_what_happens():
     heap.add(Deadline(), 0.0)
     with pytest.raises(NotImplementedError, match="due"):
         heap.fire_due(1.0)
+
+
+def test_nothing_can_be_due_at_nan_which_would_keep_all_else_from_being_due():
+    heap = DeadlineHeap()
+    with pytest.raises(ValueError, match="nan"):
+        heap.add(Deadline(), float("nan"))
+    assert len(heap) == heap.refs == 0
+
+
+def test_a_timeout_of_nan_is_an_error_of_the_call_and_stops_no_other_timer(hub):
+    nan = float("nan")
+    sleeper = spawn(sleep, 10)
+    for call in (
+        lambda: hub.park(hub.new_waiter("nothing"), nan),
+        lambda: sleeper.join(nan),
+        lambda: sleeper.get(timeout=nan),
+        lambda: hubcore.wait([sleeper], nan),
+        lambda: hubcore.joinall([sleeper], nan),
+        lambda: hub.join(nan),
+    ):
+        with pytest.raises(ValueError, match="nan"):
+            call()
+    sleep(0.001)
+    assert not sleeper.has_links()
+    sleeper.kill()

@@ -5,9 +5,10 @@ import threading
 import pytest
 
 import hubcore
-from hubcore import GreenletExit, getcurrent, sleep, spawn
-from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, InvalidThreadUseError
+from hubcore import GreenletExit, get_hub, getcurrent, sleep, spawn
+from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, InvalidThreadUseError, LoopExit
 from hubcore.hub import Hub
+from hubcore.testing import run_python
 
 
 def boom():
@@ -201,3 +202,80 @@ def test_a_throw_into_a_yielding_greenlet_leaves_no_stale_turn_behind(hub):
     task = spawn(body)
     hub.loop.run_callback(task.throw, LookupError)
     assert task.get() == "once"
+
+
+def test_without_fds_for_a_hub_each_thread_gets_an_error_and_later_a_hub(hub_backend):
+    """libev and libuv themselves would abort the process."""
+    done = run_python(
+        """
+import os, resource, threading
+from hubcore import get_hub, sleep
+from hubcore.backends import loop_class
+from hubcore.hub import get_hub_if_any
+from hubcore import _signals  # before there is no fd left to import it with
+
+def try_it():
+    try:
+        sleep(0)
+    except OSError as error:
+        assert error.errno == 24 and get_hub_if_any() is None
+        said.add("refused")
+    else:
+        get_hub().destroy()
+        said.add("got one")
+
+loop_class()
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+held = []
+said = set()
+while len(held) < 64:
+    try:
+        held.append(os.dup(0))
+    except OSError:
+        break
+for left in range(12):
+    try_it()
+    thread = threading.Thread(target=try_it)
+    thread.start()
+    thread.join()
+    os.close(held.pop())
+print(sorted(said))
+""",
+        hub_backend,
+    )
+    assert done.stdout == "['got one', 'refused']\n"
+
+
+def test_a_hub_whose_handle_error_fails_goes_on_and_tells_the_main_greenlet(hub, monkeypatch):
+    class Clumsy(Hub):
+        def handle_error(self, *args):
+            raise LookupError("where do errors go?")
+
+    hub.destroy()
+    clumsy = Clumsy(backend=hub.loop.name)
+    try:
+        for _ in range(3):
+            spawn(lambda: 1 / 0)
+            with pytest.raises(LookupError, match="where do errors go"):
+                sleep(0.001)
+            assert spawn(lambda: "works").get(timeout=5) == "works"
+    finally:
+        clumsy.destroy()
+
+
+def test_waiting_in_a_hub_whose_loop_was_closed_ends_even_if_the_main_greenlet_is_not_parked(hub):
+    ended = []
+
+    def close_and_wait():
+        hub.loop.close()
+        try:
+            sleep(1)
+        finally:
+            ended.append("unwound")
+
+    task = hubcore.Greenlet(close_and_wait)
+    with pytest.raises(LoopExit):
+        task.switch()  # by hand: the main greenlet then waits for nothing that the hub knows of
+    hub.destroy()
+    assert ended == ["unwound"]
+    assert get_hub() is not hub

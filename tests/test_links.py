@@ -1,11 +1,13 @@
 """Links: who is told when a greenlet ends; and failures, which are reported when nobody is."""
 
+import copy
 import logging
 
 import pytest
 
 import hubcore
 from hubcore import Greenlet, GreenletExit, getcurrent, joinall, sleep, spawn, spawn_later
+from hubcore._links import DirectLink
 
 
 @pytest.fixture(autouse=True)
@@ -272,3 +274,14 @@ def test_the_greenlet_has_ended_when_its_failure_is_reported(caplog):
     finally:
         logging.getLogger("hubcore").removeHandler(handler)
     assert seen == [True]
+
+
+def test_what_the_loop_keeps_by_identity_cannot_be_copied(hub):
+    """A copy of a scheduled deadline would have the place in the heap that the original has."""
+    if not hubcore._scheduler.__file__.endswith(".so"):
+        pytest.skip("compiled classes only")
+    things = [hub.new_waiter("x"), hub.ready, hub.parked, hub.loop.deadlines, hub.loop.timer(1), hub.loop.io(0, 1)]
+    for thing in [*things, DirectLink()]:
+        with pytest.raises((TypeError, AttributeError)):
+            copy.copy(thing)
+        assert not hasattr(thing, "__setstate__")

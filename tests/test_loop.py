@@ -1,10 +1,14 @@
 """The base class of loops: what a backend has to provide, and the rest of its surface that programs see."""
 
+import gc
+import os
 import threading
+from operator import attrgetter
 
 import pytest
 
 from hubcore._deadlines import Deadline
+from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, InvalidThreadUseError
 from hubcore.loop import Loop
 from hubcore.testing import run_until
 
@@ -103,3 +107,74 @@ def test_work_outside_keeps_the_loop_alive(loop):
     assert loop.outside == 1
     loop.end_outside(False)
     assert loop.outside == 0
+
+
+@pytest.mark.parametrize("what", ["close", "destroy", "reinit", "poll", "run_pass"])
+def test_another_thread_cannot_take_a_loop_away_from_under_its_poll(loop, what):
+    """It would be a crash: libev and libuv would go on with memory that is free."""
+    if what in ("poll", "reinit") and loop.name not in ("libev", "libuv"):
+        pytest.skip("of plain Python, which does not crash")
+    arguments = {"poll": (0.0,), "run_pass": (False,)}.get(what, ())
+    refused = []
+
+    def other():
+        try:
+            getattr(loop, what)(*arguments)
+        except InvalidThreadUseError as error:
+            refused.append(error)
+
+    thread = threading.Thread(target=other)
+    thread.start()
+    thread.join()
+    assert len(refused) == 1
+    assert not loop.closed
+
+
+@pytest.mark.parametrize("what", ["loop.close", "loop.destroy", "loop.reinit", "loop.run_pass", "destroy"])
+def test_a_finalizer_that_runs_while_the_loop_polls_can_neither_close_nor_poll_it(hub, what):
+    if what == "loop.reinit" and hub.loop.name not in ("libev", "libuv"):
+        pytest.skip("of plain Python, which does not crash")
+    call = attrgetter(what)(hub)
+    refused = []
+
+    class InACycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            if hub.loop.polling:
+                try:
+                    call(*((False,) if what == "loop.run_pass" else ()))
+                except (BlockingSwitchOutError, InvalidSwitchError) as error:
+                    refused.append(error)
+
+    into, out = os.pipe()
+    os.write(out, b"x")
+    watcher = hub.loop.io(into, 1)
+    watcher.start(int)
+    run_pass = hub.loop.run_pass
+    before = gc.get_threshold()
+    gc.collect()
+    gc.disable()
+    try:
+        InACycle()
+        gc.set_threshold(1)
+        gc.enable()
+        run_pass(False)  # queuing the callback, inside the poll, makes an object, and so runs the collector there
+    finally:
+        gc.disable()
+        gc.set_threshold(*before)
+        gc.enable()
+        watcher.close()
+        os.close(into)
+        os.close(out)
+    assert refused
+    assert not hub.loop.closed
+
+
+def test_a_closed_loop_is_not_made_anew_by_reinit(loop):
+    if loop.name not in ("libev", "libuv"):
+        pytest.skip("of plain Python")
+    loop.close()
+    with pytest.raises(ValueError, match="is closed"):
+        loop.reinit()

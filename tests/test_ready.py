@@ -1,5 +1,6 @@
 """The ready queue: a FIFO ring, an inbox for other threads, and the callbacks in it."""
 
+import gc
 import threading
 from collections import deque
 
@@ -168,3 +169,36 @@ def test_their_text_says_what_they_hold():
     queue.push(callback)
     queue.push_threadsafe(callback)
     assert "1 and 1" in repr(queue)
+
+
+def test_what_a_finalizer_pushes_while_the_queue_grows_is_kept_and_in_order():
+    """Growing makes a list, which may run the garbage collector, and with it any finalizer."""
+    queue = ReadyQueue(None)
+
+    class InACycle:
+        def __init__(self):
+            self.me = self
+
+        def __del__(self):
+            queue.push("finalizer")
+
+    before = gc.get_threshold()
+    gc.disable()
+    try:
+        for i in range(10):  # so that the head is in the middle
+            queue.push(i)
+            queue.pop()
+        for i in range(64):
+            queue.push(i)
+        InACycle()
+        gc.set_threshold(1)
+        gc.enable()
+        queue.push(64)
+    finally:
+        gc.disable()
+        gc.set_threshold(*before)
+        gc.enable()
+        gc.collect()
+    entries = [queue.pop() for _ in range(len(queue))]
+    assert [entry for entry in entries if entry != "finalizer"] == list(range(65))
+    assert entries.count("finalizer") == 1

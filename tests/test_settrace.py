@@ -7,6 +7,7 @@ import pytest
 
 import hubcore
 from hubcore import getcurrent, sleep, spawn, spawn_raw
+from hubcore.exceptions import InvalidSwitchError
 
 
 @pytest.fixture
@@ -79,3 +80,23 @@ def test_every_task_is_a_greenlet_whose_parent_is_the_hub_also_inside_a_task(hub
         assert isinstance(task, greenlet_module.greenlet)
         assert task.parent is hub
     assert hub.parent is getcurrent()
+
+
+def test_a_greenlet_that_a_trace_function_keeps_from_starting_has_ended_for_those_who_wait(hub, caplog):
+    """greenlet raises what a trace function raised in the greenlet that was switched to, here before its first line."""
+    task = spawn(lambda: 5)
+
+    def fail(event, pair):
+        if pair[1] is task:
+            raise LookupError("tracing")
+
+    before = greenlet_module.settrace(fail)
+    try:
+        task.join(timeout=5)
+    finally:
+        greenlet_module.settrace(before)
+    assert task.ready()
+    with pytest.raises(InvalidSwitchError, match="before it could begin"):
+        task.get()
+    assert "tracing" in caplog.text
+    caplog.clear()

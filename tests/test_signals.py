@@ -280,3 +280,24 @@ def test_the_wake_up_fd_is_gone_with_the_hub(hub_backend):
         hub_backend,
     )
     assert said == ["-1"] * 3
+
+
+def test_ctrl_c_that_comes_as_a_greenlet_ends_is_not_lost_in_its_destructor(hub_backend):
+    said = lines(
+        """
+        import _thread
+
+        for numbered in (False, True):
+            interrupter = hubcore.Greenlet(_thread.interrupt_main)  # C code: no handler runs before it has ended
+            if numbered:
+                interrupter.minimal_ident
+            interrupter.start()
+            del interrupter
+            try:
+                wait_for_ever()
+            except KeyboardInterrupt:
+                say("interrupted")
+        """,
+        hub_backend,
+    )
+    assert said == ["interrupted", "interrupted"]

@@ -6,7 +6,8 @@ import pytest
 
 import hubcore
 from hubcore import get_hub, sleep, spawn
-from hubcore.hub import Hub
+from hubcore.hub import Hub, get_hub_if_any
+from hubcore.testing import run_python
 
 
 class Together:
@@ -198,3 +199,54 @@ def test_a_greenlet_that_a_thread_left_unstarted_can_be_waited_for_killed_and_li
         assert isinstance(each.value, hubcore.GreenletExit)
     hubcore.sleep(0.001)
     assert sorted(told) == (["link", "link", "rawlink", "rawlink"] if how == "link" else [])
+
+
+def test_threads_that_had_a_hub_leave_nothing_behind(hub_backend):
+    done = run_python(
+        """
+import gc, threading
+from hubcore import get_hub, sleep, spawn
+
+def had_a_hub():
+    spawn(sleep, 10)
+    sleep(0)
+
+def objects_after(n):
+    for _ in range(n):
+        thread = threading.Thread(target=had_a_hub)
+        thread.start()
+        thread.join()
+    gc.collect()
+    return len(gc.get_objects())
+
+before = objects_after(5)
+print(objects_after(100) - before < 20)
+""",
+        hub_backend,
+    )
+    assert done.stdout == "True\n"
+
+
+def test_what_unwinds_as_its_thread_ends_sees_the_hub_that_it_ran_in(threads):
+    seen = []
+
+    def another_thread_uses_a_hub():
+        # So that this thread's is not the one that get_hub remembers.
+        other = threading.Thread(target=lambda: get_hub().destroy())
+        other.start()
+        other.join()
+
+    def body(hub):
+        try:
+            sleep(1e6)
+        finally:
+            another_thread_uses_a_hub()
+            seen.append((get_hub_if_any() is hub, get_hub() is hub))
+
+    def run():
+        spawn(body, get_hub())
+        sleep(0)
+
+    threads.start(run)
+    threads.wait()
+    assert seen == [(True, True)]

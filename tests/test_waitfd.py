@@ -60,3 +60,32 @@ def test_cancel_wait_raises_in_who_waits(pair, hub):
     socket.cancel_wait(watcher)  # nobody waits: nothing happens
     watcher.close()
     assert socket.cancel_wait_ex().errno == errno.EBADF
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="of Linux")
+def test_an_fd_that_the_kernel_never_watches_is_refused_and_harms_nobody(hub):
+    """libev would abort: epoll says of an O_PATH fd what it says of one that is not open."""
+    if hub.loop.name not in ("libev", "libuv"):
+        pytest.skip("poll(2) takes it for an error at once")
+    fd = os.open("/", os.O_PATH)
+    try:
+        with pytest.raises(OSError, match="cannot watch fd") as caught:
+            socket.wait_read(fd, timeout=1)
+    finally:
+        os.close(fd)
+    assert caught.value.errno == errno.EBADF
+
+
+@pytest.mark.skipif(not hasattr(os, "O_PATH"), reason="of Linux")
+def test_a_number_that_by_the_next_poll_stands_for_an_unwatchable_file_is_dropped(hub):
+    if hub.loop.name not in ("libev", "libuv"):
+        pytest.skip("poll(2) takes it for an error at once")
+    into, out = os.pipe()
+    waiting = spawn(socket.wait_read, into)
+    waiting.rawlink(lambda _: None)
+    path = os.open("/", os.O_PATH)
+    hub.loop.run_callback(os.dup2, path, into)  # after it began to wait, before the kernel is told
+    with pytest.raises(OSError, match="was closed"):
+        waiting.get(timeout=1)
+    for fd in (into, out, path):
+        os.close(fd)

@@ -165,3 +165,9 @@ def test_what_was_sent_before_a_stop_is_not_for_the_callback_that_is_started_aft
         watcher.send()
         hubcore.sleep(0.001)
     assert seen == ["new"]
+
+
+@pytest.mark.parametrize(("fd", "events"), [(-1, 1), (None, 1), (0, 0), (0, 4), (0, -1)])
+def test_an_io_watcher_made_by_hand_is_checked_as_one_that_the_loop_makes(loop, fd, events):
+    with pytest.raises(ValueError, match="cannot watch"):
+        Io(loop, fd, events)

@@ -1,5 +1,6 @@
-# The clock and the check of an fd that both compiled backends use.
+# The clock and the checks of fds that both compiled backends use.
 
+from libc.errno cimport errno
 from libc.time cimport time_t
 from posix.stat cimport S_ISBLK, S_ISCHR, S_ISDIR, S_ISREG, fstat, struct_stat
 
@@ -11,8 +12,16 @@ cdef extern from "time.h" nogil:
     int clock_gettime(int clock, timespec* ts)
 
 cdef extern from "fcntl.h" nogil:
-    int F_GETFD
+    int F_GETFL
     int fcntl(int fd, int command)
+
+cdef extern from *:
+    """
+    #ifndef O_PATH
+    #define O_PATH 0
+    #endif
+    """
+    int O_PATH
 
 cdef inline double monotonic() noexcept nogil:
     # The clock of time.monotonic(), without a Python float.
@@ -20,8 +29,30 @@ cdef inline double monotonic() noexcept nogil:
     clock_gettime(CLOCK_MONOTONIC, &ts)
     return <double>ts.tv_sec + <double>ts.tv_nsec * 1e-9
 
+cdef extern from "unistd.h" nogil:
+    int pipe(int* fds)
+    int close(int fd)
+
+cdef inline int why_no_fds(int pairs) noexcept nogil:
+    # 0 if that many pairs of fds, at most two, can still be opened, else the errno that says why not.
+    cdef int fds[4]
+    cdef int error = 0
+    if pipe(fds) != 0:
+        return errno
+    if pairs > 1:
+        if pipe(fds + 2) != 0:
+            error = errno
+        else:
+            close(fds[2])
+            close(fds[3])
+    close(fds[0])
+    close(fds[1])
+    return error
+
 cdef inline bint is_open(int fd) noexcept nogil:
-    return fcntl(fd, F_GETFD) != -1
+    # The kernel refuses to watch an O_PATH fd with the error for one that is not open, which it counts as here.
+    cdef int flags = fcntl(fd, F_GETFL)
+    return flags != -1 and not (flags & O_PATH)
 
 cdef inline bint may_be_always_ready(int fd) noexcept nogil:
     # Of a kind that the kernel may refuse to watch: not a socket, a pipe, or one of the kernel's own objects.

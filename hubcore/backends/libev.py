@@ -21,6 +21,7 @@ import errno
 import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
+from cython.cimports.hubcore._thread_ident import get_ident
 from cython.cimports.hubcore.backends import _clock
 from cython.cimports.hubcore.backends import _ev as ev
 from cython.cimports.hubcore.backends._python import PyEval_RestoreThread, PyEval_SaveThread, PyThreadState
@@ -140,6 +141,10 @@ class LibevLoop(Loop):
 
     @cython.cfunc
     def _open(self):
+        # libev aborts the process where it gets no fd to be woken by, and takes poll(2) where it gets none for epoll.
+        error: cython.int = _clock.why_no_fds(1)
+        if error:
+            raise OSError(error, f"libev could not make a loop: {os.strerror(error)}")
         # LIBEV_FLAGS is for programs that are libev's own; here the choice is HUB_BACKEND's.
         self._ptr = ev.ev_loop_new(ev.EVFLAG_AUTO | ev.EVFLAG_NOENV)
         if self._ptr == cython.NULL:
@@ -161,6 +166,8 @@ class LibevLoop(Loop):
     def poll(self, timeout: cython.double):
         if self._ptr == cython.NULL:
             raise ValueError(f"{self!r} is closed")
+        if self.thread_ident != get_ident():
+            self.check_thread()
         if self._untold:
             self._drop_closed()
             if self.ready.count:
@@ -204,6 +211,9 @@ class LibevLoop(Loop):
 
     def reinit(self):
         """As Loop.reinit."""
+        if self._ptr == cython.NULL:
+            raise ValueError(f"{self!r} is closed")
+        self.check_at_rest()
         for fd in list(self.fd_watches):
             self.closing_fd(fd)
         # libev's fork support would watch the same fds again; what the parent watched is not this child's to watch.

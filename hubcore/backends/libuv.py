@@ -23,6 +23,7 @@ import errno
 import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
+from cython.cimports.hubcore._thread_ident import get_ident
 from cython.cimports.hubcore.backends import _clock
 from cython.cimports.hubcore.backends import _uv as uv
 from cython.cimports.hubcore.loop import Loop
@@ -197,6 +198,10 @@ class LibuvLoop(Loop):
     def _start(self):
         self._fired.first = self._fired.last = cython.NULL
         self._fired.woken = False
+        # libuv aborts the process where its first loop gets no fds for the pipe that all its loops share.
+        error: cython.int = _clock.why_no_fds(2)
+        if error:
+            raise OSError(error, f"libuv could not make a loop: {os.strerror(error)}")
         _check(uv.uv_loop_init(cython.address(self._uv)), "libuv could not make a loop")
         _check(uv.uv_timer_init(cython.address(self._uv), cython.address(self._timer)), "libuv could not make a timer")
         # Always active, so that a wait without a deadline is one, and not refused for want of anything to wait for.
@@ -221,6 +226,8 @@ class LibuvLoop(Loop):
     def poll(self, timeout: cython.double):
         if not self._open:
             raise ValueError(f"{self!r} is closed")
+        if self.thread_ident != get_ident():
+            self.check_thread()
         if self._untold:
             self._tell()
             if self._fired.first != cython.NULL or self._fired.woken or self.ready.count:
@@ -296,6 +303,9 @@ class LibuvLoop(Loop):
 
     def reinit(self):
         """As Loop.reinit."""
+        if not self._open:
+            raise ValueError(f"{self!r} is closed")
+        self.check_at_rest()
         # First a kernel object of the child's own: until then stopping a watch would stop it in the parent too.
         _check(uv.uv_loop_fork(cython.address(self._uv)), "libuv could not be made usable in a forked child")
         for fd in list(self.fd_watches):
