@@ -2,6 +2,7 @@
 
 import gc
 import os
+import sys
 import threading
 from operator import attrgetter
 
@@ -134,6 +135,8 @@ def test_another_thread_cannot_take_a_loop_away_from_under_its_poll(loop, what):
 def test_a_finalizer_that_runs_while_the_loop_polls_can_neither_close_nor_poll_it(hub, what):
     if what == "loop.reinit" and hub.loop.name not in ("libev", "libuv"):
         pytest.skip("of plain Python, which does not crash")
+    if sys.version_info >= (3, 12) and hub.loop.name in ("libev", "libuv"):
+        pytest.skip("from 3.12 on the collector runs between byte codes only, and the compiled polls have none")
     call = attrgetter(what)(hub)
     refused = []
 
