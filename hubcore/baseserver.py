@@ -9,7 +9,6 @@ from greenlet import getcurrent
 
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
-from hubcore.timeout import Timeout
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ class BaseServer:
         """See the class."""
         self.pool = None
         if spawn == "default":
-            self._spawn: Callable[..., Any] | None = _spawn_greenlet
+            self._spawn: Callable[..., Any] | None = Greenlet.spawn
         elif spawn == "raw":
             self._spawn = spawn_raw
         elif spawn is None or callable(spawn):
@@ -260,8 +259,4 @@ def parse_address(address: Any) -> Any:
     return address
 
 
-def _spawn_greenlet(*args: Any) -> Greenlet:
-    return spawn(*args)
-
-
-__all__ = ["BaseServer", "Timeout", "parse_address"]
+__all__ = ["BaseServer", "parse_address"]

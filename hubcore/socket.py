@@ -53,18 +53,12 @@ class socket(_stdlib.socket):
     # Waiting.
 
     def _when_readable(self, call: Callable[..., Any], *args: Any) -> Any:
-        waits = self._waits
-        if waits.timeout != 0.0:
-            get_hub().spend()
-        while True:
-            try:
-                return call(self, *args)
-            except BlockingIOError:
-                if waits.timeout == 0.0:
-                    raise
-            waits.wait_read(waits.timeout)
+        return self._until_it_does(call, args, self._waits.wait_read)
 
     def _when_writable(self, call: Callable[..., Any], *args: Any) -> Any:
+        return self._until_it_does(call, args, self._waits.wait_write)
+
+    def _until_it_does(self, call: Callable[..., Any], args: tuple[Any, ...], wait: Callable[[float], object]) -> Any:
         waits = self._waits
         if waits.timeout != 0.0:
             get_hub().spend()
@@ -74,7 +68,7 @@ class socket(_stdlib.socket):
             except BlockingIOError:
                 if waits.timeout == 0.0:
                     raise
-            waits.wait_write(waits.timeout)
+            wait(waits.timeout)
 
     # Timeouts: the fd itself is always non-blocking.
 

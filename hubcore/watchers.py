@@ -102,7 +102,7 @@ class Watcher:
 
     @property
     def ref(self) -> bool:
-        """Whether it keeps the loop alive while it is started."""
+        """Whether it keeps the loop alive while it is started, or an Io while a greenlet waits on it."""
         return self._ref
 
     @ref.setter
@@ -110,11 +110,12 @@ class Watcher:
         if bool(value) == self._ref:
             return
         self._ref = bool(value)
-        if self._started:
-            if self._ref:
-                self.loop.ref()
-            else:
-                self.loop.unref()
+        held = self._held()
+        self.loop.refs += held if self._ref else -held
+
+    def _held(self) -> int:
+        """How often it keeps the loop alive now, if it does at all."""
+        return int(self._started)
 
     def _begin(self) -> None:
         """Have the kind of watcher begin; an error leaves it stopped."""
@@ -232,18 +233,8 @@ class Io(Watcher):
         """Whether the backend watches the fd for this."""
         return self._watch is not None
 
-    @property
-    def ref(self) -> bool:
-        """Whether it keeps the loop alive while it is started, or while a greenlet waits here."""
-        return self._ref
-
-    @ref.setter
-    def ref(self, value: bool) -> None:
-        if bool(value) == self._ref:
-            return
-        self._ref = bool(value)
-        held = int(self._started) + int(self.waiter is not None)
-        self.loop.refs += held if self._ref else -held
+    def _held(self) -> int:
+        return int(self._started) + int(self.waiter is not None)
 
     def attach(self, waiter: Waiter) -> None:
         """Have the next event wake `waiter`, with the events as its value.
