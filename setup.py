@@ -24,6 +24,13 @@ AUGMENTED = [
     "_links",
     "greenlet",
     "timeout",
+    "_awaitable",
+    "event",
+    "_locks",
+    "_condition",
+    "_simple_queue",
+    "_task_queue",
+    "_channel",
     "_sockwait",
 ]
 BINDING = ["_arena", "_sockio"]

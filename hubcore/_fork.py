@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 import sys
 
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
-from hubcore import _signals, hub
+from hubcore import _native, _signals, hub
 from hubcore._scheduler import RawGreenlet
 
 TYPE_CHECKING = False
@@ -21,12 +21,13 @@ if TYPE_CHECKING:
 
 # Hubs of the parent process, with all that is parked in them: destroying a parked greenlet would run its finally
 # blocks, which are the parent's to run. Nothing takes anything out.
-_set_aside: list[Hub] = []
+_set_aside: list[Hub | greenlet | None] = []
 
 
 def _after_fork_in_child() -> None:
     parents_hub = hub.get_hub_if_any()
     _signals.forget_after_fork()
+    _end_parents_waits()
     _set_aside.extend(hub.hubs)  # those of other threads too, which are not here
     hub.hubs.clear()
     # Also where this thread had none: another's may be cached, and a thread of the child may get that one's ident.
@@ -46,6 +47,21 @@ def _after_fork_in_child() -> None:
     for callback, args in fork_callbacks:
         if callback is not None:
             hub.get_hub().loop.run_callback(callback, *(args or ()))
+
+
+def _end_parents_waits() -> None:
+    """Those who waited in the parent take nothing in the child: neither items nor locks go to them."""
+    current = getcurrent()
+    waiters = [waiter for each in hub.hubs for waiter in each.parked if waiter.greenlet is not current]
+    waiters += _native.forget_after_fork()
+    _set_aside.extend(waiter.greenlet for waiter in waiters)
+    for handed in (
+        False,
+        True,
+    ):  # first who was handed nothing yet, so that what is handed back goes to nobody of these
+        for waiter in waiters:
+            if waiter.ended == handed:
+                waiter.abandon()
 
 
 def exit_status(error: BaseException) -> int:

@@ -12,6 +12,10 @@ cdef enum Outcome:
     FAILED
 
 
+cdef class Source:
+    cpdef hand_back(self, Place place, value)
+
+
 @cython.final
 cdef class Waiter(Deadline):
     cdef readonly ReadyQueue ready
@@ -29,8 +33,42 @@ cdef class Waiter(Deadline):
     cpdef bint fail(self, object exception) except -1
     cpdef bint fall_asleep(self) noexcept
     cpdef abandon(self)
+    @cython.locals(place=Place)
     cdef bint _claim(self, int outcome) noexcept
     cdef _make_ready(self)
+
+
+@cython.final
+@cython.freelist(64)
+cdef class Place:
+    cdef readonly Source on
+    cdef readonly object item
+    cdef readonly object purpose
+    cdef readonly Waiter waiter
+    cdef readonly bint won
+    cdef Place _before
+    cdef Place _after
+    cdef WaitQueue _queue
+
+    cdef _set(self, Source on, item, purpose)
+
+
+@cython.final
+cdef class WaitQueue:
+    cdef readonly Py_ssize_t count
+    cdef Place _first
+    cdef Place _last
+
+    @cython.locals(last=Place)
+    cdef add(self, Place place, Waiter waiter)
+    @cython.locals(before=Place, after=Place)
+    cdef remove(self, Place place)
+    @cython.locals(waiter=Waiter)
+    cdef bint wake(self, Place place, value) except -1
+    cdef bint wake_first(self, value) except -1
+    cdef wake_all(self, value)
+    @cython.locals(place=Place)
+    cpdef list places(self)
 
 
 @cython.final
@@ -44,3 +82,6 @@ cdef class WaiterList:
 
 @cython.locals(waiter=Waiter)
 cdef Waiter new_waiter(ReadyQueue ready, greenlet greenlet, object waiting_on, double since)
+
+@cython.locals(place=Place)
+cdef Place new_place(Source on, item, purpose)

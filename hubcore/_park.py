@@ -10,6 +10,10 @@ ends by the first of
 The one that comes first claims the waiter; the others become no-ops, and `wake` and `fail` say by their result whether
 they were first. Hence the rule for whoever hands something over: only when `wake` returned True was it taken; if it
 returned False, keep it and try the next waiter. So nothing is lost when a wake-up and a kill cross.
+
+Whoever waits in a queue has a Place there, which is the waiter's `waiting_on`. A wait that ends in any other way than
+by being woken leaves its place at once, so a queue holds only those that still wait. One that was woken and then left
+all the same (somebody threw into its greenlet) hands back what it was given.
 """
 
 from __future__ import annotations
@@ -101,8 +105,13 @@ class Waiter(Deadline):
             return self.parked
 
     def abandon(self) -> None:
-        """The greenlet left its wait in another way, by a throw: whoever would still resume it must not."""
-        self._claim(FAILED)
+        """The greenlet left its wait in another way, by a throw: whoever would still resume it must not.
+
+        What it was handed before goes back to whom it came from.
+        """
+        if not self._claim(FAILED) and self.outcome == WOKEN and self.greenlet is not None:
+            if isinstance(self.waiting_on, Place):
+                self.waiting_on.on.hand_back(self.waiting_on, self.value)
         self.greenlet = None
 
     def _claim(self, outcome: int) -> bool:
@@ -111,12 +120,16 @@ class Waiter(Deadline):
             if self.outcome != WAITING:
                 return False
             self.outcome = outcome
-            return True
-        with _claiming:
-            if self.outcome != WAITING:
-                return False
-            self.outcome = outcome
-            return True
+        else:
+            with _claiming:
+                if self.outcome != WAITING:
+                    return False
+                self.outcome = outcome
+        if outcome != WOKEN and isinstance(self.waiting_on, Place):
+            place = self.waiting_on
+            if place._queue is not None:
+                place._queue.remove(place)
+        return True
 
     def _make_ready(self) -> None:
         self.parked = False
@@ -128,6 +141,128 @@ class Waiter(Deadline):
     def __repr__(self) -> str:
         state = ("waiting", "woken", "timed out", "failed")[self.outcome]
         return f"<Waiter {state} of {self.greenlet!r} on {self.waiting_on!r}>"
+
+
+class Source:
+    """What can be waited for in a queue, and hands something to those who wait."""
+
+    __slots__ = ()
+
+    def hand_back(self, place: Place, value: object) -> None:
+        """Whoever waited at `place` was woken with `value` and cannot take it. Never switches; any thread."""
+
+
+class Place:
+    """The place of one wait in a WaitQueue. `on` is what is waited for, `item` what the waiter brought along."""
+
+    __slots__ = ("_after", "_before", "_queue", "item", "on", "purpose", "waiter", "won")
+
+    def __init__(self, on: Source, item: object = None, purpose: str = "") -> None:
+        self._set(on, item, purpose)
+
+    def _set(self, on: Source, item: object, purpose: str) -> None:
+        if not cython.compiled:
+            self._queue: WaitQueue | None = None
+            self._before: Place | None = None
+            self._after: Place | None = None
+            self.waiter: Waiter | None = None  # while it is in a queue
+        self.on = on
+        self.item = item
+        self.purpose = purpose  # in words, for reports, where `on` can be waited for in several ways
+        self.won = False  # whether it was this place by which the wait ended
+
+    @property
+    def owner(self) -> object:
+        """Who owns what is waited for, if anybody does."""
+        return getattr(self.on, "owner", None)
+
+    @property
+    def cross_thread(self) -> bool:
+        """Whether other threads may end the wait."""
+        return True
+
+    def __repr__(self) -> str:
+        return f"{self.purpose} {self.on!r}" if self.purpose else repr(self.on)
+
+
+class WaitQueue:
+    """Those who wait for one thing, first come, first served; any thread. No method switches."""
+
+    __slots__ = ("_first", "_last", "count")
+
+    def __init__(self) -> None:
+        self._first: Place | None = None
+        self._last: Place | None = None
+        self.count = 0
+
+    def add(self, place: Place, waiter: Waiter) -> None:
+        """Have `waiter`, which has not ended, wait at `place`, behind the others."""
+        place.waiter = waiter
+        place._queue = self
+        last = self._last
+        place._before = last
+        if last is None:
+            self._first = place
+        else:
+            last._after = place
+        self._last = place
+        self.count += 1
+
+    def remove(self, place: Place) -> None:
+        """Take `place` out, which is in this queue."""
+        before = place._before
+        after = place._after
+        if before is None:
+            self._first = after
+        else:
+            before._after = after
+        if after is None:
+            self._last = before
+        else:
+            after._before = before
+        place._before = place._after = None
+        place._queue = None
+        place.waiter = None  # they refer to each other only for as long as the wait lasts
+        self.count -= 1
+
+    def wake(self, place: Place, value: object) -> bool:
+        """Take `place` out and wake who waits there with `value`; False if that wait has ended already."""
+        waiter = place.waiter
+        self.remove(place)
+        if waiter is None or not waiter._claim(WOKEN):
+            return False
+        place.won = True
+        waiter.value = value
+        if waiter.parked:
+            waiter._make_ready()
+        return True
+
+    def wake_first(self, value: object) -> bool:
+        """Wake the first who still waits; False if nobody does."""
+        while self._first is not None:
+            if self.wake(self._first, value):
+                return True
+        return False
+
+    def wake_all(self, value: object) -> None:
+        """Wake all who wait now."""
+        # Not those who come meanwhile: one of another thread may run, and wait again, before this is done.
+        for _ in range(self.count):
+            if self._first is None:
+                break
+            self.wake(self._first, value)
+
+    def places(self) -> list[Place]:
+        """Those who wait now, first come first."""
+        found = []
+        place = self._first
+        while place is not None:
+            found.append(place)
+            place = place._after
+        return found
+
+    def __len__(self) -> int:
+        return self.count
 
 
 class WaiterList:
@@ -183,3 +318,10 @@ def new_waiter(ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on
     waiter = Waiter.__new__(Waiter)
     waiter._begin(ready, greenlet, waiting_on, since)
     return waiter
+
+
+def new_place(on: Source, item: object, purpose: str) -> Place:
+    """Place(...), likewise."""
+    place = Place.__new__(Place)
+    place._set(on, item, purpose)
+    return place

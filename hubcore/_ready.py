@@ -15,8 +15,15 @@ from _thread import get_ident as _get_ident
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Protocol
 
     from hubcore.loop import Loop
+
+    class Wakeable(Protocol):
+        """What sleeps until something is pushed, as a loop does."""
+
+        def wake(self) -> None: ...
+
 
 _FIRST_SIZE = 64  # a power of two, as every size of the ring is: an index is masked, not divided
 
@@ -67,12 +74,13 @@ class ReadyQueue:
 
     __slots__ = ("_head", "_inbox", "_loop", "_mask", "_ring", "count", "thread_ident")
 
-    def __init__(self, loop: Loop | None) -> None:
+    def __init__(self, loop: Loop | Wakeable | None, thread_ident: int | None = None) -> None:
         self._ring: list[object] = [None] * _FIRST_SIZE
         self._mask = _FIRST_SIZE - 1
         self._head = 0
         self.count = 0
-        self.thread_ident = _get_ident()
+        # 0 is no thread's: whatever is pushed then comes by the inbox.
+        self.thread_ident = _get_ident() if thread_ident is None else thread_ident
         self._loop = loop
         self._inbox: deque[object] = deque()
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
+from _thread import RLock, get_ident
+from functools import wraps
 
 from greenlet import getcurrent, greenlet
 
@@ -14,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 __all__ = [
+    "atomic",
     "call_or",
     "get_ident",
     "getcurrent",
@@ -86,3 +88,21 @@ def running_code() -> CodeType:
 def running_instruction() -> int:
     """The offset of the instruction that it is at."""
     return _running_frame().f_lasti
+
+
+_step = RLock()  # a finalizer may run one step within another
+
+
+def atomic(cls: type, *names: str) -> None:
+    """Let these methods of `cls`, none of which switches, run one at a time, as the GIL lets compiled ones."""
+
+    def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(method)
+        def step(*args: Any, **kwargs: Any) -> Any:
+            with _step:
+                return method(*args, **kwargs)
+
+        return step
+
+    for name in names:
+        setattr(cls, name, guarded(getattr(cls, name)))

@@ -21,4 +21,6 @@ cdef Hub _cached_hub
 @cython.locals(hub=Hub)
 cpdef Hub get_hub()
 @cython.locals(hub=Hub)
+cdef Hub hub_here()
+@cython.locals(hub=Hub)
 cdef _sleep(seconds, ref)

@@ -17,11 +17,14 @@ LONGEST = 500
 LAYERS = {
     "ground": """
         exceptions _version config _pure _ready _deadlines _park _greenlet
-        _spawn_site _spawn_stack _thread_ident _idents _calls _uncompiled _workers
+        _spawn_site _spawn_stack _thread_ident _idents _calls _uncompiled _workers _native
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
     "switching": "hub _waiter _scheduler _fork _arena _arena_api _report",
-    "tasks": "greenlet _links timeout event lock queue local scopes _wait _signal_handler",
+    "tasks": """
+        greenlet _links timeout _wait _signal_handler scopes _taskgroup local
+        _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel
+    """,
     "plain Python": """
         _sockio _sockwait _sysio _waitfd _resolver backdoor baseserver contextvars events fileobject monkey os pool
         pywsgi resolver

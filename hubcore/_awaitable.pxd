@@ -1,0 +1,24 @@
+cimport cython
+
+from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._links cimport DirectLink
+from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue
+from hubcore.hub cimport Hub, hub_here
+
+
+cdef class Awaitable(Source):
+    cdef WaitQueue _waiters
+    cdef list _links
+    cdef object __weakref__
+
+    cdef _set_up(self)
+    cdef _add_link(self, link)
+    @cython.locals(links=list, i=Py_ssize_t)
+    cdef _drop_link(self, tuple link)
+    cdef list _take_links(self)
+    cdef _notify_links(self)
+
+@cython.locals(hub=Hub)
+cdef Waiter waiter_at(Place place)
+@cython.locals(hub=Hub)
+cdef bint park(Waiter waiter, timeout) except -1

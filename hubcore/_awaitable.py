@@ -1,0 +1,158 @@
+"""Awaitable: the base of events, locks and queues, which belong to no hub.
+
+Greenlets of any threads and threads without a hub wait for them alike, and any thread may wake them. Rules for those
+who build on it:
+
+- a step that looks at the state and changes it is one method that neither switches nor calls anything that may run
+  Python code in between. Compiled, the GIL makes such a step atomic; uncompiled, `_uncompiled.atomic` does.
+- whoever has to wait makes its waiter first (`waiter_at`), because making it may run finalizers, then looks again and
+  queues up in one such step, and then parks (`park`).
+- what `WaitQueue.wake` handed over is taken; if its result is False it was not, and stays with the object.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from hubcore import _native
+from hubcore._links import DirectLink
+from hubcore._park import Source, WaitQueue
+from hubcore.hub import get_hub_if_any
+
+if not cython.compiled:
+    from hubcore._park import WOKEN, Waiter
+    from hubcore._uncompiled import atomic, getcurrent, import_greenlet
+    from hubcore.hub import hub_here
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hubcore._park import Place
+    from hubcore.hub import Hub
+
+import_greenlet()
+
+
+class Awaitable(Source):
+    """What greenlets and threads can wait for, and what can be linked. Subclasses say in `ready` when it has come."""
+
+    __slots__ = ("__weakref__", "_links", "_waiters")
+
+    def __init__(self) -> None:
+        self._set_up()
+
+    def _set_up(self) -> None:
+        self._waiters = WaitQueue()
+        self._links: list[tuple[Any, Hub | None]] | None = None
+
+    @property
+    def hub(self) -> None:
+        """None: it belongs to no hub. gevent's programs ask."""
+        return None
+
+    @property
+    def cross_thread(self) -> bool:
+        """Whether another thread may wake who waits for it: always."""
+        return True
+
+    def ready(self) -> bool:
+        """Whether who waits for it now need not wait."""
+        raise NotImplementedError(f"{type(self).__name__} does not say when it is ready")
+
+    # Links.
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """Have `callback(self)` called once, when this is ready, in the calling thread's hub, where it must not wait.
+
+        If it is ready, soon. In a thread without a hub: called by whoever makes it ready, in whatever thread.
+        """
+        if not callable(callback):
+            raise TypeError(f"a link must be callable, not {callback!r}")
+        self._add_link((callback, hub_here()))
+        if self.ready():
+            self._notify_links()
+
+    def unlink(self, callback: object) -> None:
+        """Undo a `rawlink` of `callback`; harmless if there is none or it was called."""
+        for link in self._links or ():
+            if link[0] == callback:
+                self._drop_link(link)
+                return
+
+    def linkcount(self) -> int:
+        """How many links there are and how many wait."""
+        return self._waiters.count + (0 if self._links is None else len(self._links))
+
+    def _add_link(self, link: tuple[Any, Hub | None]) -> None:
+        if self._links is None:
+            self._links = []
+        self._links.append(link)
+
+    def _drop_link(self, link: tuple[Any, Hub | None]) -> None:
+        links = self._links
+        if links is not None:
+            for i in range(len(links)):
+                if links[i] is link:
+                    del links[i]
+                    return
+
+    def _take_links(self) -> list[tuple[Any, Hub | None]] | None:
+        links = self._links
+        self._links = None
+        return links
+
+    def _notify_links(self) -> None:
+        """It is ready: have all links called, once. Never switches; any thread."""
+        if self._links is None:
+            return
+        for callback, hub in self._take_links() or ():
+            if isinstance(callback, DirectLink):
+                callback.notify(self)
+            elif isinstance(callback, Waiter):
+                callback.wake(self)
+            elif hub is None or hub.destroyed:
+                _call_here(callback, self)
+            elif hub is hub_here():
+                hub.loop.run_callback(callback, self)
+            else:
+                hub.loop.run_callback_threadsafe(callback, self)
+
+
+def waiter_at(place: Place) -> Waiter:
+    """A waiter of the calling greenlet, or of the thread where that has no hub, at `place`, to be put into a queue."""
+    hub = hub_here()
+    if hub is None:
+        return _native.new_waiter(place)
+    return hub.new_waiter(place)
+
+
+def park(waiter: Waiter, timeout: float | None) -> bool:
+    """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False); at once, if it has ended."""
+    if waiter.ready.thread_ident == 0:
+        return _native.park(waiter, timeout)
+    hub: Any = hub_here()
+    if timeout is not None and timeout <= 0 and getcurrent() is hub:
+        waiter.fire(0.0)  # the hub may ask, and does not wait
+        return waiter.outcome == WOKEN
+    parked: bool = hub.park(waiter, timeout)
+    return parked
+
+
+def _call_here(callback: Callable[[Any], object], source: Awaitable) -> None:
+    """Call a link that no hub can call; what it raises is not the business of whoever made `source` ready."""
+    hub = get_hub_if_any()
+    if hub is not None:
+        hub.loop.run_callback(callback, source)
+        return
+    try:
+        callback(source)
+    except BaseException as error:
+        from hubcore._report import report_failure
+
+        report_failure((callback, source), type(error), error, error.__traceback__)
+
+
+if not cython.compiled:
+    atomic(Awaitable, "_add_link", "_drop_link", "_take_links")

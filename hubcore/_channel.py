@@ -1,0 +1,174 @@
+"""Channel: a queue that holds nothing. Whoever puts waits until somebody gets."""
+
+from __future__ import annotations
+
+from _collections import deque
+from queue import Empty, Full
+
+import cython
+
+from hubcore._awaitable import Awaitable
+from hubcore._park import WaitQueue
+
+if not cython.compiled:
+    from hubcore._awaitable import park, waiter_at
+    from hubcore._park import new_place
+    from hubcore._uncompiled import atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import GenericAlias
+    from typing import Any, Self
+
+    from hubcore._park import Place, Waiter
+
+_NOTHING = object()
+
+
+class Channel(Awaitable):
+    """Hands each item from who puts it straight to who gets it; each waits for the other. Any thread."""
+
+    __slots__ = ("_putters", "_returned")
+
+    def __init__(self, maxsize: int = 1) -> None:
+        if maxsize != 1:
+            raise ValueError(f"a Channel holds no items, and so has a maxsize of 1 by convention, not {maxsize!r}")
+        self._set_up()
+        self._putters = WaitQueue()
+        self._returned: list[Any] = []  # handed to somebody who could not take them
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Hand `item` to who gets. Switches if nobody waits for it and `block` is true, `timeout` seconds at most.
+
+        Full if nobody has come.
+        """
+        if self._waiters.wake_first(item):
+            return
+        if not block:
+            raise Full
+        if timeout is not None and timeout < 0:
+            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+        place = new_place(self, item, "put to")
+        waiter = waiter_at(place)
+        if not self._join_putters(place, waiter) and not park(waiter, timeout):
+            raise Full
+
+    def put_nowait(self, item: Any) -> None:
+        """`put(item, block=False)`: never switches."""
+        self.put(item, False)
+
+    def _join_putters(self, place: Place, waiter: Waiter) -> bool:
+        if self._waiters.wake_first(place.item):
+            return True
+        self._putters.add(place, waiter)
+        if self._links is not None:
+            self._notify_links()
+        return False
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Take an item from who puts. Switches if nobody offers one and `block` is true, `timeout` seconds at most.
+
+        Empty if nobody has come.
+        """
+        item = self._take()
+        if item is not _NOTHING:
+            return item
+        if not block:
+            raise Empty
+        if timeout is not None and timeout < 0:
+            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+        place = new_place(self, None, "get from")
+        waiter = waiter_at(place)
+        item = self._join_getters(place, waiter)
+        if item is not _NOTHING:
+            return item
+        if not park(waiter, timeout):
+            raise Empty
+        return waiter.value
+
+    def get_nowait(self) -> Any:
+        """`get(block=False)`: never switches."""
+        return self.get(False)
+
+    def _take(self) -> Any:
+        if self._returned:
+            return self._returned.pop(0)
+        putters = self._putters
+        while putters._first is not None:
+            place = putters._first
+            item = place.item
+            if putters.wake(place, None):
+                return item
+        return _NOTHING
+
+    def _join_getters(self, place: Place, waiter: Waiter) -> Any:
+        item = self._take()
+        if item is _NOTHING:
+            self._waiters.add(place, waiter)
+        return item
+
+    def hand_back(self, place: Place, value: object) -> None:
+        """As Source.hand_back: the item goes to the next who gets, or waits for one."""
+        if place.purpose == "get from":
+            self._offer_again(value)
+
+    def _offer_again(self, item: object) -> None:
+        if not self._waiters.wake_first(item):
+            self._returned.append(item)
+
+    @property
+    def getters(self) -> deque[Place]:
+        """Those who wait to get, first come first."""
+        return deque(self._waiters.places())
+
+    @property
+    def putters(self) -> deque[Place]:
+        """Those who wait to put, first come first."""
+        return deque(self._putters.places())
+
+    @property
+    def balance(self) -> int:
+        """How many wait to put, less how many wait to get."""
+        return self._putters.count - self._waiters.count
+
+    def ready(self) -> bool:
+        """Whether somebody offers an item."""
+        return self._putters.count > 0 or len(self._returned) > 0
+
+    def qsize(self) -> int:
+        """0: it holds nothing."""
+        return 0
+
+    def empty(self) -> bool:
+        """True: it holds nothing."""
+        return True
+
+    def full(self) -> bool:
+        """True: it holds nothing."""
+        return True
+
+    def next(self) -> Any:
+        """The next item: for programs that iterate by hand."""
+        return self.__next__()
+
+    def __iter__(self) -> Self:
+        """The items as they come, until StopIteration itself is one."""
+        return self
+
+    def __next__(self) -> Any:
+        item = self.get()
+        if item is StopIteration:
+            raise item
+        return item
+
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        from types import GenericAlias
+
+        return GenericAlias(cls, item)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} at {id(self):#x} {self._waiters.count} getting, {self._putters.count} putting>"
+
+
+if not cython.compiled:
+    atomic(Channel, "_join_putters", "_take", "_join_getters", "_offer_again")

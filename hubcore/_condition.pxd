@@ -1,0 +1,16 @@
+cimport cython
+
+from hubcore._awaitable cimport park, waiter_at
+from hubcore._park cimport Place, Source, Waiter, WaitQueue, new_place
+
+
+cdef class Condition(Source):
+    cdef readonly object acquire
+    cdef readonly object release
+    cdef object _lock
+    cdef WaitQueue _waiters
+    cdef object __weakref__
+
+    @cython.locals(place=Place, waiter=Waiter)
+    cpdef wait(self, timeout=*)
+    cdef _wake(self, Py_ssize_t n)

@@ -1,0 +1,160 @@
+"""Condition: wait, without a lock, for what is true only under it. The standard library's names and meanings."""
+
+from __future__ import annotations
+
+from time import monotonic
+
+import cython
+
+from hubcore._locks import RLock
+from hubcore._park import Source, WaitQueue
+from hubcore.hub import get_hub_if_any
+
+if not cython.compiled:
+    from hubcore._awaitable import park, waiter_at
+    from hubcore._park import new_place
+    from hubcore._uncompiled import atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hubcore._park import Place
+
+
+class Condition(Source):
+    """A condition variable on `lock`, an RLock of its own if none is given.
+
+    `lock` is anything with acquire and release, such as a Semaphore(1), or one with the hooks of RLock as well.
+    """
+
+    __slots__ = ("__weakref__", "_lock", "_waiters", "acquire", "release")
+
+    def __init__(self, lock: Any = None) -> None:
+        if lock is None:
+            lock = RLock()
+        self._lock = lock
+        self.acquire = lock.acquire
+        self.release = lock.release
+        self._waiters = WaitQueue()
+
+    def __enter__(self) -> Any:
+        return self._lock.__enter__()
+
+    def __exit__(self, *failure: object) -> Any:
+        return self._lock.__exit__(*failure)
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Let go of the lock, wait for a `notify`, `timeout` seconds at most, and take the lock again. Switches.
+
+        Whether the notice came. However the wait ends, also by a kill, the caller has the lock afterwards. RuntimeError
+        if it did not have it before.
+        """
+        if not self._is_owned():
+            raise RuntimeError(f"cannot wait on {self!r} without having its lock")
+        place = new_place(self, None, "")
+        waiter = waiter_at(place)
+        self._waiters.add(place, waiter)
+        try:
+            state = self._release_save()
+        except BaseException:
+            waiter.abandon()
+            raise
+        try:
+            return park(waiter, timeout)
+        finally:
+            self._take_back(state)
+
+    def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
+        """Wait until `predicate()`, called with the lock, is true, `timeout` seconds at most; what it returned last."""
+        result = predicate()
+        if result or (timeout is not None and timeout <= 0):
+            return result
+        end = None if timeout is None else _now() + timeout
+        while not result:
+            left = None if end is None else end - _now()
+            if left is not None and left <= 0:
+                break
+            self.wait(left)
+            result = predicate()
+        return result
+
+    def notify(self, n: int = 1) -> None:
+        """Wake the first `n` who wait. Never switches. RuntimeError unless the caller has the lock."""
+        if not self._is_owned():
+            raise RuntimeError(f"cannot notify {self!r} without having its lock")
+        self._wake(n)
+
+    def notify_all(self) -> None:
+        """Wake all who wait, as `notify`."""
+        if not self._is_owned():
+            raise RuntimeError(f"cannot notify {self!r} without having its lock")
+        self._wake(self._waiters.count)
+
+    def _wake(self, n: int) -> None:
+        while n > 0 and self._waiters.wake_first(True):
+            n -= 1
+
+    def hand_back(self, place: Place, value: object) -> None:
+        """As Source.hand_back: the notice goes to the next who waits."""
+        self._waiters.wake_first(True)
+
+    @property
+    def owner(self) -> object:
+        """Who has the lock, as far as the lock knows."""
+        return getattr(self._lock, "owner", None)
+
+    def _is_owned(self) -> bool:
+        if hasattr(self._lock, "_is_owned"):
+            return bool(self._lock._is_owned())
+        if self._lock.acquire(False):
+            self._lock.release()
+            return False
+        return True
+
+    def _release_save(self) -> Any:
+        if hasattr(self._lock, "_release_save"):
+            return self._lock._release_save()
+        self._lock.release()
+        return None
+
+    def _acquire_restore(self, state: Any) -> None:
+        if hasattr(self._lock, "_acquire_restore"):
+            self._lock._acquire_restore(state)
+        else:
+            self._lock.acquire()
+
+    def _take_back(self, state: Any) -> None:
+        """Take the lock, whatever is raised meanwhile; that comes out afterwards."""
+        try:
+            self._acquire_restore(state)
+        except BaseException:
+            from hubcore.scopes import CancelScope
+
+            while True:
+                try:
+                    # A cancellation would be raised again at each attempt.
+                    with CancelScope(shield=True):
+                        self._acquire_restore(state)
+                except BaseException:
+                    continue
+                break
+            raise
+
+    def _at_fork_reinit(self) -> None:
+        """For the standard library's threads: in a forked child, be as new."""
+        self._lock._at_fork_reinit()
+        self._waiters = WaitQueue()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} on {self._lock!r}, {self._waiters.count} waiting>"
+
+
+def _now() -> float:
+    hub = get_hub_if_any()
+    return monotonic() if hub is None else hub.loop.update_now()
+
+
+if not cython.compiled:
+    atomic(Condition, "_wake", "hand_back")

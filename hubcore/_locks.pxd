@@ -1,0 +1,38 @@
+cimport cython
+
+from hubcore._awaitable cimport Awaitable, park, waiter_at
+from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._park cimport Place, Waiter, WaitQueue, new_place
+
+
+cdef class Semaphore(Awaitable):
+    cdef Py_ssize_t _counter
+    cdef greenlet _owner
+    cdef bint _exclusive
+
+    cdef bint _take(self) except -1
+    @cython.locals(place=Place)
+    cdef Waiter _queue_up(self, item)
+    cdef Waiter _join(self, Place place, Waiter waiter)
+    cpdef release(self)
+    cdef _give(self)
+    @cython.locals(waiters=WaitQueue, place=Place, waiter=Waiter)
+    cdef _hand_on(self)
+
+
+cdef class BoundedSemaphore(Semaphore):
+    cdef readonly Py_ssize_t _initial_value
+
+    cpdef release(self)
+
+
+cdef class RLock(Awaitable):
+    cdef greenlet _owner
+    cdef Py_ssize_t _count
+
+    @cython.locals(place=Place)
+    cdef Waiter _queue_up(self, Py_ssize_t count)
+    cdef Waiter _join(self, Place place, Waiter waiter)
+    cdef _let_go(self)
+    @cython.locals(waiters=WaitQueue, place=Place, waiter=Waiter)
+    cdef _hand_on(self)

@@ -1,0 +1,106 @@
+"""Waiting in a thread that has no hub: the thread itself sleeps.
+
+The waiter is the same as a greenlet's, so whoever wakes it need not know the difference. Its ready queue has no thread
+of its own, hence a wake-up always comes by the inbox, and the queue's `wake` releases the lock that the thread sleeps
+on.
+"""
+
+from __future__ import annotations
+
+from _thread import _local, allocate_lock, get_ident
+from time import monotonic
+
+from greenlet import getcurrent
+
+from hubcore._park import Waiter
+from hubcore._ready import ReadyQueue
+
+#: Who sleeps so now, by thread ident; for reports.
+waiting: dict[int, Waiter] = {}
+
+# Outcomes of a wait, as in _park; compiled, that module keeps them to itself.
+_WOKEN, _TIMED_OUT = 1, 2
+# The longest time that a lock can be waited for at once (threading.TIMEOUT_MAX is about 292 years on 64 bits, and far
+# less elsewhere).
+_LONGEST = 2_000_000.0
+
+
+class _Bell:
+    """What a thread sleeps on. Rung too early or too often it wakes a thread that then looks and sleeps on."""
+
+    def __init__(self) -> None:
+        self.lock = allocate_lock()
+        self.lock.acquire()
+        self.ready = ReadyQueue(self, 0)
+
+    def wake(self) -> None:
+        try:
+            self.lock.release()
+        except RuntimeError:
+            pass  # it rings already
+
+
+_thread = _local()
+
+
+def new_waiter(waiting_on: object) -> Waiter:
+    """A waiter for the calling thread, which `park` then parks."""
+    bell: _Bell | None = getattr(_thread, "bell", None)
+    if bell is None:
+        bell = _thread.bell = _Bell()
+    return Waiter(bell.ready, getcurrent(), waiting_on, monotonic())
+
+
+def is_native(waiter: Waiter) -> bool:
+    """Whether `waiter` was made here."""
+    return waiter.ready.thread_ident == 0
+
+
+def park(waiter: Waiter, timeout: float | None = None) -> bool:
+    """Put the thread to sleep until `waiter` is woken (True) or `timeout` seconds have passed (False).
+
+    What a signal handler raises (Ctrl-C, in the main thread) ends the wait and comes out.
+    """
+    bell: _Bell = _thread.bell
+    ident = get_ident()
+    outer = waiting.get(ident)  # a signal handler's wait may lie within another one
+    end = None if timeout is None else monotonic() + timeout
+    try:
+        if waiter.fall_asleep():
+            waiting[ident] = waiter
+            _sleep(waiter, bell, end)
+    except BaseException:
+        waiter.abandon()
+        raise
+    finally:
+        if outer is None:
+            waiting.pop(ident, None)
+        else:
+            waiting[ident] = outer
+            bell.wake()  # what rang meanwhile may have been for that one
+        bell.ready.drain_inbox()
+        while bell.ready.pop() is not None:
+            pass
+    if waiter.outcome == _WOKEN:
+        return True
+    if waiter.outcome == _TIMED_OUT:
+        return False
+    exception: BaseException = waiter.value  # type: ignore[assignment]
+    raise exception
+
+
+def _sleep(waiter: Waiter, bell: _Bell, end: float | None) -> None:
+    while not waiter.ended:
+        left = _LONGEST if end is None else min(end - monotonic(), _LONGEST)
+        if left <= 0:
+            waiter.fire(0.0)
+        elif end is None:
+            bell.lock.acquire()
+        else:
+            bell.lock.acquire(True, left)
+
+
+def forget_after_fork() -> list[Waiter]:
+    """In a forked child: who slept in the parent, but for the calling thread. Those threads are not here."""
+    ident = get_ident()
+    return [waiting.pop(other) for other in list(waiting) if other != ident]

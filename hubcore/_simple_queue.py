@@ -1,0 +1,416 @@
+"""SimpleQueue: the queue that the others are kinds of.
+
+`put` to a queue that is not full never switches and may be done in a finalizer. Who waits is served first come, first
+served: an item goes straight to the first who waits for one, and a place to the first who waits to put.
+"""
+
+from __future__ import annotations
+
+from _collections import deque
+from _thread import RLock
+from queue import Empty, Full
+
+import cython
+
+from hubcore._awaitable import Awaitable
+from hubcore._park import WaitQueue
+
+if not cython.compiled:
+    from hubcore._awaitable import park, waiter_at
+    from hubcore._park import new_place
+    from hubcore._uncompiled import atomic
+
+try:
+    from queue import ShutDown as ShutDown  # type: ignore[attr-defined,unused-ignore]
+except ImportError:  # before CPython 3.13
+
+    class ShutDown(Exception):  # type: ignore[no-redef]
+        """Raised by a queue that was shut down: nothing can be put any more, and what was there has been taken."""
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import GenericAlias
+    from typing import Any, Self
+
+    from hubcore._park import Place, Waiter
+
+_NOTHING = object()
+_PEEK = object()  # waits to look at the next item, not to take it
+_SHUT_DOWN = object()  # what those are woken with who wait in vain
+
+
+class SimpleQueue(Awaitable):
+    """First in, first out; of at most `maxsize` items, or any number if that is None. Holds `items` at first."""
+
+    __slots__ = ("_bound", "_busy", "_guard", "_items", "_late", "_putters", "_shut_down", "_unfinished")
+
+    def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
+        self._begin(maxsize, items)
+
+    def _begin(self, maxsize: int | None, items: Iterable[Any]) -> None:
+        self._set_up()
+        self._putters = WaitQueue()
+        self._shut_down = False
+        self._unfinished = 0
+        # Storing may run anybody's code, where items are compared or a subclass stores them its own way: other threads,
+        # finalizers and other greenlets may come here meanwhile. The guard lets one thread in; whoever comes from
+        # within finds it busy.
+        self._busy = False
+        self._late: list[Any] = []
+        self._guard = RLock() if _stores_by_foreign_code(type(self)) else None
+        self._bound = _checked(maxsize)
+        self._items: Any = self._create_queue(items)
+        self._init(maxsize)
+
+    # Storage: what a subclass may do its own way, under the names that the standard library's queue calls.
+
+    def _init(self, maxsize: int | None) -> None:
+        """Called last when a queue is made: a subclass may set `self.queue` to what it stores items in."""
+
+    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
+        """What holds the items."""
+        return deque(items)
+
+    def _qsize(self) -> int:
+        """How many are stored."""
+        return len(self._items)
+
+    def _put(self, item: Any) -> None:
+        """Store `item`."""
+        self._items.append(item)
+
+    def _get(self) -> Any:
+        """Remove and return the next item; there is one."""
+        return self._items.popleft()
+
+    def _peek(self) -> Any:
+        """The next item; there is one."""
+        return self._items[0]
+
+    def _restore(self, item: Any) -> None:
+        """Store an item that was taken and cannot be used, to be the next again."""
+        self._items.appendleft(item)
+
+    def _store(self, item: Any) -> None:
+        guard = self._guard
+        if guard is None:
+            self._put(item)
+            return
+        with guard:
+            if self._busy:
+                self._late.append(item)
+                return
+            self._busy = True
+            try:
+                self._put(item)
+            finally:
+                self._end_turn()
+
+    def _take(self) -> Any:
+        """The next item, removed; _NOTHING if there is none, or none can be taken now."""
+        guard = self._guard
+        if guard is None:
+            return self._get() if self._qsize() else _NOTHING
+        with guard:
+            if self._busy or not self._qsize():
+                return _NOTHING
+            self._busy = True
+            try:
+                return self._get()
+            finally:
+                self._end_turn()
+
+    def _end_turn(self) -> None:
+        try:
+            while self._late:
+                self._put(self._late.pop(0))
+        finally:
+            self._busy = False
+
+    # Putting.
+
+    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+        """Append `item`. Switches only if the queue is full and `block` is true; then `timeout` seconds at most.
+
+        Full if it still is; ShutDown if nothing can be put any more.
+        """
+        if self._offer(item):
+            return
+        if not block:
+            raise Full
+        if timeout is not None and timeout < 0:
+            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+        self._put_later(item, timeout)
+
+    def put_nowait(self, item: Any) -> None:
+        """`put(item, block=False)`: never switches."""
+        if not self._offer(item):
+            raise Full
+
+    def _offer(self, item: Any) -> bool:
+        """Hand `item` to who waits for one, or store it; False if the queue is full."""
+        if self._shut_down:
+            raise ShutDown(f"{self!r} was shut down")
+        if self._bound >= 0 and self._qsize() >= self._bound:
+            return False
+        self._accept(item)
+        return True
+
+    def _accept(self, item: Any) -> None:
+        if self._waiters.count and self._guard is None and len(self._items) == 0 and self._hand_over(item):
+            self._unfinished += 1
+            return
+        self._store(item)
+        self._unfinished += 1
+        if self._waiters.count:
+            self._feed()
+        if self._links is not None and self._qsize():
+            self._notify_links()
+
+    def _hand_over(self, item: Any) -> bool:
+        """Give `item` to the first who waits for one; show it to those before that only look."""
+        waiters = self._waiters
+        while waiters._first is not None:
+            place = waiters._first
+            only_looks = place.item is _PEEK
+            if waiters.wake(place, item) and not only_looks:
+                return True
+        return False
+
+    def _feed(self) -> None:
+        """Give what is stored to those who wait."""
+        waiters = self._waiters
+        while waiters._first is not None and self._qsize():
+            place = waiters._first
+            if place.item is _PEEK:
+                waiters.wake(place, self._peek())
+                continue
+            item = self._take()
+            if item is _NOTHING:
+                break  # whoever is busy with it feeds them afterwards
+            if not self._hand_over(item):
+                self._restore(item)
+                break
+
+    def _put_later(self, item: Any, timeout: float | None) -> None:
+        place = new_place(self, item, "put to")
+        waiter = waiter_at(place)
+        if not self._join_putters(place, waiter) and not park(waiter, timeout):
+            raise Full
+        if waiter.value is _SHUT_DOWN:
+            raise ShutDown(f"{self!r} was shut down")
+
+    def _join_putters(self, place: Place, waiter: Waiter) -> bool:
+        """Queue up, unless there is room now; whether the item was put."""
+        if self._offer(place.item):
+            return True
+        self._putters.add(place, waiter)
+        return False
+
+    def _admit(self) -> None:
+        """There is room: let in the items of those who wait to put."""
+        putters = self._putters
+        while putters._first is not None and (self._bound < 0 or self._qsize() < self._bound):
+            place = putters._first
+            item = place.item
+            if putters.wake(place, None):
+                self._accept(item)
+
+    # Getting.
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Remove and return the next item. Switches if there is none and `block` is true, `timeout` seconds at most.
+
+        Empty if there still is none; ShutDown if none can come any more.
+        """
+        item = self._take_and_admit()
+        if item is _NOTHING:
+            item = self._get_later(None, block, timeout)
+        return item
+
+    def get_nowait(self) -> Any:
+        """`get(block=False)`: never switches."""
+        item = self._take_and_admit()
+        return self._get_later(None, False, None) if item is _NOTHING else item
+
+    def peek(self, block: bool = True, timeout: float | None = None) -> Any:
+        """As `get`, but the item stays."""
+        if self._qsize():
+            return self._peek()
+        return self._get_later(_PEEK, block, timeout)
+
+    def peek_nowait(self) -> Any:
+        """`peek(block=False)`: never switches."""
+        return self.peek(False)
+
+    def _take_and_admit(self) -> Any:
+        item = self._take()
+        if self._putters.count:
+            self._admit()
+        if self._guard is not None and self._waiters.count:
+            self._feed()  # those who came while it was busy
+        return item
+
+    def _get_later(self, purpose: object, block: bool, timeout: float | None) -> Any:
+        if timeout is not None and timeout < 0:
+            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+        if self._shut_down:
+            raise ShutDown(f"{self!r} was shut down, and nothing is left in it")
+        if not block:
+            raise Empty
+        place = new_place(self, purpose, "get from")
+        waiter = waiter_at(place)
+        item = self._join_getters(place, waiter)
+        if item is not _NOTHING:
+            return item
+        if not park(waiter, timeout):
+            raise Empty
+        item = waiter.value
+        if item is _SHUT_DOWN:
+            raise ShutDown(f"{self!r} was shut down, and nothing is left in it")
+        return item
+
+    def _join_getters(self, place: Place, waiter: Waiter) -> Any:
+        """Queue up, unless there is an item now: that, or _NOTHING."""
+        if self._qsize():
+            item = self._peek() if place.item is _PEEK else self._take_and_admit()
+            if item is not _NOTHING:
+                return item
+        if self._shut_down:
+            raise ShutDown(f"{self!r} was shut down, and nothing is left in it")
+        self._waiters.add(place, waiter)
+        return _NOTHING
+
+    def hand_back(self, place: Place, value: object) -> None:
+        """As Source.hand_back: the item is the next again. An item that was put stays."""
+        if place.item is None and place.purpose == "get from" and value is not _SHUT_DOWN:
+            self._take_back(value)
+
+    def _take_back(self, item: object) -> None:
+        self._restore(item)
+        if self._waiters.count:
+            self._feed()
+
+    # The end.
+
+    @property
+    def is_shutdown(self) -> bool:
+        """Whether it was shut down."""
+        return self._shut_down
+
+    def _shut(self, immediate: bool) -> None:
+        """Refuse further items; with `immediate`, drop those that are there. Who waits in vain gets ShutDown."""
+        self._shut_down = True
+        dropped = self._items
+        if immediate and len(dropped):
+            self._items = self._create_queue()
+            self._unfinished = max(0, self._unfinished - len(dropped))
+        if self._qsize() == 0:
+            self._waiters.wake_all(_SHUT_DOWN)
+        self._putters.wake_all(_SHUT_DOWN)
+
+    # Looking.
+
+    @property
+    def maxsize(self) -> int | None:
+        """How many items it holds at most; None for any number. May be set; those who wait to put are let in then."""
+        return None if self._bound < 0 else self._bound
+
+    @maxsize.setter
+    def maxsize(self, value: int | None) -> None:
+        self._bound = _checked(value)
+        self._admit()
+
+    @property
+    def queue(self) -> Any:
+        """What holds the items: a deque, or a list."""
+        return self._items
+
+    @queue.setter
+    def queue(self, items: Any) -> None:
+        self._items = items
+        self._feed()
+
+    def ready(self) -> bool:
+        """Whether there is an item."""
+        return self._qsize() > 0
+
+    def qsize(self) -> int:
+        """How many items there are."""
+        return self._qsize()
+
+    def empty(self) -> bool:
+        """Whether there is no item."""
+        return self._qsize() == 0
+
+    def full(self) -> bool:
+        """Whether it holds `maxsize` items."""
+        return self._bound >= 0 and self._qsize() >= self._bound
+
+    def copy(self) -> Self:
+        """A queue of the same kind, size and items."""
+        return type(self)(self.maxsize, self._items)
+
+    def __len__(self) -> int:
+        return self._qsize()
+
+    def __bool__(self) -> bool:
+        """True, also where it is empty, as the standard library's."""
+        return True
+
+    def __iter__(self) -> Self:
+        """The items as they come, until StopIteration itself is one or the queue is shut down and empty."""
+        return self
+
+    def __next__(self) -> Any:
+        try:
+            item = self.get()
+        except ShutDown:
+            raise StopIteration from None
+        if item is StopIteration:
+            raise item
+        return item
+
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        from types import GenericAlias
+
+        return GenericAlias(cls, item)
+
+    def __repr__(self) -> str:
+        bound = "" if self._bound < 0 else f" of {self._bound}"
+        state = ", shut down" if self._shut_down else ""
+        getters, putters = self._waiters.count, self._putters.count
+        return (
+            f"<{type(self).__name__} at {id(self):#x} {self._qsize()}{bound} items, "
+            f"{getters} getting, {putters} putting{state}>"
+        )
+
+
+def _checked(maxsize: int | None) -> int:
+    """The bound, -1 for none, that `maxsize` stands for. 0 and less stand for none, as in the standard library."""
+    if maxsize is None or maxsize <= 0:
+        return -1
+    return maxsize
+
+
+# The kinds of queue whose storing runs nobody's code but the interpreter's own.
+_trusted: set[type] = {SimpleQueue}
+
+
+def trust(*kinds: type) -> None:
+    """Say that `kinds` store their items without running Python code."""
+    _trusted.update(kinds)
+
+
+def _stores_by_foreign_code(kind: type) -> bool:
+    if kind in _trusted:
+        return False
+    base = next(each for each in kind.__mro__ if each in _trusted)
+    return any([getattr(kind, name) is not getattr(base, name) for name in ("_put", "_get", "_init", "_qsize")])
+
+
+if not cython.compiled:
+    atomic(SimpleQueue, "_offer", "_join_putters", "_join_getters", "_take_and_admit", "_take_back", "_shut", "_admit")
+    atomic(SimpleQueue, "_feed")

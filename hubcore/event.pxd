@@ -1,0 +1,30 @@
+cimport cython
+
+from hubcore._awaitable cimport Awaitable, park, waiter_at
+from hubcore._greenlet cimport import_greenlet
+from hubcore._park cimport Place, Waiter, new_place
+
+
+cdef class Event(Awaitable):
+    cdef bint _flag
+
+    cdef _raise_flag(self)
+    @cython.locals(place=Place)
+    cdef Waiter _queue_up(self)
+    cdef Waiter _join(self, Place place, Waiter waiter)
+
+
+cdef class AsyncResult(Awaitable):
+    cdef object _value
+    cdef object _exception
+    cdef object _exc_info
+    cdef bint _is_ready
+
+    cdef _settle(self, value, exception, exc_info)
+    cdef _take_over(self, value, exception, exc_info)
+    cdef _wait_or_raise(self, bint block, timeout)
+    @cython.locals(waiter=Waiter)
+    cdef bint _wait(self, timeout) except -1
+    @cython.locals(place=Place)
+    cdef Waiter _queue_up(self)
+    cdef Waiter _join(self, Place place, Waiter waiter)

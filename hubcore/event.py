@@ -1,0 +1,246 @@
+"""Event, a flag that greenlets and threads wait for, and AsyncResult, a value or exception that they wait for.
+
+Both belong to no hub: any thread may set and wait. Setting never switches and may be done in a finalizer.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from hubcore._awaitable import Awaitable
+
+if not cython.compiled:
+    from hubcore._awaitable import park, waiter_at
+    from hubcore._park import new_place
+    from hubcore._uncompiled import atomic, import_greenlet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any
+
+    from hubcore._park import Waiter
+
+    ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
+
+__all__ = ["AsyncResult", "Event"]
+
+import_greenlet()
+
+
+class Event(Awaitable):
+    """A flag, not set at first, that any number of greenlets and threads wait for."""
+
+    __slots__ = ("_flag",)
+
+    def __init__(self) -> None:
+        self._set_up()
+        self._flag = False
+
+    def set(self) -> None:
+        """Set the flag and wake all who wait for it. Never switches; any thread, also a finalizer."""
+        self._raise_flag()
+        self._notify_links()
+
+    def _raise_flag(self) -> None:
+        self._flag = True
+        if self._waiters.count:
+            self._waiters.wake_all(True)
+
+    def clear(self) -> None:
+        """Take the flag back: who waits from now on waits for the next `set`."""
+        self._flag = False
+
+    def is_set(self) -> bool:
+        """Whether the flag is set."""
+        return self._flag
+
+    def isSet(self) -> bool:
+        """The same as `is_set`."""
+        return self._flag
+
+    def ready(self) -> bool:
+        """The same as `is_set`."""
+        return self._flag
+
+    def wait(self, timeout: float | None = None) -> bool:
+        """Wait until the flag is set, `timeout` seconds at most; whether that came. Switches unless it is set.
+
+        A `clear` right after the `set` takes nothing from those who waited.
+        """
+        if self._flag:
+            return True
+        waiter = self._queue_up()
+        return waiter is None or park(waiter, timeout)
+
+    def _queue_up(self) -> Waiter | None:
+        place = new_place(self, None, "")
+        return self._join(place, waiter_at(place))
+
+    def _join(self, place: Any, waiter: Waiter) -> Waiter | None:
+        if self._flag:
+            return None
+        self._waiters.add(place, waiter)
+        return waiter
+
+    def _at_fork_reinit(self) -> None:
+        """For the standard library's threads: in a forked child, be as new."""
+        self.__init__()  # type: ignore[misc]
+
+    def __repr__(self) -> str:
+        state = "set" if self._flag else "clear"
+        return f"<{type(self).__name__} at {id(self):#x} {state}, {self._waiters.count} waiting>"
+
+
+class AsyncResult(Awaitable):
+    """A value or an exception that comes later. Called with something that has ended, it takes over its result:
+    `greenlet.link(result)`.
+    """
+
+    __slots__ = ("_exc_info", "_exception", "_is_ready", "_value")
+
+    def __init__(self) -> None:
+        self._set_up()
+        self._value: Any = None
+        self._exception: BaseException | None = None
+        self._exc_info: Any = ()
+        self._is_ready = False
+
+    # Giving.
+
+    def set(self, value: object = None) -> None:
+        """Give the value and wake all who wait. Never switches; any thread. A later one replaces it."""
+        self._settle(value, None, ())
+
+    def set_exception(self, exception: BaseException, exc_info: Any = None) -> None:
+        """Give an exception instead, which `get` then raises; with `exc_info`, with that traceback."""
+        if not isinstance(exception, BaseException):
+            raise TypeError(f"an AsyncResult fails with an exception, not {exception!r}")
+        if not exc_info:
+            exc_info = (type(exception), exception, exception.__traceback__)
+        self._settle(None, exception, exc_info)
+
+    def set_result(self, value: object = None) -> None:
+        """The same as `set`."""
+        self._settle(value, None, ())
+
+    def __call__(self, source: Any) -> None:
+        """Be a link: take over what `source` ended with."""
+        if source.successful():
+            self._settle(source.value, None, ())
+        else:
+            self.set_exception(source.exception, getattr(source, "exc_info", None))
+
+    def _settle(self, value: object, exception: BaseException | None, exc_info: Any) -> None:
+        self._take_over(value, exception, exc_info)
+        self._notify_links()
+
+    def _take_over(self, value: object, exception: BaseException | None, exc_info: Any) -> None:
+        # What was there before goes last: its end may run code that looks here.
+        before = (self._value, self._exception, self._exc_info)
+        self._value = value
+        self._exception = exception
+        self._exc_info = exc_info
+        self._is_ready = True
+        if self._waiters.count:
+            self._waiters.wake_all(None)
+        del before
+
+    # Looking.
+
+    @property
+    def value(self) -> Any:
+        """The value; None before it is there, and after a failure."""
+        return self._value
+
+    @property
+    def exception(self) -> BaseException | None:
+        """What it failed with, or None."""
+        return self._exception
+
+    @property
+    def exc_info(self) -> ExcInfo | tuple[()]:
+        """What it failed with, in the form of sys.exc_info(); an empty tuple otherwise."""
+        return self._exc_info  # type: ignore[no-any-return]
+
+    def ready(self) -> bool:
+        """Whether there is a value or an exception."""
+        return self._is_ready
+
+    def done(self) -> bool:
+        """The same as `ready`."""
+        return self._is_ready
+
+    def successful(self) -> bool:
+        """Whether there is a value."""
+        return self._is_ready and self._exception is None
+
+    def cancel(self) -> bool:
+        """False: whoever computes it cannot be told to stop. For programs written for concurrent.futures."""
+        return False
+
+    def cancelled(self) -> bool:
+        """False, as `cancel`."""
+        return False
+
+    # Waiting.
+
+    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+        """Wait for the value and return it, or raise the exception. Switches unless it is there.
+
+        Timeout after `timeout` seconds, or at once if not `block` and it is not there.
+        """
+        if not self._is_ready:
+            self._wait_or_raise(block, timeout)
+        if self._exception is not None:
+            raise self._exception.with_traceback(self._exc_info[2])
+        return self._value
+
+    def get_nowait(self) -> Any:
+        """`get(block=False)`: never switches."""
+        return self.get(False)
+
+    def result(self, timeout: float | None = None) -> Any:
+        """The same as `get(timeout=timeout)`."""
+        return self.get(True, timeout)
+
+    def wait(self, timeout: float | None = None) -> Any:
+        """Wait until it is ready, `timeout` seconds at most; the value, or None if it failed or is not there."""
+        if not self._is_ready:
+            self._wait(timeout)
+        return self._value
+
+    def _wait_or_raise(self, block: bool, timeout: float | None) -> None:
+        if block and self._wait(timeout):
+            return
+        from hubcore.timeout import Timeout
+
+        raise Timeout(timeout if block else None)
+
+    def _wait(self, timeout: float | None) -> bool:
+        waiter = self._queue_up()
+        return waiter is None or park(waiter, timeout)
+
+    def _queue_up(self) -> Waiter | None:
+        place = new_place(self, None, "")
+        return self._join(place, waiter_at(place))
+
+    def _join(self, place: Any, waiter: Waiter) -> Waiter | None:
+        if self._is_ready:
+            return None
+        self._waiters.add(place, waiter)
+        return waiter
+
+    def __repr__(self) -> str:
+        if not self._is_ready:
+            state = f"{self._waiters.count} waiting"
+        elif self._exception is not None:
+            state = f"failed with {self._exception!r}"
+        else:
+            state = f"value={self._value!r}"
+        return f"<{type(self).__name__} at {id(self):#x} {state}>"
+
+
+if not cython.compiled:
+    atomic(Event, "_raise_flag", "_join")
+    atomic(AsyncResult, "_take_over", "_join")

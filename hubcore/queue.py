@@ -1,0 +1,25 @@
+"""Queues between greenlets of any threads, and threads without a hub: FIFO, LIFO, by priority, and the rendezvous.
+
+Names and meanings are those of the standard library's `queue` and of gevent's.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, Full
+
+from hubcore._channel import Channel
+from hubcore._simple_queue import ShutDown, SimpleQueue
+from hubcore._task_queue import JoinableQueue, LifoQueue, PriorityQueue, Queue, UnboundQueue
+
+__all__ = [
+    "Channel",
+    "Empty",
+    "Full",
+    "JoinableQueue",
+    "LifoQueue",
+    "PriorityQueue",
+    "Queue",
+    "ShutDown",
+    "SimpleQueue",
+    "UnboundQueue",
+]
