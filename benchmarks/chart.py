@@ -15,7 +15,14 @@ from benchmarks.report import number
 
 WIDTH, LABELS, FIGURES, MARGIN = 760, 150, 200, 20
 BAR, GAP, TITLE, FOOT = 16, 5, 34, 34
-COLOURS = {"hubcore": "#2f6db5", "gevent": "#5a9e6f", "asyncio": "#b9a44c", "uvloop": "#c9773e", "limit": "#8d8d8d"}
+COLOURS = {
+    "hubcore": "#2f6db5",
+    "gevent": "#5a9e6f",
+    "asyncio": "#b9a44c",
+    "uvloop": "#c9773e",
+    "threads": "#8a6bab",
+    "limit": "#8d8d8d",
+}
 PLOT = WIDTH - LABELS - FIGURES - 2 * MARGIN
 STYLE = """
 text { font: 12px sans-serif; fill: #222 }

@@ -16,11 +16,13 @@ from benchmarks.model import GEVENT, LIBEV, LIBUV, Sample, Settings, Unavailable
 
 GREENLETS = (LIBEV, LIBUV, GEVENT)
 COROUTINES = ("asyncio", "uvloop")
+THREADS = "threads"  # the standard library's own counterpart, which blocks the thread where ours let others run
 LIMIT = "limit"  # raw greenlet, or C: what no library above it can beat
-CONTENDERS = (*GREENLETS, *COROUTINES, LIMIT)
+CONTENDERS = (*GREENLETS, *COROUTINES, THREADS, LIMIT)
 
 GreenletStyle = Callable[[Any, int], object]  # (library, rounds)
 CoroutineStyle = Callable[[int], Coroutine[Any, Any, object]]
+PlainStyle = Callable[[int], object]
 
 
 def library(variant: str, *submodules: str) -> Any:
@@ -63,9 +65,10 @@ def run_coroutine(variant: str, main: Callable[[], Awaitable[Any]]) -> Any:
 
 def microseconds(
     greenlets: GreenletStyle,
-    coroutines: CoroutineStyle,
-    raw: Callable[[int], object] | None = None,
+    coroutines: CoroutineStyle | None = None,
+    raw: PlainStyle | None = None,
     *,
+    threads: PlainStyle | None = None,
     style: str = "",
     per_round: int = 1,
     submodules: Iterable[str] = (),
@@ -73,10 +76,11 @@ def microseconds(
     """The variants of a case that is a loop: hubcore and gevent share one source, asyncio and uvloop another.
 
     Each function takes the number of rounds; a round holds `per_round` of the operations that are reported. All of them
-    run the loop in a task of the library, as a program's code would.
+    run the loop in a task of the library, as a program's code would; `threads` and `raw` have none and run it plainly.
+    Who has no function does not take part.
     """
 
-    def sample(run: Callable[[int], object], settings: Settings, **extra: object) -> Sample:
+    def sample(run: PlainStyle, settings: Settings, **extra: object) -> Sample:
         per = timed(run, settings.seconds)
         return Sample(per.wall / per_round * 1e6, {"processor_us": per.processor / per_round * 1e6, **extra})
 
@@ -85,15 +89,18 @@ def microseconds(
         return sample(lambda rounds: lib.spawn(greenlets, lib, rounds).get(), settings, loop=loop_name(lib))
 
     def in_coroutine(variant: str, settings: Settings) -> Sample:
+        assert coroutines is not None
         with runner(variant) as loop:
             return sample(lambda rounds: loop.run(coroutines(rounds)), settings)
 
-    def in_raw(variant: str, settings: Settings) -> Sample:
-        assert raw is not None
-        return sample(raw, settings)
+    def plainly(run: PlainStyle) -> Variant:
+        return lambda variant, settings: sample(run, settings)
 
     variants: dict[str, Variant] = dict.fromkeys(GREENLETS, in_greenlet)
-    variants |= dict.fromkeys((f"{name}-{style}" if style else name for name in COROUTINES), in_coroutine)
+    if coroutines is not None:
+        variants |= dict.fromkeys((f"{name}-{style}" if style else name for name in COROUTINES), in_coroutine)
+    if threads is not None:
+        variants[THREADS] = plainly(threads)
     if raw is not None:
-        variants[LIMIT] = in_raw
+        variants[LIMIT] = plainly(raw)
     return variants

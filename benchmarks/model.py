@@ -23,7 +23,7 @@ class Unavailable(Exception):
 class Settings:
     """How long one sample takes."""
 
-    seconds: float = 0.6  # of the in-process cases; calibrated to this
+    seconds: float = 0.4  # of the in-process cases; calibrated to this
     load_seconds: float = 3.0  # of the TCP echo
     warmup_seconds: float = 0.5  # before the echo's seconds count
     repeats: int = 9  # processes per import sample

@@ -70,6 +70,47 @@ class TestLibrary:
             contenders.library(LIBEV)
 
 
+class TestMicroseconds:
+    def test_who_has_no_function_does_not_take_part(self):
+        assert tuple(contenders.microseconds(answer)) == contenders.GREENLETS
+        everybody = contenders.microseconds(answer, answer, answer, threads=answer)
+        assert tuple(everybody) == contenders.CONTENDERS
+
+    def test_threads_and_the_limit_run_plainly(self, monkeypatch):
+        monkeypatch.setattr(contenders, "timed", lambda run, seconds: measure.Timing(run(3), 0.0))
+        variants = contenders.microseconds(answer, raw=lambda rounds: rounds, threads=lambda rounds: rounds * 2)
+        assert variants["limit"]("limit", Settings()).value == 3e6
+        assert variants["threads"]("threads", Settings()).value == 6e6
+
+    def test_a_round_of_many_is_divided_among_them(self, monkeypatch):
+        monkeypatch.setattr(contenders, "timed", lambda run, seconds: measure.Timing(0.5, 0.25))
+        sample = contenders.microseconds(answer, raw=len, per_round=1000)["limit"]("limit", Settings())
+        assert sample == Sample(500.0, {"processor_us": 250.0})
+
+
+WAITING = [
+    *("semaphore", "rlock", "lock-contended", "queue-pingpong", "queue-bounded", "queue-simple", "event-fanout"),
+    *("pool-map", "threadpool-apply", "threadpool-apply-free", "threadpool-map", "memory-wait"),
+]
+
+
+class TestWaiting:
+    """What these cases call is what hubcore has, and they come to an end."""
+
+    take = staticmethod(driver.run_worker(Settings(seconds=0.001)))
+
+    @pytest.mark.parametrize("case", WAITING)
+    def test_has_a_figure(self, case):
+        answer = self.take(case, LIBEV)
+        assert answer.get("value", 0) > 0, answer
+
+    @pytest.mark.parametrize("case", WAITING)
+    def test_those_that_need_no_package_have_one_too(self, case):
+        for name in {"asyncio", "threads", "limit"} & set(CASES[case].variants):
+            answer = self.take(case, name)
+            assert answer.get("value", 0) > 0, (name, answer)
+
+
 class TestTimed:
     def test_calibrates_to_the_wanted_length(self):
         now = 0.0

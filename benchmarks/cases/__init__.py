@@ -1,10 +1,28 @@
 """The cases, one file each; CASES maps the names that `--cases` takes."""
 
-from benchmarks.cases import connections, echo, imports, parked, pingpong, sleepers, spawn, switch, timeout, yield_alone
+from benchmarks.cases import (
+    connections,
+    echo,
+    fanout,
+    imports,
+    locks,
+    parked,
+    pingpong,
+    pools,
+    queues,
+    sleepers,
+    spawn,
+    switch,
+    timeout,
+    yield_alone,
+)
 from benchmarks.model import Case
 
+_SCHEDULING = (spawn, switch, yield_alone, sleepers, timeout)
+_WAITING = (locks, queues, fanout, pools)
+_INPUT_AND_OUTPUT = (pingpong, echo)
+_FOOTPRINT = (parked, connections, imports)
+
 CASES: dict[str, Case] = {
-    case.name: case
-    for module in (spawn, switch, yield_alone, sleepers, timeout, pingpong, echo, parked, connections, imports)
-    for case in module.CASES
+    case.name: case for module in (*_SCHEDULING, *_WAITING, *_INPUT_AND_OUTPUT, *_FOOTPRINT) for case in module.CASES
 }

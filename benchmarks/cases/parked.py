@@ -18,8 +18,10 @@ WARM = 100  # parked before the first reading, so that what is built once is not
 SETTLE = 0.01
 
 
-class Arrivals:
-    """Counts the tasks that came as far as their wait, so that the reading is taken when all of them have."""
+class Sleeping:
+    """Tasks in sleep(1000). `count` says how many came as far as that: the reading is taken when all of them have."""
+
+    submodules: tuple[str, ...] = ()
 
     def __init__(self) -> None:
         self.count = 0
@@ -35,6 +37,34 @@ class Arrivals:
         self.count += 1
         await asyncio.sleep(1000)
 
+    def end_async(self) -> None:
+        """Before the tasks are cancelled."""
+
+
+class Waiting(Sleeping):
+    """Tasks that all wait for one Event."""
+
+    submodules = ("event",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.event = asyncio.Event()
+
+    def parking(self, lib: Any) -> Callable[[], None]:
+        def park() -> None:
+            self.count += 1
+            event.wait()
+
+        event = lib.event.Event()
+        return park
+
+    async def parking_async(self) -> None:
+        self.count += 1
+        await self.event.wait()
+
+    def end_async(self) -> None:
+        self.event.set()  # a cancelled waiter looks for itself among all others: two seconds for nothing
+
 
 def growth(before: int) -> Sample:
     gc.collect()
@@ -47,44 +77,52 @@ def baseline() -> int:
     return resident_bytes()
 
 
-def greenlets(variant: str, settings: Settings) -> Sample:
-    lib = library(variant)
-    arrivals = Arrivals()
-    park = arrivals.parking(lib)
+def in_greenlets(manner: type[Sleeping]) -> Variant:
+    def measure(variant: str, settings: Settings) -> Sample:
+        lib, arrivals = library(variant, *manner.submodules), manner()
+        park = arrivals.parking(lib)
 
-    def until(count: int) -> None:
-        while arrivals.count < count:
-            lib.sleep(SETTLE)
-        lib.sleep(SETTLE)  # the last one parks
+        def until(count: int) -> None:
+            while arrivals.count < count:
+                lib.sleep(SETTLE)
+            lib.sleep(SETTLE)  # the last one parks
 
-    parked = [lib.spawn(park) for _ in range(WARM)]
-    until(WARM)
-    before = baseline()
-    parked += [lib.spawn(park) for _ in range(TASKS)]
-    until(WARM + TASKS)
-    sample = growth(before)
-    return Sample(sample.value, {**sample.extra, "loop": loop_name(lib)})
-
-
-def coroutines(variant: str, settings: Settings) -> Sample:
-    arrivals = Arrivals()
-    park = arrivals.parking_async
-
-    async def until(count: int) -> None:
-        while arrivals.count < count:
-            await asyncio.sleep(SETTLE)
-        await asyncio.sleep(SETTLE)
-
-    async def main() -> Sample:
-        parked = [asyncio.create_task(park()) for _ in range(WARM)]
-        await until(WARM)
+        parked = [lib.spawn(park) for _ in range(WARM)]
+        until(WARM)
         before = baseline()
-        parked += [asyncio.create_task(park()) for _ in range(TASKS)]
-        await until(WARM + TASKS)
-        return growth(before)
+        parked += [lib.spawn(park) for _ in range(TASKS)]
+        until(WARM + TASKS)
+        sample = growth(before)
+        return Sample(sample.value, {**sample.extra, "loop": loop_name(lib)})
 
-    sample: Sample = run_coroutine(variant, main)
-    return sample
+    return measure
+
+
+def in_coroutines(manner: type[Sleeping]) -> Variant:
+    def measure(variant: str, settings: Settings) -> Sample:
+        arrivals = manner()
+        park = arrivals.parking_async
+
+        async def until(count: int) -> None:
+            while arrivals.count < count:
+                await asyncio.sleep(SETTLE)
+            await asyncio.sleep(SETTLE)
+
+        async def main() -> Sample:
+            parked = [asyncio.create_task(park()) for _ in range(WARM)]
+            await until(WARM)
+            before = baseline()
+            parked += [asyncio.create_task(park()) for _ in range(TASKS)]
+            await until(WARM + TASKS)
+            sample = growth(before)
+            arrivals.end_async()
+            await asyncio.sleep(SETTLE)
+            return sample
+
+        sample: Sample = run_coroutine(variant, main)
+        return sample
+
+    return measure
 
 
 def raw(variant: str, settings: Settings) -> Sample:
@@ -102,9 +140,14 @@ def raw(variant: str, settings: Settings) -> Sample:
     return growth(before)
 
 
-_variants: dict[str, Variant] = {
-    **dict.fromkeys(GREENLETS, greenlets),
-    **dict.fromkeys(COROUTINES, coroutines),
-    LIMIT: raw,
-}
-CASES = [Case("memory", "memory per task in sleep(1000)", "bytes", _variants)]
+def variants(manner: type[Sleeping]) -> dict[str, Variant]:
+    return {
+        **dict.fromkeys(GREENLETS, in_greenlets(manner)),
+        **dict.fromkeys(COROUTINES, in_coroutines(manner)),
+    }
+
+
+CASES = [
+    Case("memory", "memory per task in sleep(1000)", "bytes", {**variants(Sleeping), LIMIT: raw}),
+    Case("memory-wait", "memory per task that waits for one Event", "bytes", variants(Waiting)),
+]
