@@ -35,6 +35,7 @@ WAITING = {
     "event-fanout": 4.0,
     "pool-map": 3.0,
     "threadpool-apply": 2.0,
+    "local": 1.5,
 }
 
 TARGETS = (
