@@ -31,6 +31,7 @@ AUGMENTED = [
     "_simple_queue",
     "_task_queue",
     "_channel",
+    "local",
     "_sockwait",
 ]
 BINDING = ["_arena", "_sockio"]

@@ -20,6 +20,7 @@ cdef class RawGreenlet(greenlet):
     cdef readonly tuple args
     cdef Waiter _waiter
     cdef list _interrupts
+    cdef dict _locals
     cdef int _phase
     cdef int _spawn_instruction
     cdef object _target

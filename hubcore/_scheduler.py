@@ -61,7 +61,17 @@ _FAILED = object()
 class RawGreenlet(greenlet):
     """A greenlet that a hub starts, parks, wakes and interrupts; `spawn_raw` makes it, Greenlet extends it."""
 
-    __slots__ = ("_interrupts", "_phase", "_spawn_code", "_spawn_instruction", "_target", "_waiter", "args", "hub")
+    __slots__ = (
+        "_interrupts",
+        "_locals",
+        "_phase",
+        "_spawn_code",
+        "_spawn_instruction",
+        "_target",
+        "_waiter",
+        "args",
+        "hub",
+    )
 
     def __init__(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
         self._prepare(hub, target, args)
@@ -70,6 +80,7 @@ class RawGreenlet(greenlet):
         self.hub = hub
         self._waiter: Waiter | None = None  # while it is parked
         self._interrupts: list[object] | None = None  # exceptions to raise when it parks next
+        self._locals: dict[str, dict[str, object]] | None = None  # of hubcore.local: attributes, by the local's key
         self._phase = NEW
         self._target = target
         self.args = args
@@ -100,6 +111,7 @@ class RawGreenlet(greenlet):
         if result is _FAILED:
             result = self._failed()
         self._phase = FINISHED
+        self._locals = None
         return result
 
     def _failed(self) -> object:

@@ -1,4 +1,4 @@
-"""For uncompiled runs: what compiled modules have as inline C from _greenlet.pxd, _calls.pxd and _spawn_site.pxd."""
+"""For uncompiled runs: what compiled modules have as inline C from _greenlet.pxd, _calls.pxd, _spawn_site.pxd and local.pxd."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ if TYPE_CHECKING:
 __all__ = [
     "atomic",
     "call_or",
+    "del_attribute",
+    "get_attribute",
     "get_ident",
     "getcurrent",
     "greenlet",
     "import_greenlet",
+    "instance_dict",
+    "is_text",
     "raise_failure",
     "running_code",
     "running_instruction",
+    "set_attribute",
     "set_parent",
     "switch_fails",
     "switch_to",
@@ -106,3 +111,50 @@ def atomic(cls: type, *names: str) -> None:
 
     for name in names:
         setattr(cls, name, guarded(getattr(cls, name)))
+def _class_attribute(owner: object, name: str) -> Any:
+    for base in type(owner).__mro__:
+        if name in base.__dict__:
+            return base.__dict__[name]
+    return _failures  # which nobody else has
+
+
+def get_attribute(owner: object, name: str, attributes: dict[str, Any]) -> Any:
+    """`object.__getattribute__(owner, name)`, were `attributes` the owner's `__dict__`."""
+    found = _class_attribute(owner, name)
+    kind: Any = type(found)
+    if name in attributes and not (hasattr(kind, "__get__") and (hasattr(kind, "__set__") or hasattr(kind, "__delete__"))):
+        return attributes[name]
+    if found is _failures:
+        raise AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}", name=name, obj=owner)
+    return kind.__get__(found, owner, type(owner)) if hasattr(kind, "__get__") else found
+
+
+def set_attribute(owner: object, name: str, value: object, attributes: dict[str, Any]) -> None:
+    """`object.__setattr__(owner, name, value)`, were `attributes` the owner's `__dict__`."""
+    found = _class_attribute(owner, name)
+    if hasattr(type(found), "__set__"):
+        found.__set__(owner, value)
+    else:
+        attributes[name] = value
+
+
+def del_attribute(owner: object, name: str, attributes: dict[str, Any]) -> None:
+    """`object.__delattr__(owner, name)`, were `attributes` the owner's `__dict__`."""
+    found = _class_attribute(owner, name)
+    if hasattr(type(found), "__delete__"):
+        found.__delete__(owner)
+    elif name in attributes:
+        del attributes[name]
+    else:
+        raise AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}", name=name, obj=owner)
+
+
+def instance_dict(owner: greenlet) -> dict[str, Any]:
+    """The `__dict__` of `owner`, whatever its class makes of that name."""
+    attributes: dict[str, Any] = object.__getattribute__(owner, "__dict__")
+    return attributes
+
+
+def is_text(name: object, text: str) -> bool:
+    """Whether `name` is the str `text`."""
+    return name == text

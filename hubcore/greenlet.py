@@ -194,6 +194,8 @@ class Greenlet(Linkable):
             self._fail_with_what_is_set()
         else:
             self._succeed(result)
+        # Not before a failure is reported: log records may be filled in from greenlet-local values.
+        self._locals = None
         return self.value
 
     def _fail_with_what_is_set(self) -> None:

@@ -1,0 +1,67 @@
+cimport cython
+from cpython.object cimport Py_EQ, PyObject
+
+from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._scheduler cimport RawGreenlet
+
+cdef extern from "Python.h":
+    # Attribute access as of any object, but with a dict that is passed. Private, yet exported by CPython (3.11 to
+    # 3.13: cpython/object.h), and what its own threading.local is made of.
+    object c_get "_PyObject_GenericGetAttrWithDict"(object owner, object name, dict attributes, int suppress)
+    int c_set "_PyObject_GenericSetAttrWithDict"(object owner, object name, PyObject* value, dict attributes) except -1
+    object c_dict "PyObject_GenericGetDict"(object owner, void* context)
+    bint c_compare "PyObject_RichCompareBool"(object a, object b, int operator) except -1
+
+cdef inline object get_attribute(object owner, object name, dict attributes):
+    return c_get(owner, name, attributes, 0)
+
+cdef inline int set_attribute(object owner, object name, object value, dict attributes) except -1:
+    return c_set(owner, name, <PyObject*>value, attributes)
+
+cdef inline int del_attribute(object owner, object name, dict attributes) except -1:
+    return c_set(owner, name, NULL, attributes)
+
+cdef inline dict instance_dict(greenlet owner):
+    return <dict>c_dict(owner, NULL)
+
+# Not by ==, for which Cython compares characters even where the lengths differ.
+cdef inline bint is_text(object name, str text) except -1:
+    return c_compare(name, text, Py_EQ)
+
+cdef inline dict raw_locals(greenlet target):
+    return (<RawGreenlet>target)._locals
+
+cdef object _make_deque
+cdef object _make_reference
+cdef object _MISSING
+cdef object _numbers
+cdef str _DICT
+cdef str _FOREIGN
+
+
+# Without the collector: what it refers to leads nowhere, and so its __del__ comes after all those of the same garbage.
+@cython.final
+@cython.no_gc
+cdef class Entries:
+    cdef str key
+    cdef object places
+
+    @cython.locals(found=dict, target=greenlet)
+    cdef note(self, greenlet current)
+
+
+cdef class local:
+    cdef Entries _local_entries
+    cdef tuple _local_args
+    cdef dict _local_kwargs
+    cdef object __weakref__
+
+
+cdef _refuse_dict(local owner)
+@cython.locals(current=greenlet, found=dict, mine=dict)
+cdef dict _dict_here(local owner)
+cdef dict _locals_of(greenlet target)
+@cython.locals(found=dict)
+cdef dict _first_use(local owner, greenlet current)
+@cython.locals(raw=RawGreenlet, entries=Entries, every=dict)
+cdef dict _add_dict(local owner, greenlet current)
