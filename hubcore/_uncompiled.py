@@ -1,4 +1,4 @@
-"""For uncompiled runs: what compiled modules have as inline C from _greenlet.pxd, _calls.pxd, _spawn_site.pxd and local.pxd."""
+"""For uncompiled runs: what compiled modules have as inline C from _greenlet, _calls, _spawn_site and local (.pxd)."""
 
 from __future__ import annotations
 
@@ -122,7 +122,9 @@ def get_attribute(owner: object, name: str, attributes: dict[str, Any]) -> Any:
     """`object.__getattribute__(owner, name)`, were `attributes` the owner's `__dict__`."""
     found = _class_attribute(owner, name)
     kind: Any = type(found)
-    if name in attributes and not (hasattr(kind, "__get__") and (hasattr(kind, "__set__") or hasattr(kind, "__delete__"))):
+    if name in attributes and not (
+        hasattr(kind, "__get__") and (hasattr(kind, "__set__") or hasattr(kind, "__delete__"))
+    ):
         return attributes[name]
     if found is _failures:
         raise AttributeError(f"{type(owner).__name__!r} object has no attribute {name!r}", name=name, obj=owner)

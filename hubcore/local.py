@@ -30,9 +30,9 @@ if not cython.compiled:
         set_attribute,
     )
 
-    def raw_locals(target: RawGreenlet) -> dict[str, dict[str, Any]] | None:
+    def as_raw(target: greenlet) -> RawGreenlet:
         """What compiled code gets without asking again what kind of greenlet it is."""
-        return target._locals
+        return target  # type: ignore[return-value]
 
 
 TYPE_CHECKING = False
@@ -49,7 +49,6 @@ _make_reference = weak_reference
 _MISSING = object()
 _DICT = "__dict__"
 _numbers = count(1)
-_FOREIGN = "_hubcore_locals"  # in the __dict__ of a greenlet of another maker
 _FIELDS = ("_local_args", "_local_entries", "_local_kwargs")
 
 
@@ -62,7 +61,7 @@ class Entries:
     __slots__ = ("key", "places")
 
     def __init__(self) -> None:
-        self.key = f"local {next(_numbers)}"  # a str, because dicts of nothing else are the fastest
+        self.key = f"hubcore.local {next(_numbers)}"  # a str, because dicts of nothing else are the fastest
         self.places: deque[weak_reference[greenlet]] = _make_deque()
 
     def note(self, current: greenlet) -> None:
@@ -76,17 +75,15 @@ class Entries:
             place = self.places.popleft()
             target = place()
             if target is not None:
-                found = _locals_of(target)
-                if found is not None and self.key in found:
+                every = _locals_of(target)
+                if every is not None and self.key in every:
                     self.places.append(place)
 
     def __del__(self) -> None:
         while self.places:
             target = self.places.pop()()
             if target is not None:
-                found = _locals_of(target)
-                if found is not None:
-                    found.pop(self.key, None)
+                _take_out(target, self.key)
 
 
 class local:
@@ -110,7 +107,7 @@ class local:
         self._local_args = args
         self._local_kwargs = kwargs
         # The greenlet that makes it gets its __init__ called by whoever made the object, as any object does.
-        _add_dict(self, getcurrent())
+        _add_dict(self, getcurrent(), {})
 
     def __getattribute__(self, name: str) -> Any:
         if not cython.compiled and name in _FIELDS:
@@ -158,13 +155,23 @@ def _refuse_dict(owner: local) -> None:
 def _dict_here(owner: local) -> dict[str, Any]:
     """The attributes that `owner` has in the current greenlet."""
     current = getcurrent()
+    key = owner._local_entries.key
+    raw = None
     if isinstance(current, RawGreenlet):
-        found = raw_locals(current)
+        raw = as_raw(current)
+        # A greenlet mostly uses the same local again. Keys are never reused, so the identity of one is enough.
+        # Uncompiled, a finalizer could come between the two that belong together.
+        if cython.compiled and raw._local_key is key and raw._local_dict is not None:
+            return raw._local_dict
+        every = raw._locals
     else:
-        found = instance_dict(current).get(_FOREIGN)
-    if found is not None:
-        mine = found.get(owner._local_entries.key)
+        every = instance_dict(current)
+    if every is not None:
+        mine = every.get(key)
         if mine is not None:
+            if cython.compiled and raw is not None:
+                raw._local_key = key
+                raw._local_dict = mine
             return mine
     return _first_use(owner, current)
 
@@ -172,35 +179,45 @@ def _dict_here(owner: local) -> dict[str, Any]:
 def _locals_of(target: greenlet) -> dict[str, dict[str, Any]] | None:
     """The dicts of `target`, by key; None if it has none yet, or none any more."""
     if isinstance(target, RawGreenlet):
-        return raw_locals(target)
-    return instance_dict(target).get(_FOREIGN)
+        return as_raw(target)._locals
+    return instance_dict(target)
+
+
+def _take_out(target: greenlet, key: str) -> None:
+    """Free the attributes under `key` in `target`, if it has any."""
+    if isinstance(target, RawGreenlet):
+        raw = as_raw(target)
+        if raw._local_key is key:
+            raw._local_key = None
+            raw._local_dict = None
+    every = _locals_of(target)
+    if every is not None:
+        every.pop(key, None)
 
 
 def _first_use(owner: local, current: greenlet) -> dict[str, Any]:
-    mine = _add_dict(owner, current)
+    fresh: dict[str, Any] = {}
+    mine = _add_dict(owner, current, fresh)
     kind: Any = type(owner)
-    if kind.__init__ is not object.__init__:
+    if mine is fresh and kind.__init__ is not object.__init__:
         try:
             kind.__init__(owner, *owner._local_args, **owner._local_kwargs)
         except BaseException:
-            found = _locals_of(current)
-            if found is not None:
-                found.pop(owner._local_entries.key, None)  # the next use tries again
+            _take_out(current, owner._local_entries.key)  # the next use tries again
             raise
     return mine
 
 
-def _add_dict(owner: local, current: greenlet) -> dict[str, Any]:
-    """An empty dict for `owner` in `current`, unless a finalizer that ran meanwhile has made one."""
-    fresh: dict[str, Any] = {}
+def _add_dict(owner: local, current: greenlet, fresh: dict[str, Any]) -> dict[str, Any]:
+    """Have `fresh` be the attributes of `owner` in `current`, unless a finalizer that ran meanwhile has made some."""
     every: dict[str, dict[str, Any]] = {}
     if isinstance(current, RawGreenlet):
-        raw = current
+        raw = as_raw(current)
         if raw._locals is None:
             raw._locals = every
         every = raw._locals
     else:
-        every = instance_dict(current).setdefault(_FOREIGN, every)
+        every = instance_dict(current)
     entries = owner._local_entries
     mine = every.setdefault(entries.key, fresh)
     if mine is fresh:
