@@ -20,9 +20,7 @@ cdef class RawGreenlet(greenlet):
     cdef readonly tuple args
     cdef Waiter _waiter
     cdef list _interrupts
-    cdef dict _locals
-    cdef dict _local_dict
-    cdef str _local_key
+    cdef object _locals
     cdef int _phase
     cdef int _spawn_instruction
     cdef object _target
@@ -30,7 +28,6 @@ cdef class RawGreenlet(greenlet):
 
     cdef _prepare(self, Scheduler hub, target, tuple args)
     cdef _failed(self)
-    cdef _drop_locals(self)
     cpdef forgo(self, exception)
 
 

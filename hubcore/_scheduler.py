@@ -63,8 +63,6 @@ class RawGreenlet(greenlet):
 
     __slots__ = (
         "_interrupts",
-        "_local_dict",
-        "_local_key",
         "_locals",
         "_phase",
         "_spawn_code",
@@ -82,10 +80,7 @@ class RawGreenlet(greenlet):
         self.hub = hub
         self._waiter: Waiter | None = None  # while it is parked
         self._interrupts: list[object] | None = None  # exceptions to raise when it parks next
-        # Of hubcore.local: the attributes that it has of each local, by the local's key; and those that it used last.
-        self._locals: dict[str, dict[str, Any]] | None = None
-        self._local_key: str | None = None
-        self._local_dict: dict[str, Any] | None = None
+        self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
         self._phase = NEW
         self._target = target
         self.args = args
@@ -116,15 +111,8 @@ class RawGreenlet(greenlet):
         if result is _FAILED:
             result = self._failed()
         self._phase = FINISHED
-        self._drop_locals()
+        self._locals = None
         return result
-
-    def _drop_locals(self) -> None:
-        """Free its greenlet-local values. Their finalizers may set others, which then go with the greenlet."""
-        if self._locals is not None:
-            self._local_key = None
-            self._local_dict = None
-            self._locals = None
 
     def _failed(self) -> object:
         """What it ran raised: report that, unless it was a GreenletExit, which is its result then."""

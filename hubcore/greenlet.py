@@ -195,7 +195,7 @@ class Greenlet(Linkable):
         else:
             self._succeed(result)
         # Not before a failure is reported: log records may be filled in from greenlet-local values.
-        self._drop_locals()
+        self._locals = None
         return self.value
 
     def _fail_with_what_is_set(self) -> None:

@@ -32,42 +32,50 @@ cdef inline bint is_text(object name, str text) except -1:
         return False
     return c_compare(name, text, Py_EQ)
 
-# Unchecked: for who has asked already.
-cdef inline RawGreenlet as_raw(greenlet target):
-    return <RawGreenlet>target
+# Unchecked: for who has asked already what kind of greenlet it is, and nobody else writes to that field.
+cdef inline Residence residence_in(greenlet target):
+    return <Residence>(<RawGreenlet>target)._locals
 
 cdef object _make_deque
 cdef object _make_reference
-cdef object _MISSING
 cdef object _numbers
+cdef object _MISSING
 cdef str _DICT
+cdef str _RESIDENCE
+cdef object _this_thread
 
 
-# Without the collector: what it refers to leads nowhere, and so its __del__ comes after all those of the same garbage.
+# Without the collector: what it refers to leads to no other object.
 @cython.final
 @cython.no_gc
-cdef class Entries:
-    cdef str key
-    cdef object places
+cdef class Residence:
+    cdef str number
+    cdef object owners
 
-    @cython.locals(every=dict, target=greenlet)
-    cdef note(self, greenlet current)
+    @cython.locals(other=local)
+    cdef note(self, local owner)
+
+
+@cython.final
+cdef class ThreadEnd:
+    cdef greenlet main
 
 
 cdef class local:
-    cdef Entries _local_entries
     cdef tuple _local_args
     cdef dict _local_kwargs
+    cdef dict _local_dicts
     cdef object __weakref__
 
 
 cdef _refuse_dict(local owner)
-@cython.locals(current=greenlet, raw=RawGreenlet, key=str, every=dict, mine=dict)
+@cython.locals(current=greenlet, here=Residence, mine=dict)
 cdef dict _dict_here(local owner)
-cdef dict _locals_of(greenlet target)
-@cython.locals(raw=RawGreenlet, every=dict)
-cdef _take_out(greenlet target, str key)
-@cython.locals(fresh=dict, mine=dict)
+@cython.locals(fresh=dict, residence=Residence, mine=dict)
 cdef dict _first_use(local owner, greenlet current)
-@cython.locals(raw=RawGreenlet, entries=Entries, every=dict, mine=dict)
-cdef dict _add_dict(local owner, greenlet current, dict fresh)
+@cython.locals(mine=dict)
+cdef dict _add_dict(local owner, Residence residence, dict fresh)
+@cython.locals(dicts=dict)
+cdef _take_out(local owner, str number)
+@cython.locals(fresh=Residence, found=Residence, raw=RawGreenlet)
+cdef Residence _residence(greenlet current)

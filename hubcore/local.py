@@ -1,16 +1,17 @@
 """local: attributes of which every greenlet has its own, as threading.local has them for threads.
 
-A greenlet's values lie with the greenlet: RawGreenlet has a field for them, other greenlets (a thread's main one among
-them) keep them in their `__dict__`. So they go when it ends. The local only remembers, by weak references, which
-greenlets have some, to take them out when it dies itself.
+A local owns the dicts of its attributes, one for each greenlet, so that they go when it does, at once or with a cycle
+that it is part of. A greenlet owns a Residence, whose number is its key in all locals, and which knows by weak
+references in which of them it has a dict: when the greenlet ends it drops its Residence, and that takes them out.
 
 Every step below may be interrupted by a finalizer, which may use the same local, or drop it, in any thread. Hence no
-locks: whatever two of them share is a dict or a deque, and changed by one operation of its own at a time.
+locks: what two of them share is a dict or a deque, and each change is one operation of those.
 """
 
 from __future__ import annotations
 
 from _collections import deque
+from _thread import _local as ThreadLocal
 from _weakref import ref as weak_reference
 from itertools import count
 
@@ -30,9 +31,10 @@ if not cython.compiled:
         set_attribute,
     )
 
-    def as_raw(target: greenlet) -> RawGreenlet:
+    def residence_in(target: RawGreenlet) -> Residence:
         """What compiled code gets without asking again what kind of greenlet it is."""
-        return target  # type: ignore[return-value]
+        found: Residence = target._locals
+        return found
 
 
 TYPE_CHECKING = False
@@ -43,47 +45,56 @@ __all__ = ["local"]
 
 import_greenlet()
 
-# Compiled, C variables: at the end of the process locals may outlive the names in this module.
+# Compiled, C variables: at the end of the process greenlets may outlive the names in this module.
 _make_deque = deque
 _make_reference = weak_reference
+_numbers = count(1)
 _MISSING = object()
 _DICT = "__dict__"
-_numbers = count(1)
-_FIELDS = ("_local_args", "_local_entries", "_local_kwargs")
+_RESIDENCE = "_hubcore_residence"  # in the __dict__ of a greenlet of another maker, a thread's main one for instance
+_FIELDS = ("_local_args", "_local_dicts", "_local_kwargs")
+_this_thread = ThreadLocal()
 
 
-class Entries:
-    """The dicts of one local: their key in each greenlet's, and which greenlets those are.
+class Residence:
+    """One greenlet, as locals know it. When it is dropped, the greenlet has no attributes in any of them any more."""
 
-    Only the local refers to it: it dies with the local, after the finalizers that may still look at attributes.
-    """
-
-    __slots__ = ("key", "places")
+    __slots__ = ("number", "owners")
 
     def __init__(self) -> None:
-        self.key = f"hubcore.local {next(_numbers)}"  # a str, because dicts of nothing else are the fastest
-        self.places: deque[weak_reference[greenlet]] = _make_deque()
+        self.number = str(next(_numbers))  # never reused; a str, because dicts of nothing else are the fastest
+        self.owners: deque[weak_reference[local]] = _make_deque()
 
-    def note(self, current: greenlet) -> None:
-        """Remember that `current` has a dict.
+    def note(self, owner: local) -> None:
+        """Remember that there is a dict in `owner`.
 
-        Two old places are looked at for each new one, oldest first: so there are never more than about twice as many
-        as there are greenlets with a dict, at the same price every time.
+        Two old ones are looked at for each new one, oldest first: so there are never more than about twice as many as
+        there are locals with a dict, at the same price every time.
         """
-        self.places.append(_make_reference(current))
+        self.owners.append(_make_reference(owner))
         for _ in range(2):
-            place = self.places.popleft()
-            target = place()
-            if target is not None:
-                every = _locals_of(target)
-                if every is not None and self.key in every:
-                    self.places.append(place)
+            reference = self.owners.popleft()
+            other = reference()
+            if other is not None and self.number in other._local_dicts:
+                self.owners.append(reference)
 
     def __del__(self) -> None:
-        while self.places:
-            target = self.places.pop()()
-            if target is not None:
-                _take_out(target, self.key)
+        while self.owners:
+            owner = self.owners.pop()()
+            if owner is not None:
+                _take_out(owner, self.number)
+
+
+class ThreadEnd:
+    """Drops the Residence of a thread's main greenlet when the thread ends, for values may refer to the greenlet."""
+
+    __slots__ = ("main",)
+
+    def __init__(self, main: greenlet) -> None:
+        self.main = main
+
+    def __del__(self) -> None:
+        instance_dict(self.main).pop(_RESIDENCE, None)
 
 
 class local:
@@ -98,16 +109,16 @@ class local:
     another one as this was made, which in the current greenlet begins with a copy of this one's attributes.
     """
 
-    __slots__ = ("__weakref__", "_local_args", "_local_entries", "_local_kwargs")
+    __slots__ = ("__weakref__", "_local_args", "_local_dicts", "_local_kwargs")
 
     def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         if (args or kwargs) and type(self).__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
-        self._local_entries = Entries()
+        self._local_dicts: dict[str, dict[str, Any]] = {}
         self._local_args = args
         self._local_kwargs = kwargs
         # The greenlet that makes it gets its __init__ called by whoever made the object, as any object does.
-        _add_dict(self, getcurrent(), {})
+        _add_dict(self, _residence(getcurrent()), {})
 
     def __getattribute__(self, name: str) -> Any:
         if not cython.compiled and name in _FIELDS:
@@ -155,74 +166,54 @@ def _refuse_dict(owner: local) -> None:
 def _dict_here(owner: local) -> dict[str, Any]:
     """The attributes that `owner` has in the current greenlet."""
     current = getcurrent()
-    key = owner._local_entries.key
-    raw = None
-    if isinstance(current, RawGreenlet):
-        raw = as_raw(current)
-        # A greenlet mostly uses the same local again. Keys are never reused, so the identity of one is enough.
-        # Uncompiled, a finalizer could come between the two that belong together.
-        if cython.compiled and raw._local_key is key and raw._local_dict is not None:
-            return raw._local_dict
-        every = raw._locals
-    else:
-        every = instance_dict(current)
-    if every is not None:
-        mine = every.get(key)
+    here = residence_in(current) if isinstance(current, RawGreenlet) else instance_dict(current).get(_RESIDENCE)
+    if here is not None:
+        mine = owner._local_dicts.get(here.number)
         if mine is not None:
-            if cython.compiled and raw is not None:
-                raw._local_key = key
-                raw._local_dict = mine
             return mine
     return _first_use(owner, current)
 
 
-def _locals_of(target: greenlet) -> dict[str, dict[str, Any]] | None:
-    """The dicts of `target`, by key; None if it has none yet, or none any more."""
-    if isinstance(target, RawGreenlet):
-        return as_raw(target)._locals
-    return instance_dict(target)
-
-
-def _take_out(target: greenlet, key: str) -> None:
-    """Free the attributes under `key` in `target`, if it has any."""
-    if isinstance(target, RawGreenlet):
-        raw = as_raw(target)
-        if raw._local_key is key:
-            raw._local_key = None
-            raw._local_dict = None
-    every = _locals_of(target)
-    if every is not None:
-        every.pop(key, None)
-
-
 def _first_use(owner: local, current: greenlet) -> dict[str, Any]:
     fresh: dict[str, Any] = {}
-    mine = _add_dict(owner, current, fresh)
+    residence = _residence(current)
+    mine = _add_dict(owner, residence, fresh)
     kind: Any = type(owner)
     if mine is fresh and kind.__init__ is not object.__init__:
         try:
             kind.__init__(owner, *owner._local_args, **owner._local_kwargs)
         except BaseException:
-            _take_out(current, owner._local_entries.key)  # the next use tries again
+            _take_out(owner, residence.number)  # the next use tries again
             raise
     return mine
 
 
-def _add_dict(owner: local, current: greenlet, fresh: dict[str, Any]) -> dict[str, Any]:
-    """Have `fresh` be the attributes of `owner` in `current`, unless a finalizer that ran meanwhile has made some."""
-    every: dict[str, dict[str, Any]] = {}
-    if isinstance(current, RawGreenlet):
-        raw = as_raw(current)
-        if raw._locals is None:
-            raw._locals = every
-        every = raw._locals
-    else:
-        every = instance_dict(current)
-    entries = owner._local_entries
-    mine = every.setdefault(entries.key, fresh)
+def _add_dict(owner: local, residence: Residence, fresh: dict[str, Any]) -> dict[str, Any]:
+    """Have `fresh` be the attributes of `owner` there, unless a finalizer that ran meanwhile has made some."""
+    mine = owner._local_dicts.setdefault(residence.number, fresh)
     if mine is fresh:
-        entries.note(current)
+        residence.note(owner)
     return mine
+
+
+def _take_out(owner: local, number: str) -> None:
+    dicts = owner._local_dicts
+    if dicts is not None:  # the collector may have emptied it
+        dicts.pop(number, None)
+
+
+def _residence(current: greenlet) -> Residence:
+    """The Residence of `current`, the current greenlet; a new one if it has none, or none any more."""
+    fresh = Residence()
+    if isinstance(current, RawGreenlet):
+        raw = current
+        if raw._locals is None:
+            raw._locals = fresh
+        return residence_in(raw)
+    found: Residence = instance_dict(current).setdefault(_RESIDENCE, fresh)
+    if found is fresh and current.parent is None:
+        _this_thread.end = ThreadEnd(current)
+    return found
 
 
 if not cython.compiled:
