@@ -62,16 +62,8 @@ class RawGreenlet(greenlet):
     """A greenlet that a hub starts, parks, wakes and interrupts; `spawn_raw` makes it, Greenlet extends it."""
 
     __slots__ = (
-        "_interrupts",
-        "_locals",
-        "_phase",
-        "_spawn_code",
-        "_spawn_instruction",
-        "_target",
-        "_waiter",
-        "args",
-        "hub",
-    )
+        "_interrupts", "_locals", "_phase", "_spawn_code", "_spawn_instruction", "_target", "_waiter", "args", "hub",
+    )  # fmt: skip
 
     def __init__(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
         self._prepare(hub, target, args)

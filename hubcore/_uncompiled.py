@@ -25,6 +25,7 @@ __all__ = [
     "import_greenlet",
     "instance_dict",
     "is_text",
+    "own",
     "raise_failure",
     "running_code",
     "running_instruction",
@@ -160,3 +161,18 @@ def instance_dict(owner: greenlet) -> dict[str, Any]:
 def is_text(name: object, text: str) -> bool:
     """Whether `name` is the str `text`."""
     return name == text
+
+
+class own:
+    """The fields of `owner`, past the attribute access of its class."""
+
+    __slots__ = ("owner",)
+
+    def __init__(self, owner: object) -> None:
+        object.__setattr__(self, "owner", owner)
+
+    def __getattr__(self, name: str) -> Any:
+        return object.__getattribute__(self.owner, name)
+
+    def __setattr__(self, name: str, value: object) -> None:
+        object.__setattr__(self.owner, name, value)

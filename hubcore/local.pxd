@@ -32,6 +32,9 @@ cdef inline bint is_text(object name, str text) except -1:
         return False
     return c_compare(name, text, Py_EQ)
 
+cdef inline local own(local owner):
+    return owner
+
 # Unchecked: for who has asked already what kind of greenlet it is, and nobody else writes to that field.
 cdef inline Residence residence_in(greenlet target):
     return <Residence>(<RawGreenlet>target)._locals

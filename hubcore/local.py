@@ -28,6 +28,7 @@ if not cython.compiled:
         import_greenlet,
         instance_dict,
         is_text,
+        own,
         set_attribute,
     )
 
@@ -52,7 +53,6 @@ _numbers = count(1)
 _MISSING = object()
 _DICT = "__dict__"
 _RESIDENCE = "_hubcore_residence"  # in the __dict__ of a greenlet of another maker, a thread's main one for instance
-_FIELDS = ("_local_args", "_local_dicts", "_local_kwargs")
 _this_thread = ThreadLocal()
 
 
@@ -75,7 +75,7 @@ class Residence:
         for _ in range(2):
             reference = self.owners.popleft()
             other = reference()
-            if other is not None and self.number in other._local_dicts:
+            if other is not None and self.number in own(other)._local_dicts:
                 self.owners.append(reference)
 
     def __del__(self) -> None:
@@ -114,15 +114,14 @@ class local:
     def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         if (args or kwargs) and type(self).__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
-        self._local_dicts: dict[str, dict[str, Any]] = {}
-        self._local_args = args
-        self._local_kwargs = kwargs
+        mine = own(self)
+        mine._local_dicts = {}
+        mine._local_args = args
+        mine._local_kwargs = kwargs
         # The greenlet that makes it gets its __init__ called by whoever made the object, as any object does.
         _add_dict(self, _residence(getcurrent()), {})
 
     def __getattribute__(self, name: str) -> Any:
-        if not cython.compiled and name in _FIELDS:
-            return object.__getattribute__(self, name)
         mine = _dict_here(self)
         if is_text(name, _DICT):
             return mine
@@ -133,9 +132,6 @@ class local:
         return get_attribute(self, name, mine)
 
     def __setattr__(self, name: str, value: object) -> None:
-        if not cython.compiled and name in _FIELDS:
-            object.__setattr__(self, name, value)
-            return
         mine = _dict_here(self)
         if is_text(name, _DICT):
             _refuse_dict(self)
@@ -149,7 +145,7 @@ class local:
 
     def __copy__(self) -> Self:
         mine = dict(_dict_here(self))
-        new = type(self)(*self._local_args, **self._local_kwargs)
+        new = type(self)(*own(self)._local_args, **own(self)._local_kwargs)
         copied = _dict_here(new)
         copied.clear()
         copied.update(mine)
@@ -168,7 +164,7 @@ def _dict_here(owner: local) -> dict[str, Any]:
     current = getcurrent()
     here = residence_in(current) if isinstance(current, RawGreenlet) else instance_dict(current).get(_RESIDENCE)
     if here is not None:
-        mine = owner._local_dicts.get(here.number)
+        mine: dict[str, Any] | None = own(owner)._local_dicts.get(here.number)
         if mine is not None:
             return mine
     return _first_use(owner, current)
@@ -181,7 +177,7 @@ def _first_use(owner: local, current: greenlet) -> dict[str, Any]:
     kind: Any = type(owner)
     if mine is fresh and kind.__init__ is not object.__init__:
         try:
-            kind.__init__(owner, *owner._local_args, **owner._local_kwargs)
+            kind.__init__(owner, *own(owner)._local_args, **own(owner)._local_kwargs)
         except BaseException:
             _take_out(owner, residence.number)  # the next use tries again
             raise
@@ -190,14 +186,14 @@ def _first_use(owner: local, current: greenlet) -> dict[str, Any]:
 
 def _add_dict(owner: local, residence: Residence, fresh: dict[str, Any]) -> dict[str, Any]:
     """Have `fresh` be the attributes of `owner` there, unless a finalizer that ran meanwhile has made some."""
-    mine = owner._local_dicts.setdefault(residence.number, fresh)
+    mine: dict[str, Any] = own(owner)._local_dicts.setdefault(residence.number, fresh)
     if mine is fresh:
         residence.note(owner)
     return mine
 
 
 def _take_out(owner: local, number: str) -> None:
-    dicts = owner._local_dicts
+    dicts = own(owner)._local_dicts
     if dicts is not None:  # the collector may have emptied it
         dicts.pop(number, None)
 

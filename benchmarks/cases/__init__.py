@@ -5,6 +5,7 @@ from benchmarks.cases import (
     echo,
     fanout,
     imports,
+    local,
     locks,
     parked,
     pingpong,
@@ -19,7 +20,7 @@ from benchmarks.cases import (
 from benchmarks.model import Case
 
 _SCHEDULING = (spawn, switch, yield_alone, sleepers, timeout)
-_WAITING = (locks, queues, fanout, pools)
+_WAITING = (locks, queues, fanout, pools, local)
 _INPUT_AND_OUTPUT = (pingpong, echo)
 _FOOTPRINT = (parked, connections, imports)
 
