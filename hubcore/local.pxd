@@ -55,7 +55,7 @@ cdef class Residence:
     cdef str number
     cdef object owners
 
-    @cython.locals(other=local)
+    @cython.locals(other=local, dicts=dict)
     cdef note(self, local owner)
 
 

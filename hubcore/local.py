@@ -75,8 +75,10 @@ class Residence:
         for _ in range(2):
             reference = self.owners.popleft()
             other = reference()
-            if other is not None and self.number in own(other)._local_dicts:
-                self.owners.append(reference)
+            if other is not None:
+                dicts = own(other)._local_dicts
+                if dicts is not None and self.number in dicts:  # None: the collector is about to free it
+                    self.owners.append(reference)
 
     def __del__(self) -> None:
         while self.owners:
@@ -105,8 +107,8 @@ class local:
     current greenlet's; it can be changed, but not assigned. Properties and other descriptors of a subclass work, and
     what they keep in `__slots__` is shared by all greenlets.
 
-    Values are freed when their greenlet ends, or when the object goes. Never switches; any thread. `copy.copy` makes
-    another one as this was made, which in the current greenlet begins with a copy of this one's attributes.
+    Values are freed when their greenlet ends, or when the object goes. Never switches itself; any thread. `copy.copy`
+    makes another one as this was made, which in the current greenlet begins with a copy of this one's attributes.
     """
 
     __slots__ = ("__weakref__", "_local_args", "_local_dicts", "_local_kwargs")
@@ -194,7 +196,7 @@ def _add_dict(owner: local, residence: Residence, fresh: dict[str, Any]) -> dict
 
 def _take_out(owner: local, number: str) -> None:
     dicts = own(owner)._local_dicts
-    if dicts is not None:  # the collector may have emptied it
+    if dicts is not None:  # as in Residence.note
         dicts.pop(number, None)
 
 
