@@ -17,6 +17,8 @@ AUGMENTED = [
     "_ready",
     "_deadlines",
     "_park",
+    "_rawgreenlet",
+    "_interrupts",
     "loop",
     "watchers",
     "_scheduler",
@@ -32,6 +34,8 @@ AUGMENTED = [
     "_task_queue",
     "_channel",
     "local",
+    "scopes",
+    "_taskgroup",
     "_sockwait",
 ]
 BINDING = ["_arena", "_sockio"]

@@ -25,11 +25,13 @@ from greenlet import GreenletExit, getcurrent
 from hubcore import _fork as _fork
 from hubcore import config
 from hubcore._signal_handler import signal_handler
+from hubcore._taskgroup import Supervisor, TaskGroup
 from hubcore._version import __version__, version_info
 from hubcore._wait import iwait, joinall, killall, wait
-from hubcore.exceptions import LoopExit
+from hubcore.exceptions import Cancelled, LoopExit
 from hubcore.greenlet import Greenlet, spawn, spawn_later
 from hubcore.hub import get_hub, idle, kill, reinit, sleep, spawn_raw
+from hubcore.scopes import CancelScope, current_effective_deadline, fail_after, fail_at, move_on_after, move_on_at
 from hubcore.timeout import Timeout, with_timeout
 
 if config.arena_cache > 0:
@@ -41,12 +43,19 @@ if config.arena_cache > 0:
         _arena.install(config.arena_cache)
 
 __all__ = [
+    "CancelScope",
+    "Cancelled",
     "Greenlet",
     "GreenletExit",
     "LoopExit",
+    "Supervisor",
+    "TaskGroup",
     "Timeout",
     "__version__",
     "config",
+    "current_effective_deadline",
+    "fail_after",
+    "fail_at",
     "fork",
     "get_hub",
     "getcurrent",
@@ -56,6 +65,8 @@ __all__ = [
     "joinall",
     "kill",
     "killall",
+    "move_on_after",
+    "move_on_at",
     "reinit",
     "setswitchinterval",
     "signal_handler",

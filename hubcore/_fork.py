@@ -13,7 +13,7 @@ import sys
 from greenlet import getcurrent, greenlet
 
 from hubcore import _native, _signals, hub
-from hubcore._scheduler import RawGreenlet
+from hubcore._rawgreenlet import RawGreenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._park cimport Waiter
-from hubcore._scheduler cimport FINISHED, RawGreenlet
+from hubcore._rawgreenlet cimport FINISHED, RawGreenlet
 from hubcore._thread_ident cimport get_ident
 
 

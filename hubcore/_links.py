@@ -10,12 +10,12 @@ import sys
 
 import cython
 
-from hubcore._scheduler import RawGreenlet
+from hubcore._rawgreenlet import RawGreenlet
 from hubcore.hub import get_hub
 
 if not cython.compiled:
     from hubcore._park import Waiter
-    from hubcore._scheduler import FINISHED
+    from hubcore._rawgreenlet import FINISHED
     from hubcore._uncompiled import get_ident
 
 TYPE_CHECKING = False

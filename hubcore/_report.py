@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from hubcore._scheduler import RawGreenlet
+from hubcore._rawgreenlet import RawGreenlet
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidThreadUseError
 
 TYPE_CHECKING = False

@@ -19,31 +19,28 @@ import sys
 import cython
 from greenlet import GreenletExit
 
+from hubcore._interrupts import Interrupter
 from hubcore._park import Waiter, WaiterList
+from hubcore._rawgreenlet import RawGreenlet
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
+    from hubcore._rawgreenlet import NEW, SCHEDULED
     from hubcore._uncompiled import (
-        call_or,
         get_ident,
         getcurrent,
         greenlet,
         import_greenlet,
         raise_failure,
-        running_code,
-        running_instruction,
         set_parent,
         switch_fails,
         switch_to,
     )
 
-    NEW, SCHEDULED, STARTED, FINISHED = range(4)
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType, TracebackType
+    from types import TracebackType
     from typing import Any
 
     from hubcore.loop import Loop
@@ -55,94 +52,9 @@ import_greenlet()
 _SMALLEST_BATCH = 32
 # Socket operations that may succeed at once before their greenlet lets others run.
 _BUDGET = 64
-_FAILED = object()
 
 
-class RawGreenlet(greenlet):
-    """A greenlet that a hub starts, parks, wakes and interrupts; `spawn_raw` makes it, Greenlet extends it."""
-
-    __slots__ = (
-        "_interrupts", "_locals", "_phase", "_spawn_code", "_spawn_instruction", "_target", "_waiter", "args", "hub",
-    )  # fmt: skip
-
-    def __init__(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
-        self._prepare(hub, target, args)
-
-    def _prepare(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...]) -> None:
-        self.hub = hub
-        self._waiter: Waiter | None = None  # while it is parked
-        self._interrupts: list[object] | None = None  # exceptions to raise when it parks next
-        self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
-        self._phase = NEW
-        self._target = target
-        self.args = args
-        set_parent(self, hub)
-        # The line number is worked out when somebody asks for it.
-        self._spawn_code: CodeType | None = running_code()
-        self._spawn_instruction = running_instruction()
-
-    @property
-    def spawn_site(self) -> tuple[str, int, str]:
-        """File, line and function of the call that made this greenlet."""
-        from hubcore._spawn_stack import site_of
-
-        return site_of(self._spawn_code, self._spawn_instruction)
-
-    @property
-    def waiting_on(self) -> object:
-        """What it is parked on; None if it is not parked."""
-        waiter = self._waiter
-        return None if waiter is None else waiter.waiting_on
-
-    def run(self) -> object:
-        """Entry point of the greenlet: called by its first switch."""
-        self._phase = STARTED
-        target: Any = self._target
-        self._target = None
-        result: object = call_or(_FAILED, target, self.args, None)
-        if result is _FAILED:
-            result = self._failed()
-        self._phase = FINISHED
-        self._locals = None
-        return result
-
-    def _failed(self) -> object:
-        """What it ran raised: report that, unless it was a GreenletExit, which is its result then."""
-        try:
-            raise_failure()
-        except GreenletExit as exit:
-            return exit
-        except BaseException:
-            self.hub.handle_error(self, *sys.exc_info())
-        return None
-
-    def move_to(self, hub: Scheduler) -> None:
-        """In a forked child: belong to `hub`, the child's own, from now on."""
-        self.hub = hub
-        self._waiter = None
-        set_parent(self, hub)
-
-    def kill_nowait(self, exception: type[BaseException] | BaseException = GreenletExit) -> None:
-        """Raise `exception` where it is parked, or parks next; if it was not started, it never runs.
-
-        Its hub's thread only; never switches.
-        """
-        if self._phase < STARTED:
-            self.forgo(exception() if isinstance(exception, type) else exception)
-        elif self._phase == STARTED:
-            self.hub.interrupt(self, exception)
-
-    def forgo(self, exception: BaseException) -> None:
-        """It will never start: be finished with `exception` instead. Harmless once it has started."""
-        if self._phase < STARTED:
-            self._phase = FINISHED
-
-    def __repr__(self) -> str:
-        state = ("not scheduled", "not started", "started", "finished")[self._phase]
-        return f"<{type(self).__name__} {state} at {id(self):#x}>"
-
-
-class Scheduler(greenlet):
+class Scheduler(Interrupter):
     """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
 
     #: Exceptions that may end a greenlet without a report, and those that then are the main greenlet's.
@@ -162,10 +74,8 @@ class Scheduler(greenlet):
         self.destroyed = False
         self._batch = 0
         self._budget = _BUDGET
-        # Greenlets of other makers, the main one among them, have no room for these.
-        self._foreign: dict[greenlet, Waiter] = {}
-        self._foreign_interrupts: dict[greenlet, list[object]] = {}
         self._closing = False
+        self._set_up_interrupts()
 
     # Waiting: what everything that blocks is made of.
 
@@ -277,49 +187,32 @@ class Scheduler(greenlet):
         if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
             self._raise_interrupt(current)
 
+    def _raise_interrupt(self, current: greenlet) -> None:
+        exception: Any = self._next_interrupt(current)
+        if self._is_marked(current):
+            # A loop that swallows what every wait raises would be alone in the thread for ever.
+            self._budget -= 1
+            if self._budget <= 0:
+                self._take_turn(current)
+        raise exception
+
+    def _take_turn(self, current: greenlet) -> None:
+        """Let what is ready run first, and look for events, whatever is to be raised in `current`."""
+        if self.ready.count == 0:
+            self._poll(False)
+        waiter = new_waiter(self.ready, current, "its turn", 0.0)
+        waiter.wake()
+        self.ready.push(waiter)
+        if switch_fails(self):
+            self._thrown_before_its_turn(waiter)
+        self._budget = _BUDGET
+
     def spend(self) -> None:
         """One operation succeeded without waiting: when the budget for that is spent, let others run. May switch."""
         self._budget -= 1
         if self._budget <= 0:
             self._budget = _BUDGET
             self.yield_now()
-
-    def interrupt(self, target: greenlet, exception: object) -> None:
-        """Raise `exception` in `target`, a greenlet of this hub, where it is parked, or when it parks next.
-
-        Hub's thread only; never switches.
-        """
-        if isinstance(target, RawGreenlet):
-            raw = target
-            if raw._waiter is not None and raw._waiter.fail(exception):
-                return
-            if raw._interrupts is None:
-                raw._interrupts = []
-            raw._interrupts.append(exception)
-            return
-        waiter = self._foreign.get(target)
-        if waiter is not None and waiter.fail(exception):
-            return
-        self._foreign_interrupts.setdefault(target, []).append(exception)
-
-    def retract(self, target: greenlet, exception: object) -> bool:
-        """Take back an `interrupt` that was not raised yet; whether there was one."""
-        for i, other in enumerate(self._interrupts_of(target) or ()):
-            if other is exception:
-                self._take_interrupt(target, i)
-                return True
-        return False
-
-    def has_interrupt(self, target: greenlet, exception: object) -> bool:
-        """Whether an `interrupt` of `target` with `exception` is still to be raised."""
-        waiting = self._interrupts_of(target)
-        return waiting is not None and any(other is exception for other in waiting)
-
-    def _interrupts_of(self, target: greenlet) -> list[object] | None:
-        if isinstance(target, RawGreenlet):
-            raw = target
-            return raw._interrupts
-        return self._foreign_interrupts.get(target)
 
     def schedule(self, new: RawGreenlet) -> None:
         """Have `new`, which was never started, start after what is ready. Hub's thread only; never switches."""
@@ -451,30 +344,6 @@ class Scheduler(greenlet):
         self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
         raise NotImplementedError
-
-    def _raise_interrupt(self, current: greenlet) -> None:
-        exception: Any = self._take_interrupt(current, 0)
-        raise exception
-
-    def _take_interrupt(self, target: greenlet, i: int) -> object:
-        waiting: Any = self._interrupts_of(target)
-        exception: object = waiting.pop(i)
-        if not waiting:
-            if isinstance(target, RawGreenlet):
-                raw = target
-                raw._interrupts = None
-            else:
-                del self._foreign_interrupts[target]
-        return exception
-
-    def _note_parked(self, current: greenlet, waiter: Waiter | None) -> None:
-        if isinstance(current, RawGreenlet):
-            raw = current
-            raw._waiter = waiter
-        elif waiter is None:
-            self._foreign.pop(current, None)
-        else:
-            self._foreign[current] = waiter
 
     def _may_not_wait(self, current: greenlet) -> None:
         from hubcore._report import why_it_may_not_wait

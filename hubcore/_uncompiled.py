@@ -112,6 +112,8 @@ def atomic(cls: type, *names: str) -> None:
 
     for name in names:
         setattr(cls, name, guarded(getattr(cls, name)))
+
+
 def _class_attribute(owner: object, name: str) -> Any:
     for base in type(owner).__mro__:
         if name in base.__dict__:

@@ -11,11 +11,14 @@ from greenlet import GreenletExit
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.hub import Hub
+    from hubcore.scopes import CancelScope
 
 __all__ = [
     "BackendUnavailable",
     "BlockingSwitchOutError",
+    "Cancelled",
     "ConcurrentObjectUseError",
+    "GreenletCancelled",
     "GreenletExit",
     "HubDestroyed",
     "InvalidSwitchError",
@@ -67,3 +70,23 @@ class HubDestroyed(GreenletExit):
             f"the hub was destroyed: {destroyed_hub!r}" if destroyed_hub is not None else "the hub was destroyed"
         )
         self.destroyed_hub = destroyed_hub
+
+
+class Cancelled(BaseException):
+    """A cancelled scope's way out: raised by every wait in its block, until the block is left.
+
+    `scope` is the CancelScope whose block it ends, which absorbs it, and `reason` what its `cancel` was given. Clean up
+    and let it pass. It is neither an Exception nor a GreenletExit, so that what catches those does not stop it.
+    """
+
+    def __init__(self, reason: object = None, scope: CancelScope | None = None) -> None:
+        super().__init__(*(() if reason is None else (reason,)))
+        self.reason = reason
+        self.scope = scope
+
+
+class GreenletCancelled(Exception):
+    """Raised by `get` of a greenlet that was cancelled; `__cause__` is its Cancelled.
+
+    A Cancelled of its own would look to the caller as if it were itself being cancelled.
+    """

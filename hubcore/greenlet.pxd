@@ -5,7 +5,8 @@ from hubcore._deadlines cimport Deadline
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport Linkable
 from hubcore._park cimport Waiter
-from hubcore._scheduler cimport FINISHED, NEW, SCHEDULED, STARTED, RawGreenlet, Scheduler
+from hubcore._rawgreenlet cimport FINISHED, NEW, SCHEDULED, STARTED
+from hubcore._scheduler cimport Scheduler
 from hubcore._thread_ident cimport get_ident
 from hubcore.hub cimport Hub, get_hub
 
@@ -20,6 +21,7 @@ cdef class Greenlet(Linkable):
     cdef readonly object spawning_greenlet
     cdef readonly object value
     cdef readonly object exception
+    cdef public object task_group
     cdef dict _tree_locals
     cdef object _traceback
     cdef object _name
@@ -27,6 +29,7 @@ cdef class Greenlet(Linkable):
     cdef StartDeadline _start_deadline
     cdef bint _started
     cdef bint _successful
+    cdef bint _killed
 
     @cython.locals(hub=Hub, parent=Greenlet)
     cdef _set_up(self, run, tuple args, kwargs)
@@ -34,6 +37,7 @@ cdef class Greenlet(Linkable):
     cdef _fail_with_what_is_set(self)
     cdef _fail(self, exception)
     cdef _finish(self)
+    @cython.locals(hub=Scheduler)
     cpdef start(self)
     cpdef bint ready(self) except -1
     @cython.locals(hub=Hub, waiter=Waiter)

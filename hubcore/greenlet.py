@@ -17,10 +17,11 @@ from hubcore import config
 from hubcore._deadlines import Deadline
 from hubcore._idents import _free, _idents, minimal_ident
 from hubcore._links import Linkable
+from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from hubcore._scheduler import FINISHED, NEW, SCHEDULED, STARTED
+    from hubcore._rawgreenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._uncompiled import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
 
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any, Self
 
+    from hubcore._taskgroup import TaskGroup
     from hubcore.loop import Loop
 
 import_greenlet()
@@ -67,6 +69,7 @@ class Greenlet(Linkable):
     """
 
     __slots__ = (
+        "_killed",
         "_kwargs",
         "_name",
         "_spawn_stack",
@@ -77,6 +80,7 @@ class Greenlet(Linkable):
         "_tree_locals",
         "exception",
         "spawning_greenlet",
+        "task_group",
         "value",
     )
 
@@ -100,6 +104,8 @@ class Greenlet(Linkable):
         self._start_deadline: StartDeadline | None = None
         self._started = False
         self._successful = False
+        self._killed = False
+        self.task_group: TaskGroup | None = None  # the group that it is a task of, which learns of its failure
         self._links = None
         self._lookers = 0
         spawner = getcurrent()
@@ -138,7 +144,8 @@ class Greenlet(Linkable):
         """Have it run soon, after what is ready. Never switches; harmless once it was started or killed."""
         if self._phase != NEW:
             return
-        self.hub.schedule(self)
+        hub = self.hub
+        hub.schedule(self)
         self._started = True
         if _spawn_callbacks:
             _call_spawn_callbacks(self)
@@ -211,17 +218,23 @@ class Greenlet(Linkable):
 
     def _fail(self, exception: BaseException) -> None:
         if isinstance(exception, GreenletExit):
+            self._killed = True
             self._succeed(exception)
             return
         self.exception = exception
         self._traceback = exception.__traceback__
-        looked_at = self._lookers > 0
+        reported = self._lookers == 0 or isinstance(exception, self.hub.SYSTEM_ERROR)
+        if isinstance(exception, Cancelled):
+            self._killed = True
+            reported = False
+        elif self.task_group is not None:
+            reported = False
         target = self._target
         self._finish()
         # Only the name, for reports.
         name: Any = getattr(target, "__qualname__", None) or ("_run" if target is None else repr(target))
         self._target = name
-        if not looked_at or isinstance(exception, self.hub.SYSTEM_ERROR):
+        if reported:
             self.hub.handle_error(self, type(exception), exception, exception.__traceback__)
 
     def _finish(self) -> None:
@@ -307,8 +320,13 @@ class Greenlet(Linkable):
         return self._phase == FINISHED
 
     def successful(self) -> bool:
-        """Whether it has ended by returning, or by GreenletExit, as a killed one does."""
+        """Whether it has ended by returning, or by GreenletExit, as a killed one does; `killed` tells them apart."""
         return self._phase == FINISHED and self._successful
+
+    @property
+    def killed(self) -> bool:
+        """Whether somebody ended it: whether it has ended by a GreenletExit or a Cancelled."""
+        return self._phase == FINISHED and self._killed
 
     @property
     def exc_info(
@@ -343,7 +361,8 @@ class Greenlet(Linkable):
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
         """Wait for the result and return it, or raise what the greenlet raised. Switches unless it is ready.
 
-        Timeout after `timeout` seconds, or at once if not `block` and there is no result yet.
+        Timeout after `timeout` seconds, or at once if not `block` and there is no result yet. GreenletCancelled if the
+        greenlet was cancelled; a killed one returns its GreenletExit.
         """
         if self._phase != FINISHED:
             from hubcore.timeout import Timeout
@@ -357,6 +376,8 @@ class Greenlet(Linkable):
             finally:
                 self._lookers -= 1
         if self.exception is not None:
+            if isinstance(self.exception, Cancelled):
+                raise GreenletCancelled(f"{self!r} has no result") from self.exception
             raise self.exception.with_traceback(self._traceback)
         return self.value
 
@@ -421,6 +442,8 @@ class Greenlet(Linkable):
         target = self._target
         if self._phase == FINISHED:
             what = "ended" if self._successful else f"{target} failed with {self.exception!r}"
+            if isinstance(self.exception, Cancelled):
+                what = f"{target} was cancelled"
         elif target is None:
             what = "_run"
         else:

@@ -2,7 +2,8 @@ cimport cython
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet, switch_to
 from hubcore._park cimport Waiter
-from hubcore._scheduler cimport RawGreenlet, Scheduler
+from hubcore._rawgreenlet cimport RawGreenlet
+from hubcore._scheduler cimport Scheduler
 from hubcore._thread_ident cimport get_ident
 
 

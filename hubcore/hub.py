@@ -12,8 +12,9 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore._park import Waiter
+from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
-from hubcore._scheduler import RawGreenlet, Scheduler
+from hubcore._scheduler import Scheduler
 from hubcore.backends import loop_class
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit
 from hubcore.loop import Loop

@@ -2,7 +2,7 @@ cimport cython
 from cpython.object cimport Py_EQ, PyObject
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._scheduler cimport RawGreenlet
+from hubcore._rawgreenlet cimport RawGreenlet
 
 cdef extern from "Python.h":
     # Attribute access as of any object, but with a dict that is passed. Private, yet exported by CPython (3.11 to

@@ -17,7 +17,7 @@ from itertools import count
 
 import cython
 
-from hubcore._scheduler import RawGreenlet
+from hubcore._rawgreenlet import RawGreenlet
 
 if not cython.compiled:
     from hubcore._uncompiled import (

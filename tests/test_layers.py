@@ -20,7 +20,7 @@ LAYERS = {
         _spawn_site _spawn_stack _thread_ident _idents _calls _uncompiled _workers _native
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
-    "switching": "hub _waiter _scheduler _fork _arena _arena_api _report",
+    "switching": "hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _report",
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel

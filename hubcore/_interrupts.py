@@ -1,0 +1,158 @@
+"""Interrupts: what is to be raised in a greenlet where it waits, or when it waits next.
+
+Two kinds stand in one list for each greenlet, so that a wait has one place to look at:
+
+    an exception     a kill, a Timeout            raised once, by the first wait that comes to it
+    a Lasting mark   a cancelled scope            raised anew by every wait, until it is taken away
+
+There is at most one mark, and it is the last of the list: whatever is raised once goes first, and so reaches a
+greenlet that is being cancelled, too.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from hubcore._deadlines import Deadline
+from hubcore._rawgreenlet import RawGreenlet
+
+if not cython.compiled:
+    from hubcore._uncompiled import greenlet, import_greenlet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore._park import Waiter
+
+import_greenlet()
+
+
+class Lasting(Deadline):
+    """A mark that has every wait of a greenlet raise; `set_lasting` puts it there. It may have a time to act at."""
+
+    __slots__ = ()
+
+    def exception(self) -> BaseException:
+        """What the wait raises: a new one each time, for each gets a traceback of its own. Never switches."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what to raise")
+
+
+class Interrupter(greenlet):
+    """The half of the Scheduler that interrupts its greenlets. Hub's thread only; nothing here switches."""
+
+    def _set_up_interrupts(self) -> None:
+        # For greenlets of other makers, the main one among them.
+        self._foreign: dict[greenlet, Waiter] = {}
+        self._foreign_interrupts: dict[greenlet, list[object]] = {}
+        self._foreign_scopes: dict[greenlet, Lasting] = {}
+
+    def interrupt(self, target: greenlet, exception: object) -> None:
+        """Raise `exception` (class or instance), once, in `target` where it is parked, or when it parks next."""
+        waiter = self._waiter_of(target)
+        if waiter is not None and waiter.fail(exception):
+            return
+        waiting = self._interrupts_of(target)
+        if waiting is None:
+            self._set_interrupts(target, [exception])
+        elif isinstance(waiting[-1], Lasting):
+            waiting.insert(len(waiting) - 1, exception)
+        else:
+            waiting.append(exception)
+
+    def retract(self, target: greenlet, exception: object) -> bool:
+        """Take back an `interrupt` that was not raised yet; whether there was one."""
+        for i, other in enumerate(self._interrupts_of(target) or ()):
+            if other is exception:
+                self._take_interrupt(target, i)
+                return True
+        return False
+
+    def has_interrupt(self, target: greenlet, exception: object) -> bool:
+        """Whether an `interrupt` of `target` with `exception` is still to be raised."""
+        waiting = self._interrupts_of(target)
+        return waiting is not None and any(other is exception for other in waiting)
+
+    def set_lasting(self, target: greenlet, mark: Lasting | None) -> None:
+        """Have every wait of `target` raise what `mark` says, the one that it is in, too; None: no longer."""
+        waiting = self._interrupts_of(target)
+        before = None
+        if waiting is not None and isinstance(waiting[-1], Lasting):
+            before = waiting[-1]
+        if before is mark:
+            return
+        if mark is None:
+            self._take_interrupt(target, -1)
+            return
+        if before is not None:
+            waiting[-1] = mark  # type: ignore[index]
+        elif waiting is not None:
+            waiting.append(mark)
+        else:
+            self._set_interrupts(target, [mark])
+        waiter = self._waiter_of(target)
+        if waiter is not None and not waiter.ended:
+            waiter.fail(mark.exception())
+
+    def _next_interrupt(self, target: greenlet) -> object:
+        """What to raise in `target` now, of which there is something."""
+        first = self._interrupts_of(target)[0]  # type: ignore[index]
+        if isinstance(first, Lasting):
+            return first.exception()
+        return self._take_interrupt(target, 0)
+
+    def _is_marked(self, target: greenlet) -> bool:
+        waiting = self._interrupts_of(target)
+        return waiting is not None and isinstance(waiting[-1], Lasting)
+
+    # Where each kind of greenlet has these.
+
+    def _interrupts_of(self, target: greenlet) -> list[object] | None:
+        if isinstance(target, RawGreenlet):
+            own = target
+            return own._interrupts
+        return self._foreign_interrupts.get(target)
+
+    def _set_interrupts(self, target: greenlet, waiting: list[object] | None) -> None:
+        if isinstance(target, RawGreenlet):
+            own = target
+            own._interrupts = waiting
+        elif waiting is None:
+            del self._foreign_interrupts[target]
+        else:
+            self._foreign_interrupts[target] = waiting
+
+    def _take_interrupt(self, target: greenlet, i: int) -> object:
+        waiting = self._interrupts_of(target)
+        exception: object = waiting.pop(i)  # type: ignore[union-attr]
+        if not waiting:
+            self._set_interrupts(target, None)
+        return exception
+
+    def _waiter_of(self, target: greenlet) -> Waiter | None:
+        if isinstance(target, RawGreenlet):
+            own = target
+            return own._waiter
+        return self._foreign.get(target)
+
+    def _note_parked(self, target: greenlet, waiter: Waiter | None) -> None:
+        if isinstance(target, RawGreenlet):
+            own = target
+            own._waiter = waiter
+        elif waiter is None:
+            self._foreign.pop(target, None)
+        else:
+            self._foreign[target] = waiter
+
+    def _scope_of(self, target: greenlet) -> Lasting | None:
+        if isinstance(target, RawGreenlet):
+            own = target
+            return own._scope
+        return self._foreign_scopes.get(target)
+
+    def _set_scope(self, target: greenlet, scope: Lasting | None) -> None:
+        if isinstance(target, RawGreenlet):
+            own = target
+            own._scope = scope
+        elif scope is None:
+            self._foreign_scopes.pop(target, None)
+        else:
+            self._foreign_scopes[target] = scope

@@ -1,0 +1,27 @@
+from hubcore._calls cimport call_or, raise_failure
+from hubcore._greenlet cimport greenlet, import_greenlet, set_parent
+from hubcore._park cimport Waiter
+from hubcore._spawn_site cimport running_code, running_instruction
+
+cdef enum Phase:
+    NEW
+    SCHEDULED
+    STARTED
+    FINISHED
+
+
+cdef class RawGreenlet(greenlet):
+    cdef readonly greenlet hub
+    cdef readonly tuple args
+    cdef Waiter _waiter
+    cdef list _interrupts
+    cdef object _scope
+    cdef object _locals
+    cdef int _phase
+    cdef int _spawn_instruction
+    cdef object _target
+    cdef object _spawn_code
+
+    cdef _prepare(self, greenlet hub, target, tuple args)
+    cdef _failed(self)
+    cpdef forgo(self, exception)

@@ -1,0 +1,135 @@
+"""RawGreenlet: a greenlet that a hub starts, parks, wakes and interrupts, with nothing beyond that.
+
+It stands right above greenlet's own class: greenlet asks at each switch whether something is a greenlet, and that
+question walks the bases.
+"""
+
+from __future__ import annotations
+
+import sys
+
+import cython
+from greenlet import GreenletExit
+
+from hubcore.exceptions import Cancelled
+
+if not cython.compiled:
+    from hubcore._uncompiled import (
+        call_or,
+        greenlet,
+        import_greenlet,
+        raise_failure,
+        running_code,
+        running_instruction,
+        set_parent,
+    )
+
+    NEW, SCHEDULED, STARTED, FINISHED = range(4)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import CodeType
+    from typing import Any
+
+    from hubcore._interrupts import Lasting
+    from hubcore._park import Waiter
+    from hubcore._scheduler import Scheduler
+
+import_greenlet()
+
+_FAILED = object()
+
+
+class RawGreenlet(greenlet):
+    """A greenlet that a hub starts, parks, wakes and interrupts; `spawn_raw` makes it, Greenlet extends it."""
+
+    __slots__ = (
+        "_interrupts",
+        "_locals",
+        "_phase",
+        "_scope",
+        "_spawn_code",
+        "_spawn_instruction",
+        "_target",
+        "_waiter",
+        "args",
+        "hub",
+    )
+
+    def __init__(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
+        self._prepare(hub, target, args)
+
+    def _prepare(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...]) -> None:
+        self.hub = hub
+        self._waiter: Waiter | None = None  # while it is parked
+        self._interrupts: list[object] | None = None  # what to raise when it waits next, in this order
+        self._scope: Lasting | None = None  # the innermost scope that it is in
+        self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
+        self._phase = NEW
+        self._target = target
+        self.args = args
+        set_parent(self, hub)
+        # The line number is worked out when somebody asks for it.
+        self._spawn_code: CodeType | None = running_code()
+        self._spawn_instruction = running_instruction()
+
+    @property
+    def spawn_site(self) -> tuple[str, int, str]:
+        """File, line and function of the call that made this greenlet."""
+        from hubcore._spawn_stack import site_of
+
+        return site_of(self._spawn_code, self._spawn_instruction)
+
+    @property
+    def waiting_on(self) -> object:
+        """What it is parked on; None if it is not parked."""
+        waiter = self._waiter
+        return None if waiter is None else waiter.waiting_on
+
+    def run(self) -> object:
+        """Entry point of the greenlet: called by its first switch."""
+        self._phase = STARTED
+        target: Any = self._target
+        self._target = None
+        result: object = call_or(_FAILED, target, self.args, None)
+        if result is _FAILED:
+            result = self._failed()
+        self._phase = FINISHED
+        self._locals = None
+        return result
+
+    def _failed(self) -> object:
+        """What it ran raised: report that, unless somebody ended it, by GreenletExit or Cancelled."""
+        try:
+            raise_failure()
+        except (GreenletExit, Cancelled) as exit:
+            return exit
+        except BaseException:
+            self.hub.handle_error(self, *sys.exc_info())
+        return None
+
+    def move_to(self, hub: Scheduler) -> None:
+        """In a forked child: belong to `hub`, the child's own, from now on."""
+        self.hub = hub
+        self._waiter = None
+        set_parent(self, hub)
+
+    def kill_nowait(self, exception: type[BaseException] | BaseException = GreenletExit) -> None:
+        """Raise `exception` where it is parked, or parks next; if it was not started, it never runs.
+
+        Its hub's thread only; never switches.
+        """
+        if self._phase < STARTED:
+            self.forgo(exception() if isinstance(exception, type) else exception)
+        elif self._phase == STARTED:
+            self.hub.interrupt(self, exception)
+
+    def forgo(self, exception: BaseException) -> None:
+        """It will never start: be finished with `exception` instead. Harmless once it has started."""
+        if self._phase < STARTED:
+            self._phase = FINISHED
+
+    def __repr__(self) -> str:
+        state = ("not scheduled", "not started", "started", "finished")[self._phase]
+        return f"<{type(self).__name__} {state} at {id(self):#x}>"
