@@ -22,6 +22,8 @@ cdef class DeadlineHeap:
     cpdef set_ref(self, Deadline deadline, bint ref)
     @cython.locals(first=Deadline)
     cpdef double earliest(self) except? -1
+    @cython.locals(found=list)
+    cpdef list snapshot(self)
     @cython.locals(last=cython.longlong, first=Deadline)
     cpdef fire_due(self, double now)
     @cython.locals(heap=list, parent=Py_ssize_t, other=Deadline)

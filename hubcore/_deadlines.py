@@ -81,6 +81,14 @@ class DeadlineHeap:
         if last._place == i + 1:
             self._sink(last, i)
 
+    def snapshot(self) -> list[Deadline]:
+        """The deadlines that are in it at one moment, in no order. Any thread."""
+        found: list[Deadline] = []
+        # Not by a copy, which allocates first, and so may let others run, and copies then what may be shorter by now.
+        for deadline in self._heap:
+            found.append(deadline)  # noqa: PERF402
+        return found
+
     def give_up(self, exception: BaseException) -> None:
         """Tell every deadline that it will never fire, and why."""
         for deadline in tuple(self._heap):

@@ -17,6 +17,8 @@ from hubcore._ready import ReadyQueue
 
 #: Who sleeps so now, by thread ident; for reports.
 waiting: dict[int, Waiter] = {}
+#: Those of them that time will end.
+limited: set[Waiter] = set()
 
 # Outcomes of a wait, as in _park; compiled, that module keeps them to itself.
 _WOKEN, _TIMED_OUT = 1, 2
@@ -67,12 +69,15 @@ def park(waiter: Waiter, timeout: float | None = None) -> bool:
     end = None if timeout is None else monotonic() + timeout
     try:
         if waiter.fall_asleep():
+            if end is not None:
+                limited.add(waiter)
             waiting[ident] = waiter
             _sleep(waiter, bell, end)
     except BaseException:
         waiter.abandon()
         raise
     finally:
+        limited.discard(waiter)
         if outer is None:
             waiting.pop(ident, None)
         else:
@@ -103,4 +108,6 @@ def _sleep(waiter: Waiter, bell: _Bell, end: float | None) -> None:
 def forget_after_fork() -> list[Waiter]:
     """In a forked child: who slept in the parent, but for the calling thread. Those threads are not here."""
     ident = get_ident()
-    return [waiting.pop(other) for other in list(waiting) if other != ident]
+    others = [waiting.pop(other) for other in list(waiting) if other != ident]
+    limited.difference_update(others)
+    return others

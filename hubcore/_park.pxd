@@ -79,6 +79,8 @@ cdef class WaiterList:
 
     cdef link(self, Waiter waiter)
     cdef unlink(self, Waiter waiter)
+    @cython.locals(found=list, waiter=Waiter)
+    cpdef list snapshot(self)
 
 @cython.locals(waiter=Waiter)
 cdef Waiter new_waiter(ReadyQueue ready, greenlet greenlet, object waiting_on, double since)

@@ -301,6 +301,15 @@ class WaiterList:
         waiter._next = waiter._previous = None
         self.count -= 1
 
+    def snapshot(self) -> list[Waiter]:
+        """The waiters that are in it at one moment, oldest first. Any thread, also while the hub runs."""
+        found: list[Waiter] = []
+        waiter = self._first
+        while waiter is not None:
+            found.append(waiter)
+            waiter = waiter._next
+        return found
+
     def __iter__(self) -> Iterator[Waiter]:
         waiter = self._first
         while waiter is not None:

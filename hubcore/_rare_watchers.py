@@ -10,6 +10,8 @@ from hubcore.watchers import Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hubcore.loop import Loop
 
 
@@ -87,8 +89,23 @@ class Fork(_Listed):
     hooks = 0
 
 
+def observe(loop: Loop, observer: Any) -> None:
+    """Have `observer.polls()` called before each poll and `observer.polled()` after it. They must not switch."""
+    loop._lists.setdefault("observers", []).append(observer)
+    loop._hooks += 1
+
+
+def unobserve(loop: Loop, observer: Any) -> None:
+    """Undo one `observe`."""
+    observers: list[Any] = loop._lists["observers"]
+    observers.remove(observer)
+    loop._hooks -= 1
+
+
 def before_poll(loop: Loop, block: bool) -> bool:
     """Queue what runs before a poll that would block; whether it may still block."""
+    for observer in tuple(loop._lists.get("observers", ())):
+        observer.polls()  # type: ignore[attr-defined]
     if not block:
         return False
     prepare = loop._lists.get("prepare")
@@ -103,6 +120,8 @@ def before_poll(loop: Loop, block: bool) -> bool:
 
 def after_poll(loop: Loop) -> None:
     """Queue what runs after a poll, and the idle ones if nothing else is ready."""
+    for observer in tuple(loop._lists.get("observers", ())):
+        observer.polled()  # type: ignore[attr-defined]
     if loop.ready.count == 0:
         _queue_all(loop._lists.get("idle"))
     _queue_all(loop._lists.get("check"))

@@ -28,3 +28,5 @@ cdef class ReadyQueue:
     cpdef Py_ssize_t drain_inbox(self) except -1
     @cython.locals(old=list, new=list, size=Py_ssize_t, i=Py_ssize_t)
     cdef _grow(self)
+    @cython.locals(found=list, i=Py_ssize_t)
+    cpdef list snapshot(self)

@@ -126,6 +126,13 @@ class ReadyQueue:
         self.count -= 1
         return entry
 
+    def snapshot(self) -> list[object]:
+        """The entries that are there at one moment, first come first. Any thread, also while the owner runs."""
+        found: list[object] = []
+        for i in range(self.count):
+            found.append(self._ring[(self._head + i) & self._mask])
+        return found + list(self._inbox.copy())
+
     def disconnect(self) -> None:
         """Forget the loop: what other threads still send is kept, but wakes nobody."""
         self._loop = None

@@ -6,6 +6,7 @@ import sys
 from _thread import get_ident
 
 from hubcore._rawgreenlet import RawGreenlet
+from hubcore._stacks import shown
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidThreadUseError
 
 TYPE_CHECKING = False
@@ -21,14 +22,19 @@ if TYPE_CHECKING:
 _MOST_LISTED = 50  # a report of 100,000 parked greenlets helps nobody
 
 
-def describe_wait(waiter: Waiter, now: float) -> str:
-    """One line: which greenlet, on what, for how long, who owns that, and where the greenlet was spawned."""
+def describe_wait(waiter: Waiter, now: float, with_greenlet: bool = True) -> str:
+    """One line: which greenlet, on what, for how long, who owns that, and where the greenlet was spawned.
+
+    `with_greenlet` False: only what is about the wait.
+    """
     greenlet = waiter.greenlet
-    who = "main greenlet" if greenlet is not None and greenlet.parent is None else repr(greenlet)
-    line = f"{who} waits on {waiter.waiting_on!r} for {max(0.0, now - waiter.since):.3g} s"
+    who = "main greenlet" if greenlet is not None and greenlet.parent is None else shown(greenlet)
+    line = f"{who} waits on {shown(waiter.waiting_on)} for {max(0.0, now - waiter.since):.3g} s"
     owner = getattr(waiter.waiting_on, "owner", None)
     if owner is not None:
-        line += f", which {owner!r} owns"
+        line += f", which {shown(owner)} owns"
+    if not with_greenlet:
+        return line.removeprefix(f"{who} ")
     if isinstance(greenlet, RawGreenlet):
         file, number, function = greenlet.spawn_site
         line += f"; spawned in {function} ({file}:{number})"
@@ -70,15 +76,25 @@ def nothing_left(hub: Hub) -> str:
     """The message of a LoopExit."""
     return (
         "This operation would block forever: nothing is left to run, no fd, timer or other thread can wake anybody.\n"
-        f"    {hub!r}\n    parked greenlets: {hub.parked.count}\n{describe_parked(hub)}"
+        f"    {hub!r}\n    parked greenlets: {hub.parked.count}\n{describe_parked(hub)}{_deadlocks()}"
     )
+
+
+def _deadlocks() -> str:
+    """Who waits for each other, if that is why nothing is left. Never raises: the LoopExit itself has to come."""
+    try:
+        from hubcore._deadlocks import format_deadlocks
+
+        return "".join(f"\n    {line}" for line in format_deadlocks(stacks=False))
+    except Exception as error:
+        return f"\n    (looking for deadlocks failed with {error!r})"
 
 
 def other_threads_may_wake(hub: Hub) -> bool:
     """Whether something parked here can be woken from other threads, and another thread is alive to do that.
 
     What a greenlet waits on says so itself by a true attribute `cross_thread`. Threads that only serve hubcore, and
-    have nothing to do while no look-up or job is under way, do not count.
+    have nothing to do while no look-up or job is under way, do not count; nor do those that only watch hubs.
     """
     if not any(getattr(waiter.waiting_on, "cross_thread", False) for waiter in hub.parked):
         return False

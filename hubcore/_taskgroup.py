@@ -202,6 +202,11 @@ class TaskGroup(DirectLink):
         task.task_group = None
         self.cancel_scope.release(task)
 
+    @property
+    def waits_for(self) -> tuple[Greenlet, ...]:
+        """The tasks that have not ended: what the end of the block waits for."""
+        return tuple(self._tasks)
+
     def cancel(self, reason: object = None) -> None:
         """Cancel the block and all tasks, from any thread: the same as `cancel_scope.cancel`. Never switches."""
         self.cancel_scope.cancel(reason)

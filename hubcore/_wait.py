@@ -27,15 +27,17 @@ if TYPE_CHECKING:
 class _Gathering(DirectLink):
     """What is linked to all that is waited for: it keeps those that are ready and wakes whoever gathers them."""
 
-    __slots__ = ("ready", "waiter", "wanted")
+    __slots__ = ("came", "ready", "waiter", "wanted")
 
     def __init__(self) -> None:
         self.ready: deque[Any] = deque()
+        self.came = 0  # how many there were so far, also those that were taken out
         self.wanted = 1  # how many have to be there for the gatherer to be woken
         self.waiter: Waiter | None = None
 
     def notify(self, source: Any) -> None:
         self.ready.append(source)
+        self.came += 1
         waiter = self.waiter  # once: in another thread the gatherer may be leaving
         if waiter is not None and len(self.ready) >= self.wanted:
             waiter.wake()
@@ -60,10 +62,19 @@ class _Gathering(DirectLink):
 class _WaitingFor:
     """What a greenlet in wait() or iwait() is said to wait on."""
 
-    __slots__ = ("objects",)
+    __slots__ = ("gathering", "objects")
 
-    def __init__(self, objects: list[Any]) -> None:
+    def __init__(self, objects: list[Any], gathering: _Gathering) -> None:
         self.objects = objects
+        self.gathering = gathering
+
+    def still_missing(self) -> tuple[list[Any], int]:
+        """The objects that have not come, and how many of them have to for the wait to end. Any thread."""
+        gathering = self.gathering
+        missing = [each for each in self.objects if not (hasattr(each, "ready") and each.ready())]
+        if len(self.objects) - len(missing) > gathering.came:
+            return [], 0  # one is ready, and whoever waits is about to hear of it
+        return missing, gathering.wanted - len(gathering.ready)
 
     @property
     def cross_thread(self) -> bool:
@@ -85,7 +96,7 @@ class _Iwait:
         self._hub = get_hub()
         self._end = None if timeout is None else self._hub.loop.update_now() + timeout
         self._gathering = _Gathering()
-        self._what = _WaitingFor(self._objects)
+        self._what = _WaitingFor(self._objects, self._gathering)
         if self._left > 0:
             for each in self._objects:
                 each.rawlink(self._gathering)
@@ -159,7 +170,7 @@ def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> l
         for each in objects:
             each.rawlink(gathering)
             linked.append(each)
-        gathering.wait_for(wanted, _WaitingFor(objects), timeout)
+        gathering.wait_for(wanted, _WaitingFor(objects, gathering), timeout)
     finally:
         for each in linked:
             each.unlink(gathering)

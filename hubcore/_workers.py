@@ -24,8 +24,16 @@ _all: list[Workers] = []
 
 
 def idle_thread_idents() -> set[int]:
-    """The idents of worker threads that have nothing to do, and so will wake nobody."""
+    """The idents of worker threads that have nothing to do, and of others that serve hubcore and will wake nobody."""
     return set(_idle)
+
+
+def will_wake_nobody(ident: int, so: bool = True) -> None:
+    """Say that the thread `ident`, which serves hubcore, will wake nobody; `so` False takes that back."""
+    if so:
+        _idle.add(ident)
+    else:
+        _idle.discard(ident)
 
 
 class Workers:

@@ -21,6 +21,26 @@ def _number(variable: str, default: int, least: int = 0) -> int:
     return int(text)
 
 
+def _seconds(variable: str, default: float | None) -> float | None:
+    text = os.environ.get(variable, "").strip()
+    if not text:
+        return default
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = 0.0
+    if not 0.0 < seconds < 1e9:
+        raise ValueError(f"{variable} is {text!r}; it takes a number of seconds above 0, such as {default or 60}")
+    return seconds
+
+
+def _switch(variable: str, default: bool = False) -> bool:
+    text = os.environ.get(variable, "").strip().lower()
+    if text not in ("", "0", "1", "no", "yes", "off", "on", "false", "true"):
+        raise ValueError(f"{variable} is {text!r}; it takes 1 or 0")
+    return text in ("1", "yes", "on", "true") if text else default
+
+
 #: Which backend new hubs use: a name, a list separated by commas, `package.module:Class`, a Loop class, or None to let
 #: HUB_BACKEND and then the default decide.
 backend: str | type[Loop] | None = None
@@ -33,3 +53,22 @@ track_spawning_stack: bool = os.environ.get("HUBCORE_TRACK_SPAWNING_STACK", "0")
 
 #: How many threads at most look up names at once.
 resolver_threads: int = _number("HUBCORE_RESOLVER_THREADS", 10, 1)
+
+#: Whether every hub has a thread that watches it and reports greenlets that hold it up. HUBCORE_MONITOR_THREAD.
+monitor_thread: bool = _switch("HUBCORE_MONITOR_THREAD")
+
+#: For how many seconds a greenlet may run before the monitor reports it. HUBCORE_MAX_BLOCKING_TIME.
+max_blocking_time: float = _seconds("HUBCORE_MAX_BLOCKING_TIME", 0.1) or 0.1
+
+#: Whether such reports are logged; subscribers of `hubcore.events` get them all the same.
+#: HUBCORE_PRINT_BLOCKING_REPORTS.
+print_blocking_reports: bool = _switch("HUBCORE_PRINT_BLOCKING_REPORTS", True)
+
+#: How many bytes of memory the process may use before the monitor reports it; 0: any. HUBCORE_MAX_MEMORY_USAGE.
+max_memory_usage: int = _number("HUBCORE_MAX_MEMORY_USAGE", 0)
+
+#: Seconds between two looks at the memory. HUBCORE_MEMORY_MONITOR_PERIOD.
+memory_monitor_period: float = _seconds("HUBCORE_MEMORY_MONITOR_PERIOD", 5.0) or 5.0
+
+#: Seconds between two searches for deadlocks by the monitor; None: it does not search. HUBCORE_DEADLOCK_CHECK_PERIOD.
+deadlock_check_period: float | None = _seconds("HUBCORE_DEADLOCK_CHECK_PERIOD", None)

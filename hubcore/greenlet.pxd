@@ -22,7 +22,7 @@ cdef class Greenlet(Linkable):
     cdef readonly object value
     cdef readonly object exception
     cdef public object task_group
-    cdef dict _tree_locals
+    cdef readonly dict _tree_locals
     cdef object _traceback
     cdef object _name
     cdef object _spawn_stack

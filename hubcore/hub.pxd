@@ -10,6 +10,7 @@ from hubcore._thread_ident cimport get_ident
 cdef class Hub(Scheduler):
     cdef public object name
     cdef public object exception_stream
+    cdef public object periodic_monitoring_thread
     cdef list _joiners
     cdef bint _orphaned
     cdef int _status

@@ -11,6 +11,7 @@ from _thread import _local
 import cython
 from greenlet import GreenletExit
 
+from hubcore import config
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
     from typing import Any
+
+    from hubcore._monitor import PeriodicMonitoringThread
+    from hubcore._statistics import Statistics
 
 import_greenlet()
 
@@ -64,6 +68,7 @@ class Hub(Scheduler):
         self.exception_stream: object = sys.stderr  # None keeps failures out of the log
         self._joiners: list[Waiter] = []
         self._orphaned = False
+        self.periodic_monitoring_thread: PeriodicMonitoringThread | None = None
         self._status = 0  # what an orphan's process ends with
         _thread.hub = self
         _thread.cleaner = _Cleaner(self)
@@ -80,6 +85,8 @@ class Hub(Scheduler):
             if own is not loop:
                 own.close()
             raise
+        if config.monitor_thread:
+            self.start_periodic_monitoring_thread()
 
     def _nothing_left(self) -> None:
         """Nothing is ready and nothing can become so: tell those who wait for that, else the main greenlet."""
@@ -192,6 +199,9 @@ class Hub(Scheduler):
                 f"{current!r} runs in the hub that it would destroy; call destroy() from the main greenlet"
             )
         self._unwind()
+        if self.periodic_monitoring_thread is not None:
+            self.periodic_monitoring_thread.end()
+            self.periodic_monitoring_thread = None
         self.loop.close()
         self.loop.error_handler = None
         self.destroyed = True
@@ -220,6 +230,31 @@ class Hub(Scheduler):
             turn.wake()
             self.ready.push(turn)
             switch_to(self)
+
+    def progress(self) -> tuple[int, int, bool]:
+        """How far its scheduling is: two numbers that no two moments share between which a greenlet gave up the
+        processor, and whether it sleeps or looks for events now. Any thread."""
+        return (self.loop.passes, self._batch, self.loop.polling)
+
+    def statistics(self) -> Statistics:
+        """How much is parked, ready and scheduled, as a frozen object. Any thread; never switches."""
+        from hubcore._statistics import of_hub
+
+        return of_hub(self)
+
+    def start_periodic_monitoring_thread(self) -> PeriodicMonitoringThread:
+        """The native thread that watches this hub; started at the first call. It ends with the hub.
+
+        Where `config.monitor_thread` is on, every hub has one from its beginning.
+        """
+        monitor = self.periodic_monitoring_thread
+        if monitor is None or not monitor.alive:
+            from hubcore._monitor import PeriodicMonitoringThread
+
+            monitor = PeriodicMonitoringThread(self)
+            self.periodic_monitoring_thread = monitor
+            monitor.announce()
+        return monitor
 
     @property
     def backend(self) -> str:

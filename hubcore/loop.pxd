@@ -11,6 +11,7 @@ cdef class Loop:
     cdef readonly unsigned long thread_ident
     cdef public Py_ssize_t refs
     cdef readonly Py_ssize_t outside
+    cdef readonly long long passes
     cdef readonly bint closed
     cdef readonly bint default
     cdef readonly bint polling

@@ -59,6 +59,7 @@ class Loop:
         self.ready = ReadyQueue(self)
         self.refs = 0  # what can still wake somebody: waiters on fds, started watchers, work outside
         self.outside = 0  # operations that another thread or process will finish
+        self.passes = 0  # begun so far
         self.closed = False
         self.polling = False
         self.watchers: set[Watcher] = set()  # started with a callback
@@ -127,6 +128,7 @@ class Loop:
         """
         if self.polling or self.thread_ident != get_ident():
             self.check_at_rest()
+        self.passes += 1
         timeout = 0.0
         if self._hooks:
             block = self._before_poll(block)

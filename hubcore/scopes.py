@@ -282,20 +282,38 @@ class CancelScope(Lasting):
     def _tell(self) -> None:
         """Something about this scope has changed: have everyone in it marked as is now right."""
         hub: Any = self._hub
+        for each in self._inside():
+            _mark(hub, each)
+
+    def _inside(self) -> list[greenlet]:
+        """The greenlets that are in this scope, in those within it, and in their groups."""
+        hub: Any = self._hub
+        found: list[greenlet] = []
         todo = [self]
         if self._greenlet is not None:
-            scope = _mark(hub, self._greenlet)
-            while scope is not None and scope is not self:
-                todo.append(scope)
-                scope = scope._parent
+            found.append(self._greenlet)
+            _between(hub, self._greenlet, self, todo)
         while todo:
             group = todo.pop()
             if group._members:
                 for member in tuple(group._members):
-                    scope = _mark(hub, member)
-                    while scope is not None and scope is not group:
-                        todo.append(scope)
-                        scope = scope._parent
+                    found.append(member)
+                    _between(hub, member, group, todo)
+        return found
+
+    @property
+    def targets(self) -> list[greenlet]:
+        """The greenlets that it will cancel when its deadline comes: those in it whom no scope further in shields."""
+        hub: Any = self._hub
+        found: list[greenlet] = []
+        if hub is not None:
+            for each in self._inside():
+                scope: Any = hub._scope_of(each)
+                while scope is not None and scope is not self and not scope._shield:
+                    scope = scope._parent
+                if scope is self:
+                    found.append(each)
+        return found
 
     # Groups.
 
@@ -350,11 +368,18 @@ class CancelScope(Lasting):
         return f"<{type(self).__name__} {state} at {id(self):#x}>"
 
 
-def _mark(hub: Hub, target: greenlet) -> CancelScope | None:
-    """Have `target` marked as its scopes say; its innermost one."""
+def _mark(hub: Hub, target: greenlet) -> None:
+    """Have `target` marked as its scopes say."""
     scope: Any = hub._scope_of(target)
     hub.set_lasting(target, None if scope is None else scope._in_effect())
-    return scope  # type: ignore[no-any-return]
+
+
+def _between(hub: Hub, target: greenlet, outer: CancelScope, found: list[CancelScope]) -> None:
+    """Append to `found` the scopes that `target` is in, from its innermost up to `outer`, without that."""
+    scope: Any = hub._scope_of(target)
+    while scope is not None and scope is not outer:
+        found.append(scope)
+        scope = scope._parent
 
 
 def raise_as_it_is(error: BaseException) -> None:

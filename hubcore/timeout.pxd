@@ -22,6 +22,6 @@ cdef class Timeout(BaseException):
 @cython.final
 cdef class Expiry(Deadline):
     cdef Timeout timeout
-    cdef greenlet target
+    cdef readonly greenlet target
     cdef Hub hub
     cdef object raised

@@ -17,16 +17,20 @@ LONGEST = 500
 LAYERS = {
     "ground": """
         exceptions _version config _pure _ready _deadlines _park _greenlet
-        _spawn_site _spawn_stack _thread_ident _idents _calls _uncompiled _workers _native
+        _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _uncompiled _workers _native events
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
-    "switching": "hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _report",
+    "switching": """
+        hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _report _statistics _waits
+        _deadlocks _inventory _blocking _monitor
+    """,
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel
     """,
     "plain Python": """
-        _sockio _sockwait _sysio _waitfd _resolver backdoor baseserver contextvars events fileobject monkey os pool
+        _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
+        backdoor baseserver contextvars fileobject monkey os pool
         pywsgi resolver
         resolver.* select selectors server signal socket ssl subprocess thread threading threadpool time util
     """,

@@ -1,0 +1,124 @@
+"""All greenlets of all hubs, and what each of them is doing."""
+
+from __future__ import annotations
+
+import gc
+from _thread import get_ident
+
+from greenlet import getcurrent, greenlet
+
+from hubcore._park import Waiter
+from hubcore._rawgreenlet import RawGreenlet
+from hubcore._scheduler import Scheduler
+from hubcore.hub import hubs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore.hub import Hub
+
+_is_active = greenlet.__bool__  # a Greenlet's own is true before it begins, too
+
+
+class Found:
+    """A greenlet that has not ended, as it was at one moment; `waiter` is its wait if it is parked."""
+
+    __slots__ = ("greenlet", "hub", "polls", "state", "waiter")
+
+    def __init__(self, found: greenlet, hub: Hub, state: str, waiter: Waiter | None) -> None:
+        self.greenlet = found
+        self.hub = hub
+        #: running, ready, waiting, not started, hub, or suspended: by hand, past any hub
+        self.state = state
+        self.waiter = waiter
+        #: whether it waits, and its hub polls on its stack
+        self.polls = False
+
+    @property
+    def thread_ident(self) -> int | None:
+        """The thread whose frames are this greenlet's; None if it has its own, or none."""
+        here = self.state == "running" or self.polls
+        return self.hub.thread_ident if here else None
+
+
+def inventory(only: Hub | None = None) -> list[Found]:
+    """The greenlets of all hubs, or of that one only, which have not ended, and the hubs. Takes milliseconds.
+
+    Any thread. Other threads run meanwhile: each entry is right for itself, at a moment during the call.
+    """
+    of_main = {hub.main: hub for hub in tuple(hubs)}
+    wanted = {only} if only is not None else set(of_main.values())
+    waiters: dict[greenlet, Waiter] = {}
+    ready: set[object] = set()
+    for hub in wanted:
+        for entry in hub.ready.snapshot():
+            ready.add(entry.greenlet if isinstance(entry, Waiter) else entry)
+        for waiter in hub.parked.snapshot():
+            if waiter.greenlet is not None:
+                waiters[waiter.greenlet] = waiter
+    pollers = {polling_in(hub) for hub in wanted}
+    everybody = [each for each in gc.get_objects() if issubclass(type(each), greenlet)]
+    found = []
+    for each in everybody:
+        hub_of_it = _hub_of(each, of_main)
+        if hub_of_it is not None and hub_of_it in wanted and not each.dead:
+            waiter_of_it = waiters.get(each)
+            found.append(Found(each, hub_of_it, _state(each, waiter_of_it, ready), waiter_of_it))
+            found[-1].polls = each in pollers
+    return found
+
+
+def polling_in(hub: Hub) -> greenlet | None:
+    """The greenlet of `hub` that waits and on whose stack the hub polls; None if none does, or if that is unclear.
+
+    Such a greenlet has no frame of its own, for its thread is running it. Neither has one that waits without a Python
+    function; where there are several of the kind, only the main greenlet is known to have one.
+    """
+    if hub.thread_ident == get_ident():
+        return None
+    without = [
+        waiter.greenlet
+        for waiter in hub.parked.snapshot()
+        if waiter.greenlet is not None and waiter.greenlet.gr_frame is None
+    ]
+    if hub.main in without:
+        return hub.main
+    return without[0] if len(without) == 1 else None
+
+
+def _hub_of(each: greenlet, of_main: dict[greenlet, Hub]) -> Hub | None:
+    if isinstance(each, RawGreenlet):
+        return each.hub  # type: ignore[return-value]
+    if isinstance(each, Scheduler):
+        return each  # type: ignore[return-value]
+    root = each
+    while root.parent is not None:
+        if isinstance(root.parent, Scheduler):
+            return root.parent  # type: ignore[return-value]
+        root = root.parent
+    return of_main.get(root)
+
+
+def _state(each: greenlet, waiter: Waiter | None, ready: set[object]) -> str:
+    if each is getcurrent():
+        return "running"
+    if waiter is not None:
+        return "ready" if waiter.ended else "waiting"
+    if not _is_active(each):
+        return "not started"
+    if each in ready:
+        return "ready"
+    if isinstance(each, Scheduler):
+        return "hub"
+    # What runs has no frame of its own. Neither has what waits without a Python function; but that is not among these.
+    return "running" if each.gr_frame is None else "suspended"
+
+
+def running_in(hub: Hub) -> greenlet | None:
+    """The greenlet that runs in the thread of `hub`: neither waits nor polls. The hub itself if none else does.
+
+    From another thread only. It may be another one by the time that this returns.
+    """
+    for each in inventory(hub):
+        if each.state == "running":
+            return each.greenlet
+    return hub

@@ -1,0 +1,243 @@
+"""The monitor: a native thread that watches one hub, and says when a greenlet holds it up.
+
+Nothing is added to a switch. The hub counts its polls, and what it has taken from the ready queue since; the monitor
+looks at these two numbers now and then (`Hub.progress`). If they have not changed for `config.max_blocking_time` and
+the hub does not sleep in a poll, then whatever runs there has not let anybody else run for so long. Which greenlet
+that is, is found out only then. Time is real time here, whatever the hub's clock does.
+"""
+
+from __future__ import annotations
+
+import os
+from _thread import allocate_lock, get_ident, start_new_thread
+from _weakref import ref as weak_reference
+from time import monotonic
+
+from greenlet import getcurrent
+
+from hubcore import config, events
+from hubcore._blocking import Blocking
+from hubcore._workers import will_wake_nobody
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hubcore.hub import Hub
+
+    Function = Callable[[Hub], object]
+
+_PATIENCE = 2.0  # seconds that the end of a hub waits for its monitor's
+
+
+class _Job:
+    """A monitoring function and when it is due; without a period, as often as the limit of blocking asks for."""
+
+    __slots__ = ("due", "function", "period")
+
+    def __init__(self, function: Function, period: float | None) -> None:
+        self.function = function
+        self.period = period
+        self.due = monotonic()
+
+
+class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
+    """Calls monitoring functions in a native thread of its own for as long as `hub` lives; made by the hub.
+
+    It keeps neither the hub nor the process alive, and does not count as a thread that may still wake somebody.
+    """
+
+    #: The shortest and the longest time that it sleeps at once, in seconds.
+    min_sleep_time = 0.005
+    inactive_sleep_time = 2.0
+    #: The shortest period of looking at the memory.
+    min_memory_monitor_period = 2
+
+    def __init__(self, hub: Hub) -> None:
+        self._hub = weak_reference(hub)
+        self.should_run = True
+        self._pid = os.getpid()
+        self._bell = allocate_lock()  # released: something has changed, look anew
+        self._bell.acquire()
+        self._ended = allocate_lock()
+        self._ended.acquire()
+        self._jobs: list[_Job] = []
+        self._blocking = Blocking()
+        self._memory_limit_passed = False
+        self._most_memory = 0
+        self._process: Any = None
+        self._jobs.append(_Job(self.monitor_blocking, None))
+        if config.deadlock_check_period:
+            self.install_monitor_deadlocks(config.deadlock_check_period)
+        if config.max_memory_usage and self.can_monitor_memory_usage():
+            self.install_monitor_memory_usage()
+        self.monitor_thread_ident = 0
+        self.monitor_thread_ident = start_new_thread(self._run, ())
+
+    def announce(self) -> None:
+        """Tell the subscribers of `hubcore.events` that it has begun. Once, by the hub that it watches."""
+        events.notify(events.PeriodicMonitorThreadStartedEvent(self))
+
+    @property
+    def hub(self) -> Hub | None:
+        """The hub that it watches; None if that is gone."""
+        return self._hub()
+
+    @property
+    def alive(self) -> bool:
+        """Whether it watches: not once it was killed, nor in a forked child."""
+        return self.should_run and self._pid == os.getpid()
+
+    # What it calls.
+
+    def add_monitoring_function(self, function: Function, period: float | None) -> None:
+        """Have `function(hub)` called every `period` seconds, in the monitor's thread; None: no more.
+
+        One that was there before gets the new period. One that raises is reported, and called again. Any thread.
+        """
+        if not callable(function):
+            raise TypeError(f"a monitoring function must be callable, not {function!r}")
+        if period is not None and not period > 0:
+            raise ValueError(f"a monitoring function cannot be called every {period!r} seconds; it takes more than 0")
+        jobs = [job for job in self._jobs if job.function != function]
+        if period is not None:
+            jobs.append(_Job(function, period))
+        self._jobs = jobs
+        self._ring()
+
+    def monitoring_functions(self) -> list[Function]:
+        """What it calls."""
+        return [job.function for job in self._jobs]
+
+    def _period(self, job: _Job) -> float:
+        if job.period is not None:
+            return job.period
+        # Twice within the limit, so that a blockage is reported before it has lasted for two.
+        return max(self.min_sleep_time, config.max_blocking_time / 2)
+
+    # Blocking.
+
+    def monitor_blocking(self, hub: Hub) -> bool:
+        """Report the greenlet that runs in `hub`, if it has for longer than the limit; whether it was reported."""
+        return self._blocking.look(hub)
+
+    def ignore_current_greenlet_blocking(self) -> None:
+        """Do not report the calling greenlet from now on."""
+        self._blocking.ignored.add(getcurrent())
+
+    def monitor_current_greenlet_blocking(self) -> None:
+        """Undo `ignore_current_greenlet_blocking`."""
+        self._blocking.ignored.discard(getcurrent())
+
+    # Deadlocks.
+
+    def install_monitor_deadlocks(self, period: float) -> None:
+        """Look for deadlocks every `period` seconds, and log each once."""
+        self.add_monitoring_function(self.monitor_deadlocks, period)
+
+    def monitor_deadlocks(self, hub: Hub) -> int:
+        """Log the deadlocks that were not logged before, in whatever threads; how many there were."""
+        from hubcore._blocking import log_deadlocks
+
+        return log_deadlocks()
+
+    # Memory.
+
+    def can_monitor_memory_usage(self) -> bool:
+        """Whether psutil is installed, which is needed for it."""
+        from importlib.util import find_spec
+
+        return find_spec("psutil") is not None
+
+    def install_monitor_memory_usage(self) -> None:
+        """Look at the memory every `config.memory_monitor_period` seconds. RuntimeError if psutil is not installed."""
+        if not self.can_monitor_memory_usage():
+            raise RuntimeError("the memory of the process cannot be watched without psutil: pip install psutil")
+        period = max(float(self.min_memory_monitor_period), config.memory_monitor_period)
+        self.add_monitoring_function(self.monitor_memory_usage, period)
+
+    def monitor_memory_usage(self, _hub: Hub) -> int:
+        """Tell the subscribers when more than `config.max_memory_usage` is used, and when no longer.
+
+        Returns the bytes in use; -1 if there is no limit.
+        """
+        limit = config.max_memory_usage
+        if not limit:
+            return -1
+        if self._process is None:
+            import psutil  # type: ignore[import-not-found,import-untyped,unused-ignore]
+
+            self._process = psutil.Process()
+        info = self._process.memory_full_info()
+        used: int = info.uss
+        if used > limit:
+            self._most_memory = max(self._most_memory, used)
+            if not self._memory_limit_passed:
+                self._memory_limit_passed = True
+                events.notify(events.MemoryUsageThresholdExceeded(used, limit, info))
+        elif self._memory_limit_passed:
+            self._memory_limit_passed = False
+            most, self._most_memory = self._most_memory, 0
+            events.notify(events.MemoryUsageUnderThreshold(used, limit, info, most))
+        return used
+
+    # The thread.
+
+    def kill(self) -> None:
+        """Stop watching; the thread ends soon. Any thread; never waits; harmless the second time."""
+        self.should_run = False
+        self._ring()
+
+    def end(self) -> None:
+        """`kill`, and wait until the thread has ended, a moment at most. Blocks the calling thread."""
+        self.kill()
+        if self._pid == os.getpid() and get_ident() != self.monitor_thread_ident:
+            if self._ended.acquire(True, _PATIENCE):
+                self._ended.release()
+
+    def _ring(self) -> None:
+        try:
+            self._bell.release()
+        except RuntimeError:
+            pass  # it rings already
+
+    def _run(self) -> None:
+        ident = get_ident()
+        will_wake_nobody(ident)
+        try:
+            while self.should_run:
+                self._bell.acquire(True, self._until_next())
+                hub = self._hub()
+                if hub is None or hub.destroyed:
+                    break
+                if self.should_run:
+                    self._call_what_is_due(hub)
+                del hub
+        finally:
+            self.should_run = False
+            will_wake_nobody(ident, False)
+            self._ended.release()
+
+    def _until_next(self) -> float:
+        now = monotonic()
+        earliest = min([job.due - now for job in self._jobs] + [self.inactive_sleep_time])
+        return max(self.min_sleep_time, earliest)
+
+    def _call_what_is_due(self, hub: Hub) -> None:
+        for job in self._jobs:
+            now = monotonic()
+            if not self.should_run:
+                break
+            if job.due > now:
+                continue
+            job.due = now + self._period(job)
+            try:
+                job.function(hub)
+            except Exception as error:
+                from hubcore._report import report_failure
+
+                report_failure(job.function, type(error), error, error.__traceback__)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {'watching' if self.alive else 'ended'} {self.hub!r}>"

@@ -1,0 +1,160 @@
+"""GreenletTree: which greenlet spawned which, as a tree for each thread, and what each of them is doing."""
+
+from __future__ import annotations
+
+from greenlet import getcurrent
+
+from hubcore._inventory import Found, inventory
+from hubcore._report import describe_wait
+from hubcore._stacks import format_frame, frame_of, shown
+from hubcore.greenlet import Greenlet
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import Any
+
+    import greenlet as greenlet_module
+
+_DEEPEST = 40  # levels that are indented: a chain of 10,000 would be mostly blanks
+
+
+class GreenletTree:
+    """A greenlet and, in `child_trees`, those that it spawned.
+
+    Children of a greenlet that has ended, and of one that nobody knows the spawner of, are with their hub.
+    """
+
+    #: What `format` tells where `details` is true or leaves it open: stacks, how many calls of each at most, the calls
+    #: that spawned them, spawn_tree_locals; and not the local variables of each call.
+    DEFAULT_DETAILS: dict[str, Any] = {
+        "running_stacks": True,
+        "running_stack_limit": None,
+        "spawning_stacks": True,
+        "locals": True,
+        "frame_locals": False,
+    }
+
+    #: The greenlet itself.
+    greenlet: greenlet_module.greenlet | None = None
+    #: Whether this is the tree of the calling thread.
+    is_current_tree = False
+
+    def __init__(self, greenlet: greenlet_module.greenlet) -> None:
+        self.greenlet = greenlet
+        self.is_current_tree = False
+        self.child_trees: list[GreenletTree] = []
+        self._found: Found | None = None
+
+    def add_child(self, tree: GreenletTree) -> None:
+        """Say that this greenlet spawned that of `tree`. Harmless the second time, and where it is this tree itself."""
+        if tree is not self and tree not in self.child_trees:
+            self.child_trees.append(tree)
+
+    @property
+    def thread_ident(self) -> int | None:
+        """The thread whose greenlet this is; None where that was not looked at."""
+        return None if self._found is None else self._found.hub.thread_ident
+
+    @property
+    def root(self) -> bool:
+        """Whether it is nobody's child: the main greenlet of a thread."""
+        return self.greenlet is not None and self.greenlet.parent is None
+
+    @classmethod
+    def forest(cls) -> list[GreenletTree]:
+        """The trees of all threads that have a hub, the calling thread's first. Any thread; never switches."""
+        here = get_hub_if_any()
+        everything = inventory()
+        trees = {}
+        for found in everything:
+            tree = trees[found.greenlet] = cls(found.greenlet)
+            tree._found = found
+        roots = []
+        for found in everything:
+            tree = trees[found.greenlet]
+            above = trees.get(_spawner(found)) or trees.get(found.greenlet.parent or found.greenlet)
+            if above is None or above is tree:
+                tree.is_current_tree = found.hub is here
+                roots.append(tree)
+            else:
+                above.child_trees.append(tree)
+        return sorted(roots, key=lambda tree: not tree.is_current_tree)
+
+    @classmethod
+    def current_tree(cls) -> GreenletTree:
+        """The tree of the calling thread; only its one greenlet if it has no hub."""
+        for tree in cls.forest():
+            if tree.is_current_tree:
+                return tree
+        alone = cls(getcurrent())
+        alone.is_current_tree = True
+        return alone
+
+    def format(self, details: bool | Mapping[str, object] = True) -> str:
+        """The tree as text; `details` False: only the greenlets; a mapping changes DEFAULT_DETAILS."""
+        return "\n".join(self.format_lines(details))
+
+    def format_lines(self, details: bool | Mapping[str, object] = True) -> list[str]:
+        """The same as a list of lines."""
+        chosen: dict[str, Any] | None = None
+        if details is True:
+            chosen = self.DEFAULT_DETAILS
+        elif details is not False:
+            chosen = {**self.DEFAULT_DETAILS, **details}
+        lines = []
+        for tree, depth in self._walk():
+            indent = "     " * min(depth, _DEEPEST)
+            head = f"{indent[:-5]} +--- " if depth else ""
+            lines.append(f"{head}{tree._title()}")
+            if chosen is not None:
+                lines += [f"{indent}    {line}" for line in tree._details(chosen)]
+        return lines
+
+    def _walk(self) -> Iterator[tuple[GreenletTree, int]]:
+        # With a stack of its own: greenlets that spawn each other in a chain may be more than Python calls deep.
+        waiting = [(self, 0)]
+        while waiting:
+            tree, depth = waiting.pop()
+            yield tree, depth
+            waiting += [(child, depth + 1) for child in reversed(tree.child_trees)]
+
+    def _title(self) -> str:
+        return f"main greenlet {shown(self.greenlet)}" if self.root else shown(self.greenlet)
+
+    def _details(self, chosen: Mapping[str, Any]) -> list[str]:
+        lines = []
+        target: Any = self.greenlet
+        found = self._found
+        if found is not None:
+            if found.waiter is not None and found.state == "waiting":
+                lines.append(describe_wait(found.waiter, found.hub.loop.clock(), with_greenlet=False))
+            else:
+                lines.append(found.state)
+        else:
+            lines.append("running" if target is getcurrent() else "ended" if target.dead else "not looked at")
+        if chosen["running_stacks"]:
+            frame = frame_of(target, found.thread_ident if found is not None else None)
+            stack = format_frame(frame, chosen["running_stack_limit"], chosen["frame_locals"])
+            if stack:
+                lines += ["Running:", *stack]
+        if chosen["spawning_stacks"] and isinstance(target, Greenlet):
+            spawning_stack: Any = target.spawning_stack
+            lines += ["Spawned at:", *format_frame(spawning_stack, chosen["running_stack_limit"])]
+        elif chosen["spawning_stacks"] and hasattr(target, "spawn_site"):
+            file, number, function = target.spawn_site
+            lines += ["Spawned at:", f'  File "{file}", line {number}, in {function}']
+        if chosen["locals"] and getattr(target, "_tree_locals", None):
+            lines.append(f"Spawn tree locals: {shown(target.spawn_tree_locals)}")
+        return lines
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} of {self.greenlet!r}, {len(self.child_trees)} children>"
+
+
+def _spawner(found: Found) -> Any:
+    if isinstance(found.greenlet, Greenlet):
+        spawner = found.greenlet.spawning_greenlet
+        return None if spawner is None else spawner()
+    return None

@@ -1,0 +1,78 @@
+"""What is the process doing, who waits for whom, and other help with finding out what is wrong.
+
+print_run_info()     all threads and all greenlets: states, waits, owners, spawn sites, stacks
+print_deadlocks()    the greenlets that wait for each other, while others still run
+assert_switches()    a block that must let others run
+hub.statistics()     numbers, for every few seconds
+"""
+
+from __future__ import annotations
+
+from functools import update_wrapper
+
+from hubcore._assert_switches import assert_switches
+from hubcore._deadlocks import Deadlock, find_deadlocks, format_deadlocks, print_deadlocks
+from hubcore._run_info import format_run_info, print_run_info
+from hubcore._statistics import Statistics
+from hubcore._tree import GreenletTree
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+__all__ = [
+    "Deadlock",
+    "GreenletTree",
+    "Statistics",
+    "assert_switches",
+    "clear_stack_frames",
+    "find_deadlocks",
+    "format_deadlocks",
+    "format_run_info",
+    "print_deadlocks",
+    "print_run_info",
+    "wrap_errors",
+]
+
+
+class wrap_errors:
+    """Calls `func`, and returns what it raises if that is one of `errors`, instead of raising it.
+
+    A greenlet that runs this has such an exception as its value, and nobody reports it.
+    """
+
+    def __init__(self, errors: type[BaseException] | tuple[type[BaseException], ...], func: Callable[..., Any]) -> None:
+        if not callable(func):
+            raise TypeError(f"wrap_errors wraps something callable, not {func!r}")
+        self.__errors = errors
+        self.__func = func
+        update_wrapper(self, func, updated=())
+
+    @property
+    def func(self) -> Callable[..., Any]:
+        """What it calls."""
+        return self.__func
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return self.__func(*args, **kwargs)
+        except self.__errors as error:
+            return error
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.__func, name)
+
+    def __repr__(self) -> str:
+        return repr(self.__func)
+
+
+def clear_stack_frames(frame: FrameType | None) -> None:
+    """Drop the local variables of `frame` and of all that called it, except those that still run."""
+    while frame is not None:
+        try:
+            frame.clear()
+        except RuntimeError:
+            pass  # it is running, or suspended
+        frame = frame.f_back
