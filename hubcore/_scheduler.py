@@ -52,6 +52,8 @@ import_greenlet()
 _SMALLEST_BATCH = 32
 # Socket operations that may succeed at once before their greenlet lets others run.
 _BUDGET = 64
+# Seconds after which a hub that only other threads can wake looks whether there still are any.
+_PATIENCE = 0.5
 
 
 class Scheduler(Interrupter):
@@ -274,9 +276,13 @@ class Scheduler(Interrupter):
         ready = self.ready
         try:
             if ready.count == 0 and may_block:
-                # A thread may have woken somebody and ended between the first two questions, hence the third.
-                if not self.loop.alive() and not self._woken_from_outside() and not self.loop.alive():
-                    return False
+                self.loop.patience = -1.0
+                if not self.loop.alive():
+                    # A thread may have woken somebody and ended between these two questions, hence the second.
+                    if not self._woken_from_outside() and not self.loop.alive():
+                        return False
+                    # Nobody says so when the last thread that could wake anybody ends.
+                    self.loop.patience = _PATIENCE
             else:
                 may_block = False
             self.loop.run_pass(may_block)

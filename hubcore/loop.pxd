@@ -17,6 +17,7 @@ cdef class Loop:
     cdef readonly bint polling
     cdef readonly set watchers
     cdef readonly dict fd_watches
+    cdef public double patience
     cdef public object error_handler
     cdef public dict _lists
     cdef public double _now

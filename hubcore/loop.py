@@ -62,6 +62,7 @@ class Loop:
         self.passes = 0  # begun so far
         self.closed = False
         self.polling = False
+        self.patience = -1.0  # seconds that a poll waits for events at most where no deadline limits it; negative: ever
         self.watchers: set[Watcher] = set()  # started with a callback
         self.fd_watches: dict[int, FdWatch] = {}
         self.error_handler: Any = None
@@ -134,7 +135,7 @@ class Loop:
             block = self._before_poll(block)
         if block and self.ready.is_empty():
             earliest = self.deadlines.earliest()
-            timeout = -1.0 if earliest == inf else max(0.0, earliest - self.clock())
+            timeout = self.patience if earliest == inf else max(0.0, earliest - self.clock())
         self.polling = True
         try:
             self.poll(timeout)

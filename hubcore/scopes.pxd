@@ -52,6 +52,8 @@ cdef class CancelScope(Lasting):
     cdef _tell(self)
     @cython.locals(hub=Hub, group=CancelScope, todo=list, found=list, member=greenlet)
     cdef list _inside(self)
+    @cython.locals(hub=Hub, scope=CancelScope, found=list, each=greenlet)
+    cdef list _targets(self)
     cpdef serve(self, members)
     cpdef adopt(self, RawGreenlet task)
     @cython.locals(inner=CancelScope)

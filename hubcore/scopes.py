@@ -304,6 +304,9 @@ class CancelScope(Lasting):
     @property
     def targets(self) -> list[greenlet]:
         """The greenlets that it will cancel when its deadline comes: those in it whom no scope further in shields."""
+        return self._targets()
+
+    def _targets(self) -> list[greenlet]:
         hub: Any = self._hub
         found: list[greenlet] = []
         if hub is not None:

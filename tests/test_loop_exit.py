@@ -1,11 +1,13 @@
 """LoopExit: nothing is left to run and nothing can wake anybody, and the message says who waits for what."""
 
 import threading
+import time
 
 import pytest
 
 import hubcore
 from hubcore import LoopExit, sleep, spawn, spawn_raw
+from hubcore.event import Event
 from hubcore.testing import run_python
 
 
@@ -125,6 +127,16 @@ def test_a_wait_that_another_thread_may_end_goes_on_while_there_is_one(hub):
     thread.join()
     with pytest.raises(LoopExit):
         wait_for(resource)
+
+
+def test_it_comes_when_the_last_thread_that_could_have_ended_the_wait_has_ended(hub):
+    event = Event()
+    thread = threading.Thread(target=time.sleep, args=(0.1,))
+    thread.start()
+    with pytest.raises(LoopExit):
+        event.wait()
+    assert not thread.is_alive()
+    thread.join()
 
 
 def test_it_is_raised_in_the_main_greenlet_of_another_thread_too(hub):
