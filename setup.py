@@ -36,6 +36,8 @@ AUGMENTED = [
     "local",
     "scopes",
     "_taskgroup",
+    "_memory_channel",
+    "_selection",
     "_sockwait",
 ]
 BINDING = ["_arena", "_sockio"]

@@ -67,6 +67,7 @@ __all__ = [
     "killall",
     "move_on_after",
     "move_on_at",
+    "open_channel",
     "reinit",
     "setswitchinterval",
     "signal_handler",
@@ -78,6 +79,20 @@ __all__ = [
     "wait",
     "with_timeout",
 ]
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore.channel import open_channel
+
+
+def __getattr__(name: str) -> object:
+    # What few programs need is imported when it is first asked for.
+    if name == "open_channel":
+        from hubcore.channel import open_channel
+
+        return open_channel
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def fork(*args: object, **kwargs: object) -> int:

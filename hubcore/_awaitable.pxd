@@ -2,7 +2,7 @@ cimport cython
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport DirectLink
-from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue
+from hubcore._park cimport WOKEN, Source, Waiter, WaitQueue
 from hubcore.hub cimport Hub, hub_here
 
 
@@ -19,6 +19,6 @@ cdef class Awaitable(Source):
     cdef _notify_links(self)
 
 @cython.locals(hub=Hub)
-cdef Waiter waiter_at(Place place)
+cdef Waiter waiter_at(place)
 @cython.locals(hub=Hub)
 cdef bint park(Waiter waiter, timeout) except -1

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hubcore._park import Place
     from hubcore.hub import Hub
 
 import_greenlet()
@@ -120,7 +119,7 @@ class Awaitable(Source):
                 hub.loop.run_callback_threadsafe(callback, self)
 
 
-def waiter_at(place: Place) -> Waiter:
+def waiter_at(place: object) -> Waiter:
     """A waiter of the calling greenlet, or of the thread where that has no hub, at `place`, to be put into a queue."""
     hub = hub_here()
     if hub is None:

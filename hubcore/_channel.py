@@ -12,7 +12,7 @@ from hubcore._park import WaitQueue
 
 if not cython.compiled:
     from hubcore._awaitable import park, waiter_at
-    from hubcore._park import new_place
+    from hubcore._park import WAITING, new_place
     from hubcore._uncompiled import atomic
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ class Channel(Awaitable):
 
         Full if nobody has come.
         """
-        if self._waiters.wake_first(item):
+        if self._hand_over(item):
             return
         if not block:
             raise Full
@@ -56,6 +56,9 @@ class Channel(Awaitable):
     def put_nowait(self, item: Any) -> None:
         """`put(item, block=False)`: never switches."""
         self.put(item, False)
+
+    def _hand_over(self, item: Any) -> bool:
+        return self._waiters.wake_first(item)
 
     def _join_putters(self, place: Place, waiter: Waiter) -> bool:
         if self._waiters.wake_first(place.item):
@@ -116,6 +119,34 @@ class Channel(Awaitable):
         if not self._waiters.wake_first(item):
             self._returned.append(item)
 
+    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
+        """As Source.serve."""
+        if waiter.outcome != WAITING:
+            return True
+        if place.purpose == "put to":
+            other = self._waiters.first_but(waiter)
+            if other is not None:
+                if place.win(waiter, None):
+                    self._waiters.wake(other, place.item)
+                return True
+            if stay:
+                self._putters.add(place, waiter)
+                if self._links is not None:
+                    self._notify_links()
+            return False
+        if self._returned:
+            if place.win(waiter, self._returned[0]):
+                self._returned.pop(0)
+            return True
+        other = self._putters.first_but(waiter)
+        if other is not None:
+            if place.win(waiter, other.item):
+                self._putters.wake(other, None)
+            return True
+        if stay:
+            self._waiters.add(place, waiter)
+        return False
+
     @property
     def getters(self) -> deque[Place]:
         """Those who wait to get, first come first."""
@@ -161,6 +192,7 @@ class Channel(Awaitable):
             raise item
         return item
 
+    @classmethod
     def __class_getitem__(cls, item: object) -> GenericAlias:
         from types import GenericAlias
 
@@ -171,4 +203,4 @@ class Channel(Awaitable):
 
 
 if not cython.compiled:
-    atomic(Channel, "_join_putters", "_take", "_join_getters", "_offer_again")
+    atomic(Channel, "_hand_over", "_join_putters", "_take", "_join_getters", "_offer_again", "serve")

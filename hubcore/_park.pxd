@@ -14,6 +14,8 @@ cdef enum Outcome:
 
 cdef class Source:
     cpdef hand_back(self, Place place, value)
+    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
+    cpdef conclude(self, Place place, value)
 
 
 @cython.final
@@ -32,6 +34,7 @@ cdef class Waiter(Deadline):
     cpdef bint wake(self, object value=*) except -1
     cpdef bint fail(self, object exception) except -1
     cpdef bint fall_asleep(self) noexcept
+    cdef resume(self)
     cpdef abandon(self)
     @cython.locals(place=Place)
     cdef bint _claim(self, int outcome) noexcept
@@ -51,6 +54,8 @@ cdef class Place:
     cdef WaitQueue _queue
 
     cdef _set(self, Source on, item, purpose)
+    cdef bint win(self, Waiter waiter, value) noexcept
+    cdef leave(self)
 
 
 @cython.final
@@ -64,7 +69,11 @@ cdef class WaitQueue:
     @cython.locals(before=Place, after=Place)
     cdef remove(self, Place place)
     @cython.locals(waiter=Waiter)
+    cdef Waiter claim(self, Place place, value)
+    @cython.locals(waiter=Waiter)
     cdef bint wake(self, Place place, value) except -1
+    @cython.locals(place=Place, waiter=Waiter)
+    cdef Place first_but(self, Waiter own)
     cdef bint wake_first(self, value) except -1
     cdef wake_all(self, value)
     @cython.locals(place=Place)

@@ -26,6 +26,8 @@ if not cython.compiled:
     from _thread import allocate_lock
     from _thread import get_ident as get_ident
 
+    from hubcore._uncompiled import atomic
+
     WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
     # Uncompiled, another thread may run between any two byte codes, so claiming takes a lock.
     _claiming = allocate_lock()
@@ -104,6 +106,11 @@ class Waiter(Deadline):
                 self.parked = True
             return self.parked
 
+    def resume(self) -> None:
+        """Let the greenlet go on, after `WaitQueue.claim` ended its wait. Never switches; any thread."""
+        if self.parked:
+            self._make_ready()
+
     def abandon(self) -> None:
         """The greenlet left its wait in another way, by a throw: whoever would still resume it must not.
 
@@ -127,8 +134,7 @@ class Waiter(Deadline):
                 self.outcome = outcome
         if outcome != WOKEN and isinstance(self.waiting_on, Place):
             place = self.waiting_on
-            if place._queue is not None:
-                place._queue.remove(place)
+            place.leave()
         return True
 
     def _make_ready(self) -> None:
@@ -144,12 +150,27 @@ class Waiter(Deadline):
 
 
 class Source:
-    """What can be waited for in a queue, and hands something to those who wait."""
+    """What can be waited for in a queue, and hands something to those who wait.
+
+    `serve` and `conclude` are for waits that may end at one of several places, in `select`.
+    """
 
     __slots__ = ()
 
     def hand_back(self, place: Place, value: object) -> None:
         """Whoever waited at `place` was woken with `value` and cannot take it. Never switches; any thread."""
+
+    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
+        """Do now what `place` is for, and have that end the wait of `waiter`; False if it cannot be done now.
+
+        If it cannot, and with `stay`, queue up there. True also where the wait had ended before: then nothing is done.
+        Raises what `conclude` would where it can never be done. Never switches; the waiter's thread only.
+        """
+        raise NotImplementedError(f"{type(self).__name__} cannot be one of several to wait for")
+
+    def conclude(self, place: Place, value: object) -> object:
+        """The result of the wait at `place`, woken with `value`; or raise that it was in vain."""
+        return value
 
 
 class Place:
@@ -170,6 +191,22 @@ class Place:
         self.item = item
         self.purpose = purpose  # in words, for reports, where `on` can be waited for in several ways
         self.won = False  # whether it was this place by which the wait ended
+
+    def win(self, waiter: Waiter, value: object) -> bool:
+        """End the wait of `waiter`, whose greenlet runs, by what is done here; False if it has ended already.
+
+        Only if the result is True may that be done, and before anything else can run.
+        """
+        if not waiter._claim(WOKEN):
+            return False
+        self.won = True
+        waiter.value = value
+        return True
+
+    def leave(self) -> None:
+        """Leave the queue, if it is still in one."""
+        if self._queue is not None:
+            self._queue.remove(self)
 
     @property
     def owner(self) -> object:
@@ -225,17 +262,37 @@ class WaitQueue:
         place.waiter = None  # they refer to each other only for as long as the wait lasts
         self.count -= 1
 
-    def wake(self, place: Place, value: object) -> bool:
-        """Take `place` out and wake who waits there with `value`; False if that wait has ended already."""
+    def claim(self, place: Place, value: object) -> Waiter | None:
+        """Take `place` out and end the wait there with `value`; None if it has ended already.
+
+        Nothing else runs before this returns. The caller then does what its waking stands for and calls `resume`.
+        """
         waiter = place.waiter
         self.remove(place)
         if waiter is None or not waiter._claim(WOKEN):
-            return False
+            return None
         place.won = True
         waiter.value = value
+        return waiter
+
+    def wake(self, place: Place, value: object) -> bool:
+        """Take `place` out and wake who waits there with `value`; False if that wait has ended already."""
+        waiter = self.claim(place, value)
+        if waiter is None:
+            return False
         if waiter.parked:
             waiter._make_ready()
         return True
+
+    def first_but(self, own: Waiter) -> Place | None:
+        """The first who still waits, other than at a place of `own`."""
+        place = self._first
+        while place is not None:
+            waiter = place.waiter
+            if waiter is not own and waiter is not None and waiter.outcome == WAITING:
+                return place
+            place = place._after
+        return None
 
     def wake_first(self, value: object) -> bool:
         """Wake the first who still waits; False if nobody does."""
@@ -334,3 +391,7 @@ def new_place(on: Source, item: object, purpose: str) -> Place:
     place = Place.__new__(Place)
     place._set(on, item, purpose)
     return place
+
+
+if not cython.compiled:
+    atomic(Place, "leave")  # another thread may be waking it

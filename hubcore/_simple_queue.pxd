@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._awaitable cimport Awaitable, park, waiter_at
-from hubcore._park cimport Place, Waiter, WaitQueue, new_place
+from hubcore._park cimport WAITING, Place, Waiter, WaitQueue, new_place
 
 
 cdef class SimpleQueue(Awaitable):
@@ -34,11 +34,15 @@ cdef class SimpleQueue(Awaitable):
     @cython.locals(place=Place, waiter=Waiter)
     cdef _put_later(self, item, timeout)
     cdef bint _join_putters(self, Place place, Waiter waiter) except -1
-    @cython.locals(putters=WaitQueue, place=Place)
+    @cython.locals(putters=WaitQueue, place=Place, waiter=Waiter)
     cdef _admit(self)
     cdef _take_and_admit(self)
     @cython.locals(place=Place, waiter=Waiter)
     cdef _get_later(self, purpose, bint block, timeout)
     cdef _join_getters(self, Place place, Waiter waiter)
     cdef _take_back(self, item)
+    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
+    cdef bint _serve_putter(self, Place place, Waiter waiter, bint stay) except -1
+    cpdef conclude(self, Place place, value)
+    cdef _raise_shut_down(self, bint getting)
     cdef _shut(self, bint immediate)

@@ -17,7 +17,7 @@ from hubcore._park import WaitQueue
 
 if not cython.compiled:
     from hubcore._awaitable import park, waiter_at
-    from hubcore._park import new_place
+    from hubcore._park import WAITING, new_place
     from hubcore._uncompiled import atomic
 
 try:
@@ -152,7 +152,7 @@ class SimpleQueue(Awaitable):
     def _offer(self, item: Any) -> bool:
         """Hand `item` to who waits for one, or store it; False if the queue is full."""
         if self._shut_down:
-            raise ShutDown(f"{self!r} was shut down")
+            self._raise_shut_down(False)
         if self._bound >= 0 and self._qsize() >= self._bound:
             return False
         self._accept(item)
@@ -200,7 +200,7 @@ class SimpleQueue(Awaitable):
         if not self._join_putters(place, waiter) and not park(waiter, timeout):
             raise Full
         if waiter.value is _SHUT_DOWN:
-            raise ShutDown(f"{self!r} was shut down")
+            self._raise_shut_down(False)
 
     def _join_putters(self, place: Place, waiter: Waiter) -> bool:
         """Queue up, unless there is room now; whether the item was put."""
@@ -214,9 +214,13 @@ class SimpleQueue(Awaitable):
         putters = self._putters
         while putters._first is not None and (self._bound < 0 or self._qsize() < self._bound):
             place = putters._first
-            item = place.item
-            if putters.wake(place, None):
-                self._accept(item)
+            waiter = putters.claim(place, None)
+            if waiter is not None:
+                # Before its thread can go on, or what that puts next could come before this.
+                try:
+                    self._accept(place.item)
+                finally:
+                    waiter.resume()
 
     # Getting.
 
@@ -257,7 +261,7 @@ class SimpleQueue(Awaitable):
         if timeout is not None and timeout < 0:
             raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
         if self._shut_down:
-            raise ShutDown(f"{self!r} was shut down, and nothing is left in it")
+            self._raise_shut_down(True)
         if not block:
             raise Empty
         place = new_place(self, purpose, "get from")
@@ -269,7 +273,7 @@ class SimpleQueue(Awaitable):
             raise Empty
         item = waiter.value
         if item is _SHUT_DOWN:
-            raise ShutDown(f"{self!r} was shut down, and nothing is left in it")
+            self._raise_shut_down(True)
         return item
 
     def _join_getters(self, place: Place, waiter: Waiter) -> Any:
@@ -279,7 +283,7 @@ class SimpleQueue(Awaitable):
             if item is not _NOTHING:
                 return item
         if self._shut_down:
-            raise ShutDown(f"{self!r} was shut down, and nothing is left in it")
+            self._raise_shut_down(True)
         self._waiters.add(place, waiter)
         return _NOTHING
 
@@ -293,7 +297,50 @@ class SimpleQueue(Awaitable):
         if self._waiters.count:
             self._feed()
 
+    # One of several to wait for.
+
+    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
+        """As Source.serve."""
+        if waiter.outcome != WAITING:
+            return True
+        if place.purpose == "put to":
+            return self._serve_putter(place, waiter, stay)
+        item = self._take()
+        if item is _NOTHING:
+            if self._shut_down:
+                self._raise_shut_down(True)
+            if stay:
+                self._waiters.add(place, waiter)
+            return False
+        if not place.win(waiter, item):
+            self._take_back(item)  # taking it ran somebody's code, and something else ended the wait meanwhile
+        if self._putters.count:
+            self._admit()
+        if self._guard is not None and self._waiters.count:
+            self._feed()
+        return True
+
+    def _serve_putter(self, place: Place, waiter: Waiter, stay: bool) -> bool:
+        if self._shut_down:
+            self._raise_shut_down(False)
+        if self._bound >= 0 and self._qsize() >= self._bound:
+            if stay:
+                self._putters.add(place, waiter)
+            return False
+        if place.win(waiter, None):
+            self._accept(place.item)
+        return True
+
+    def conclude(self, place: Place, value: object) -> object:
+        """As Source.conclude."""
+        if value is _SHUT_DOWN:
+            self._raise_shut_down(place.purpose != "put to")
+        return value
+
     # The end.
+
+    def _raise_shut_down(self, getting: bool) -> None:
+        raise ShutDown(f"{self!r} was shut down" + (", and nothing is left in it" if getting else ""))
 
     @property
     def is_shutdown(self) -> bool:
@@ -373,6 +420,7 @@ class SimpleQueue(Awaitable):
             raise item
         return item
 
+    @classmethod
     def __class_getitem__(cls, item: object) -> GenericAlias:
         from types import GenericAlias
 
@@ -413,4 +461,4 @@ def _stores_by_foreign_code(kind: type) -> bool:
 
 if not cython.compiled:
     atomic(SimpleQueue, "_offer", "_join_putters", "_join_getters", "_take_and_admit", "_take_back", "_shut", "_admit")
-    atomic(SimpleQueue, "_feed")
+    atomic(SimpleQueue, "_feed", "serve")

@@ -16,8 +16,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BackendUnavailable",
     "BlockingSwitchOutError",
+    "BrokenChannel",
     "Cancelled",
+    "ChannelError",
+    "ClosedChannel",
     "ConcurrentObjectUseError",
+    "EndOfChannel",
     "GreenletCancelled",
     "GreenletExit",
     "HubDestroyed",
@@ -90,3 +94,31 @@ class GreenletCancelled(Exception):
 
     A Cancelled of its own would look to the caller as if it were itself being cancelled.
     """
+
+
+class ChannelError(Exception):
+    """What an end of a channel raises that cannot be used any more; `channel` is that end."""
+
+    def __init__(self, channel: object = None) -> None:
+        super().__init__(f"{self._what}: {channel!r}")
+        self.channel = channel
+
+    _what = "a channel cannot be used any more"
+
+
+class EndOfChannel(ChannelError):
+    """All ends that could send were closed, and all that was sent has been received."""
+
+    _what = "nothing more will come"
+
+
+class BrokenChannel(ChannelError):
+    """All ends that could receive were closed: nobody will ever take what is sent."""
+
+    _what = "nobody is left to receive"
+
+
+class ClosedChannel(ChannelError):
+    """This very end was closed, before or while it was used."""
+
+    _what = "this end was closed"

@@ -27,6 +27,7 @@ LAYERS = {
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel
+        channel _memory_channel _selection
     """,
     "plain Python": """
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches

@@ -1,4 +1,4 @@
-"""The programs in README.md do what it says, and what it names is there."""
+"""The programs in README.md and docs/ do what is said there, and what they name is there."""
 
 import re
 from pathlib import Path
@@ -49,3 +49,16 @@ def test_what_it_names_is_there():
         assert (ROOT / path).exists(), path
     assert (ROOT / "hubcore/backends/select_.py").exists()
     assert f"## {hubcore.__version__}" in (ROOT / "CHANGELOG.md").read_text()
+
+
+def programs_with_output(page):
+    """The programs of a page of docs/, each with the indented block behind it: what it prints."""
+    found = re.findall(r"```python\n(.*?)```\n\n((?: {4}[^\n]*\n)+)", (ROOT / "docs" / page).read_text(), re.DOTALL)
+    return [(program, output.replace("    ", "")) for program, output in found]
+
+
+@pytest.mark.parametrize("number", [0, 1])
+@pytest.mark.parametrize("backend", ["libev", "libuv", "virtual"])
+def test_the_programs_about_channels(backend, number):
+    program, output = programs_with_output("channels.md")[number]
+    assert run_python(program, backend).stdout == output

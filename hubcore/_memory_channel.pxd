@@ -1,0 +1,73 @@
+cimport cython
+
+from hubcore._awaitable cimport park, waiter_at
+from hubcore._park cimport WAITING, Place, Source, Waiter, WaitQueue, new_place
+
+
+@cython.final
+cdef class Conduit:
+    cdef Py_ssize_t bound
+    cdef object items
+    cdef WaitQueue senders
+    cdef WaitQueue receivers
+    cdef Py_ssize_t open_senders
+    cdef Py_ssize_t open_receivers
+
+    cdef bint has_room(self) except -1
+    cdef bint put(self, item) except -1
+    @cython.locals(place=Place)
+    cdef take(self)
+    @cython.locals(place=Place, waiter=Waiter)
+    cdef admit(self)
+    cdef take_back(self, item)
+    cdef describe(self)
+
+
+cdef class _End(Source):
+    cdef Conduit _conduit
+    cdef bint _open
+    cdef object __weakref__
+
+    cdef _refuse_if_closed(self)
+    @cython.locals(place=Place)
+    cdef _dismiss(self, WaitQueue queue)
+    @cython.locals(conduit=Conduit)
+    cpdef statistics(self)
+
+
+cdef class SendChannel(_End):
+    cpdef send(self, item, timeout=*)
+    cpdef send_nowait(self, item)
+    cdef bint _offer(self, item) except -1
+    cdef _refuse(self)
+    @cython.locals(place=Place, waiter=Waiter)
+    cdef _send_later(self, item, timeout)
+    cdef bint _join(self, Place place, Waiter waiter) except -1
+    @cython.locals(conduit=Conduit, other=Place)
+    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
+    cpdef clone(self)
+    cpdef close(self)
+    @cython.locals(conduit=Conduit)
+    cdef _shut(self)
+
+
+cdef class ReceiveChannel(_End):
+    cpdef receive(self, timeout=*)
+    cpdef receive_nowait(self)
+    cdef _take(self)
+    @cython.locals(place=Place, waiter=Waiter)
+    cdef _receive_later(self, timeout)
+    cdef _join(self, Place place, Waiter waiter)
+    @cython.locals(conduit=Conduit, other=Place)
+    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
+    cdef _take_back(self, item)
+    cpdef clone(self)
+    cpdef close(self)
+    @cython.locals(conduit=Conduit)
+    cdef _shut(self)
+
+cdef _check_timeout(timeout, _End end)
+@cython.locals(new=SendChannel)
+cdef SendChannel _open_sender(Conduit conduit, _End model)
+@cython.locals(new=ReceiveChannel)
+cdef ReceiveChannel _open_receiver(Conduit conduit, _End model)

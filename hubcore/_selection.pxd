@@ -1,0 +1,35 @@
+cimport cython
+
+from hubcore._awaitable cimport park, waiter_at
+from hubcore._links cimport DirectLink
+from hubcore._park cimport WAITING, WOKEN, Place, Waiter, new_place
+
+cdef unsigned long long _state
+
+
+@cython.final
+cdef class _Readiness(DirectLink):
+    cdef object source
+    cdef Waiter waiter
+
+
+@cython.final
+cdef class Selection:
+    cdef list _cases
+
+    cdef _refuse_both_ways(self)
+    @cython.locals(i=Py_ssize_t, k=Py_ssize_t, cases=list)
+    cdef _shuffle(self)
+    @cython.locals(place=Place, only=_Readiness)
+    cdef bint attempt(self, Waiter waiter) except -1
+    @cython.locals(place=Place, only=_Readiness)
+    cdef line_up(self, Waiter waiter)
+    @cython.locals(place=Place, only=_Readiness)
+    cdef leave(self)
+    @cython.locals(place=Place)
+    cdef give_up(self, Waiter waiter)
+    cdef Place winner(self)
+    @cython.locals(place=Place, only=_Readiness)
+    cdef result(self, Waiter waiter)
+
+cdef _case_of(case)

@@ -1,0 +1,215 @@
+"""select: wait until one of several things can go on, and do exactly that one.
+
+The cases share one waiter. Each waits at a place of its own in the queue of what it is for, so whoever hands something
+over at one of these places ends the wait, and those at the others find that it has ended and keep what they have.
+However the wait ends, the places are left; what was handed to a greenlet that is thrown out goes back where it came
+from.
+"""
+
+from __future__ import annotations
+
+import cython
+
+from hubcore._channel import Channel
+from hubcore._links import DirectLink
+from hubcore._memory_channel import ReceiveChannel, SendChannel
+from hubcore._park import Place
+from hubcore._simple_queue import SimpleQueue
+
+if not cython.compiled:
+    from hubcore._awaitable import park, waiter_at
+    from hubcore._park import WAITING, WOKEN, new_place
+    from hubcore._uncompiled import atomic
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hubcore._park import Waiter
+
+_GIVES = (ReceiveChannel, SimpleQueue, Channel)
+_TAKES = (SendChannel, SimpleQueue, Channel)
+
+# A linear congruential generator, begun with the seed. Importing random takes longer than a thousand selects.
+_state = 1
+
+
+def seed_select(seed: int) -> None:
+    """Begin anew the sequence of pseudo-random numbers by which `select` chooses. It begins alike in every process."""
+    global _state
+    _state = seed & 0xFFFFFFFF
+
+
+class _Readiness(DirectLink):
+    """The case of an object that is only waited for: linked to it, it ends the wait."""
+
+    __slots__ = ("source", "waiter")
+
+    def __init__(self, source: Any) -> None:
+        self.source = source
+        self.waiter: Waiter | None = None
+
+    def notify(self, source: Any) -> None:
+        waiter = self.waiter  # once: in another thread the greenlet may be leaving
+        if waiter is not None:
+            waiter.wake(self)
+
+    def __call__(self, source: Any) -> None:
+        self.notify(source)
+
+    def __repr__(self) -> str:
+        return repr(self.source)
+
+
+class Selection:
+    """One select, which is what its greenlet waits on."""
+
+    __slots__ = ("_cases",)
+
+    def __init__(self, cases: tuple[Any, ...]) -> None:
+        self._cases: list[Any] = [_case_of(each) for each in cases]
+        self._refuse_both_ways()
+        self._shuffle()
+
+    def _refuse_both_ways(self) -> None:
+        for case in self._cases:
+            if isinstance(case, Place) and case.purpose == "put to":
+                for other in self._cases:
+                    if isinstance(other, Place) and other.on is case.on and other.purpose != "put to":
+                        raise ValueError(f"select cannot both get from and put to {case.on!r}: which was it, then?")
+
+    def _shuffle(self) -> None:
+        """Bring the cases into any order: where several can go on, each is chosen equally often."""
+        global _state
+        cases = self._cases
+        for i in range(len(cases) - 1, 0, -1):
+            _state = (_state * 1664525 + 1013904223) & 0xFFFFFFFF
+            k = (_state >> 8) % (i + 1)
+            case = cases[i]
+            cases[i] = cases[k]
+            cases[k] = case
+
+    @property
+    def cross_thread(self) -> bool:
+        """Whether other threads may end the wait."""
+        return True
+
+    def attempt(self, waiter: Waiter) -> bool:
+        """Do what can be done now, of one case; whether there was one."""
+        for case in self._cases:
+            if isinstance(case, Place):
+                place = case
+                if place.on.serve(place, waiter, False):
+                    return True
+                continue
+            only = case
+            if only.source.ready():
+                waiter.wake(only)
+                return True
+        return False
+
+    def line_up(self, waiter: Waiter) -> None:
+        """Wait at every case, until one can go on at once."""
+        for case in self._cases:
+            if isinstance(case, Place):
+                place = case
+                if place.on.serve(place, waiter, True):
+                    return
+                continue
+            only = case
+            only.waiter = waiter
+            only.source.rawlink(only)
+            if waiter.outcome != WAITING:
+                return
+
+    def leave(self) -> None:
+        """Wait at no case any more."""
+        for case in self._cases:
+            if isinstance(case, Place):
+                place = case
+                place.leave()
+                continue
+            only = case
+            if only.waiter is not None:
+                only.waiter = None
+                only.source.unlink(only)
+
+    def give_up(self, waiter: Waiter) -> None:
+        """The greenlet leaves by an exception: what it was handed before goes back."""
+        waiter.abandon()
+        self.leave()
+        if waiter.outcome == WOKEN:
+            place = self.winner()
+            if place is not None:
+                place.on.hand_back(place, waiter.value)
+
+    def winner(self) -> Place | None:
+        """The place by which the wait ended."""
+        for case in self._cases:
+            if isinstance(case, Place) and case.won:
+                return case
+        return None
+
+    def result(self, waiter: Waiter) -> tuple[Any, Any]:
+        """Which case went on, and its value."""
+        place = self.winner()
+        if place is None:
+            only: Any = waiter.value
+            return only.source, None
+        value = place.on.conclude(place, waiter.value)
+        return place.on, place.item if place.purpose == "put to" else value
+
+    def __repr__(self) -> str:
+        return f"select of {', '.join([repr(case) for case in self._cases])}"
+
+
+def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
+    """Wait until one of `cases` can go on, `timeout` seconds at most, and do that one: `(which, its value)`.
+
+    A case is
+        a ReceiveChannel, a queue or a Channel         something is taken from it: the value
+        (a SendChannel, queue or Channel, item)        the item is sent or put; the value is the item
+        an Event, AsyncResult, Greenlet, lock ...      it is ready (that is all: nothing is taken); the value is None
+    and what is returned with the value is the object, without the item. Of several that can go on, a pseudo-random one
+    is chosen (`seed_select`).
+
+    Switches, unless one can go on at once. TimeoutError if none could in time; a timeout of 0 never switches. A case
+    that can never go on raises as the operation itself would, once it is chosen: EndOfChannel, BrokenChannel,
+    ClosedChannel (whose `channel` says which one), ShutDown. Any thread. Whatever it raises, nothing was taken or sent.
+    """
+    if not cases:
+        raise TypeError("select needs something to wait for")
+    if timeout is not None and timeout < 0:
+        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+    selection = Selection(cases)
+    waiter = waiter_at(selection)
+    try:
+        if not selection.attempt(waiter):
+            if timeout is not None and timeout == 0:
+                raise TimeoutError(f"not possible at once: {selection!r}")
+            selection.line_up(waiter)
+            if not park(waiter, timeout):
+                raise TimeoutError(f"not possible within {timeout} seconds: {selection!r}")
+            selection.leave()
+    except BaseException:
+        selection.give_up(waiter)
+        raise
+    return selection.result(waiter)
+
+
+def _case_of(case: Any) -> Any:
+    if isinstance(case, _GIVES):
+        return new_place(case, None, "get from")
+    if isinstance(case, tuple):
+        if len(case) == 2 and isinstance(case[0], _TAKES):
+            return new_place(case[0], case[1], "put to")
+    elif hasattr(case, "rawlink") and hasattr(case, "ready"):
+        return _Readiness(case)
+    raise TypeError(
+        "select takes what can be received or got from, pairs (channel, item) of what can be sent or put to, and "
+        f"what can be linked (an Event, a Greenlet), not {case!r}"
+    )
+
+
+if not cython.compiled:
+    atomic(Selection, "winner")

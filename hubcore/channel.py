@@ -1,0 +1,30 @@
+"""Channels between greenlets of any threads, and threads without a hub, and select over several of them.
+
+    send, receive = open_channel(10)
+
+`send` and `receive` are the two ends; either may be cloned, and each clone is closed by itself. When the last sending
+end is closed, receivers get what is left and then the end, which ends their iteration.
+"""
+
+from __future__ import annotations
+
+from queue import Empty, Full
+
+from hubcore._memory_channel import ChannelStatistics, ReceiveChannel, SendChannel, open_channel
+from hubcore._selection import seed_select, select
+from hubcore.exceptions import BrokenChannel, ChannelError, ClosedChannel, EndOfChannel
+
+__all__ = [
+    "BrokenChannel",
+    "ChannelError",
+    "ChannelStatistics",
+    "ClosedChannel",
+    "Empty",
+    "EndOfChannel",
+    "Full",
+    "ReceiveChannel",
+    "SendChannel",
+    "open_channel",
+    "seed_select",
+    "select",
+]
