@@ -19,6 +19,8 @@ cdef class Awaitable(Source):
     cdef _notify_links(self)
 
 @cython.locals(hub=Hub)
-cdef Waiter waiter_at(place)
+cpdef Waiter waiter_at(place)
 @cython.locals(hub=Hub)
-cdef bint park(Waiter waiter, timeout) except -1
+cpdef bint park(Waiter waiter, timeout) except -1
+@cython.locals(hub=Hub)
+cpdef double now() except? -1

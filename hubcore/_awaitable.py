@@ -12,6 +12,8 @@ who build on it:
 
 from __future__ import annotations
 
+from time import monotonic
+
 import cython
 
 from hubcore import _native
@@ -137,6 +139,12 @@ def park(waiter: Waiter, timeout: float | None) -> bool:
         return waiter.outcome == WOKEN
     parked: bool = hub.park(waiter, timeout)
     return parked
+
+
+def now() -> float:
+    """The time in seconds by which the caller's waits are measured: its hub's, or the thread's where that has none."""
+    hub = hub_here()
+    return monotonic() if hub is None else hub.loop.update_now()
 
 
 def _call_here(callback: Callable[[Any], object], source: Awaitable) -> None:

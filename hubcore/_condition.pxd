@@ -1,6 +1,6 @@
 cimport cython
 
-from hubcore._awaitable cimport park, waiter_at
+from hubcore._awaitable cimport now, park, waiter_at
 from hubcore._park cimport Place, Source, Waiter, WaitQueue, new_place
 
 

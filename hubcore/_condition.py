@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from time import monotonic
-
 import cython
 
 from hubcore._locks import RLock
 from hubcore._park import Source, WaitQueue
-from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
+    from hubcore._awaitable import now, park, waiter_at
     from hubcore._park import new_place
     from hubcore._uncompiled import atomic
 
@@ -71,9 +68,9 @@ class Condition(Source):
         result = predicate()
         if result or (timeout is not None and timeout <= 0):
             return result
-        end = None if timeout is None else _now() + timeout
+        end = None if timeout is None else now() + timeout
         while not result:
-            left = None if end is None else end - _now()
+            left = None if end is None else end - now()
             if left is not None and left <= 0:
                 break
             self.wait(left)
@@ -149,11 +146,6 @@ class Condition(Source):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self._lock!r}, {self._waiters.count} waiting>"
-
-
-def _now() -> float:
-    hub = get_hub_if_any()
-    return monotonic() if hub is None else hub.loop.update_now()
 
 
 if not cython.compiled:

@@ -10,6 +10,7 @@ from _collections import deque
 
 from greenlet import GreenletExit, getcurrent
 
+from hubcore._awaitable import now, park, waiter_at
 from hubcore._links import DirectLink
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub, kill
@@ -48,13 +49,12 @@ class _Gathering(DirectLink):
         """Park until `wanted` are ready or `timeout` seconds have passed; whether they are ready."""
         if len(self.ready) >= wanted:
             return True
-        hub = get_hub()
         self.wanted = wanted
-        waiter = self.waiter = hub.new_waiter(what)
+        waiter = self.waiter = waiter_at(what)
         if len(self.ready) >= wanted:
             waiter.wake()  # in another thread, after the first look
         try:
-            return hub.park(waiter, timeout)
+            return park(waiter, timeout)
         finally:
             self.waiter = None
 
@@ -93,8 +93,7 @@ class _Iwait:
         self._linked: list[Any] = []  # before anything that may raise: __del__ looks at it
         self._objects = list(objects)
         self._left = len(self._objects) if count is None else min(count, len(self._objects))
-        self._hub = get_hub()
-        self._end = None if timeout is None else self._hub.loop.update_now() + timeout
+        self._end = None if timeout is None else now() + timeout
         self._gathering = _Gathering()
         self._what = _WaitingFor(self._objects, self._gathering)
         if self._left > 0:
@@ -107,7 +106,7 @@ class _Iwait:
 
     def __next__(self) -> Any:
         if self._left > 0:
-            timeout = None if self._end is None else max(0.0, self._end - self._hub.loop.update_now())
+            timeout = None if self._end is None else max(0.0, self._end - now())
             try:
                 came = self._gathering.wait_for(1, self._what, timeout)
             except BaseException:

@@ -1,5 +1,6 @@
 cimport cython
 
+from hubcore._awaitable cimport park, waiter_at
 from hubcore._calls cimport call_or, raise_failure
 from hubcore._deadlines cimport Deadline
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
@@ -40,7 +41,7 @@ cdef class Greenlet(Linkable):
     @cython.locals(hub=Scheduler)
     cpdef start(self)
     cpdef bint ready(self) except -1
-    @cython.locals(hub=Hub, waiter=Waiter)
+    @cython.locals(waiter=Waiter)
     cdef bint _join(self, timeout) except -1
 
 cdef dict _living_idents

@@ -21,6 +21,7 @@ from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:
+    from hubcore._awaitable import park, waiter_at
     from hubcore._rawgreenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._uncompiled import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
 
@@ -348,13 +349,12 @@ class Greenlet(Linkable):
             return True
         if self is getcurrent():
             raise RuntimeError(f"{self!r} cannot wait for its own end")
-        hub = get_hub()
-        waiter = hub.new_waiter(self)
+        waiter = waiter_at(self)
         self._add_link(waiter)
         if self._phase == FINISHED:
             waiter.wake(self)  # in its own thread, after the first look
         try:
-            return hub.park(waiter, timeout)
+            return park(waiter, timeout)
         finally:
             self._drop_link(waiter)
 

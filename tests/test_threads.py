@@ -250,3 +250,23 @@ def test_what_unwinds_as_its_thread_ends_sees_the_hub_that_it_ran_in(threads):
     threads.start(run)
     threads.wait()
     assert seen == [(True, True)]
+
+
+def test_a_thread_without_a_hub_waits_for_greenlets_and_still_has_none(hub, threads):
+    def body():
+        seen.append(first.get())
+        seen.append([each.value for each in hubcore.wait([first, second])])
+        seen.append([each.value for each in hubcore.iwait([second], timeout=10)])
+        seen.append(hubcore.wait([endless], timeout=0.01))
+        endless.kill()
+        seen.append(endless.dead)
+        seen.append(get_hub_if_any())
+
+    seen = []
+    first, second = spawn(int, 1), hubcore.spawn_later(0.02, int, 2)
+    endless = spawn(sleep, 1000)
+    threads.start(body)
+    threads.wait()
+    assert seen[0] == 1
+    assert sorted(seen[1]) == [1, 2]
+    assert seen[2:] == [[2], [], True, None]

@@ -132,9 +132,9 @@ def hub_backend(request: pytest.FixtureRequest) -> Iterator[str]:
     from hubcore.backends import loop_class
 
     name: str = request.param
-    if name not in _warm:
-        loop_class(name)().close()
-        _warm.add(name)
+    for each in {name, *_backends(request.config)} - _warm:  # a test may make hubs on the others, too
+        loop_class(each)().close()
+        _warm.add(each)
     before = config.backend
     config.backend = name
     yield name
