@@ -38,6 +38,7 @@ AUGMENTED = [
     "_taskgroup",
     "_memory_channel",
     "_selection",
+    "_job",
     "_sockwait",
 ]
 BINDING = ["_arena", "_sockio"]

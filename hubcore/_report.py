@@ -98,8 +98,11 @@ def other_threads_may_wake(hub: Hub) -> bool:
     """
     if not any(getattr(waiter.waiting_on, "cross_thread", False) for waiter in hub.parked):
         return False
-    from hubcore._workers import idle_thread_idents
+    from hubcore._workers import any_starting, idle_thread_idents
     from hubcore.hub import hubs
+
+    if any_starting():
+        return True
 
     # A thread whose hub greenlet waits runs no Python frame, and so is not among those of _current_frames.
     others = set(sys._current_frames()) | {each.thread_ident for each in tuple(hubs)}

@@ -1,43 +1,114 @@
-"""Native threads for calls that cannot be made without blocking, such as the system's name look-up.
+"""Native threads for calls that block, shared by the whole process: the system's name look-up, thread pools.
 
-They are plain threads of the interpreter: they have no hub, are made when there is work, end after a while without,
-and do not keep the process from ending.
+They are plain threads of the interpreter: they have no hub, are made when there is work and none is idle, end after a
+while without, and do not keep the process from ending. The one that became idle last is the first to get work.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-from _queue import Empty, SimpleQueue
-from _thread import allocate_lock, get_ident, start_new_thread
+from _collections import deque
+from _thread import RLock, allocate_lock, get_ident, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    Job = tuple[Callable[[], object], Callable[[object, BaseException | None], object]]
+    Call = Callable[[], object]
+    Done = Callable[[object, BaseException | None], object]
 
 _IDLE_SECONDS = 10.0
 
-_idle: set[int] = set()
+
+class _Worker:
+    """A thread that waits for its next call. Whoever takes it from `_idle` sets `call` and rings."""
+
+    __slots__ = ("bell", "call", "ident")
+
+    def __init__(self) -> None:
+        self.ident = get_ident()
+        self.bell = allocate_lock()
+        self.bell.acquire()
+        self.call: Call | None = None
+
+
+# Lists, because each of their steps is atomic: work may be submitted by a finalizer, at any moment.
+_idle: list[_Worker] = []
+_starting: list[object] = []  # one for each thread that was started and does not run yet
+_quiet: set[int] = set()  # threads of other kinds that will wake nobody
 _all: list[Workers] = []
+#: What each worker thread is at, by thread ident, where the call noted itself.
+running: dict[int, object] = {}
 
 
 def idle_thread_idents() -> set[int]:
     """The idents of worker threads that have nothing to do, and of others that serve hubcore and will wake nobody."""
-    return set(_idle)
+    return {worker.ident for worker in tuple(_idle)} | _quiet
+
+
+def generation() -> object:
+    """An object that is another one in a forked child."""
+    return _idle
+
+
+def any_starting() -> bool:
+    """Whether a thread was started for a call and does not run yet."""
+    return bool(_starting)
+
+
+def start(call: Call) -> None:
+    """Have a worker thread call `call()`, which must not raise. Never waits; any thread.
+
+    RuntimeError if there is no idle thread and none can be started.
+    """
+    try:
+        worker = _idle.pop()
+    except IndexError:
+        _starting.append(None)
+        try:
+            start_new_thread(_work, (call, _idle))
+        except BaseException:
+            _starting.pop()
+            raise
+        return
+    worker.call = call
+    worker.bell.release()
+
+
+def _work(call: Call | None, idle: list[_Worker]) -> None:
+    worker = _Worker()
+    if _starting:
+        _starting.pop()
+    while call is not None:
+        try:
+            call()
+        except BaseException:
+            sys.excepthook(*sys.exc_info())
+        call = None  # so that nothing of it lives on while the thread waits
+        if idle is not _idle:
+            return  # this thread forked, and in the child nothing is left of those it belonged to
+        idle.append(worker)
+        if not worker.bell.acquire(True, _IDLE_SECONDS):
+            try:
+                idle.remove(worker)
+                return
+            except ValueError:
+                worker.bell.acquire()  # somebody has just taken it, and is about to ring
+        call = worker.call
+        worker.call = None
 
 
 def will_wake_nobody(ident: int, so: bool = True) -> None:
     """Say that the thread `ident`, which serves hubcore, will wake nobody; `so` False takes that back."""
     if so:
-        _idle.add(ident)
+        _quiet.add(ident)
     else:
-        _idle.discard(ident)
+        _quiet.discard(ident)
 
 
 class Workers:
-    """At most `limit` threads that run jobs, first come, first served. Any thread may submit."""
+    """At most `limit` threads at a time that run jobs, first come, first served. Any thread may submit."""
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
@@ -47,65 +118,56 @@ class Workers:
         _all.append(self)
 
     def _forget(self) -> None:
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
-        self._lock = allocate_lock()
+        self._jobs: deque[tuple[Call, Done]] = deque()
+        self._lock = RLock()  # a finalizer may submit
         self._threads = 0
-        self._unserved = 0  # jobs submitted and not finished
 
-    def submit(self, call: Callable[[], object], done: Callable[[object, BaseException | None], object]) -> None:
+    def submit(self, call: Call, done: Done) -> None:
         """Run `call()` in a worker, then `done(result, None)` or `done(None, exception)` in the same. Never waits.
 
         RuntimeError if there is no worker and none can be started.
         """
         with self._lock:
-            self._unserved += 1
-            new = self._unserved > self._threads and self._threads < self.limit
-            if new:
-                self._threads += 1
-        if new:
-            try:
-                start_new_thread(self._work, ())
-            except RuntimeError:
-                with self._lock:
-                    self._threads -= 1
-                    if self._threads == 0:
-                        self._unserved -= 1
-                        raise
-        self._jobs.put((call, done))
+            self._jobs.append((call, done))
+            if self._threads >= self.limit:
+                return
+            self._threads += 1
+        try:
+            start(self._work)
+        except RuntimeError:
+            with self._lock:
+                self._threads -= 1
+                if self._threads == 0 and self._jobs:
+                    self._jobs.pop()
+                    raise
 
     def _work(self) -> None:
-        ident = get_ident()
         while True:
-            _idle.add(ident)
-            try:
-                call, done = self._jobs.get(True, _IDLE_SECONDS)
-            except Empty:
-                with self._lock:
-                    # A job may have come just now, counted but not yet in the queue; then it is this thread's.
-                    if self._unserved < self._threads:
-                        self._threads -= 1
-                        break
-                continue
-            finally:
-                _idle.discard(ident)
+            with self._lock:
+                if not self._jobs:
+                    self._threads -= 1
+                    return
+                call, done = self._jobs.popleft()
             result: object = None
             error: BaseException | None = None
             try:
                 result = call()
             except BaseException as raised:
                 error = raised
-            with self._lock:
-                self._unserved -= 1
             try:
                 done(result, error)
             except BaseException:
                 sys.excepthook(*sys.exc_info())
-            del call, done, result, error  # so that nothing of the job lives on while the thread waits
+            del call, done, result, error
 
 
 def _after_fork_in_child() -> None:
-    # The threads are not in the child, whatever the locks and counts of the parent say.
-    _idle.clear()
+    # The threads are not in the child, whatever the lists, locks and counts of the parent say.
+    global _idle
+    _idle = []
+    _starting.clear()
+    running.clear()
+    _quiet.clear()
     for workers in _all:
         workers._forget()
 

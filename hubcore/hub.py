@@ -12,6 +12,7 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._above import Offer, from_above
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
@@ -47,6 +48,11 @@ class Hub(Scheduler):
     of this thread, or whatever names a backend; `backend` is another name for it.
     """
 
+    #: For calls that block: a `threadpool_class` of `threadpool_size`, made at the first use. All three may be set.
+    threadpool = Offer("threadpool", "pool_for")
+    threadpool_class = Offer("threadpool", "pool_class_for")
+    threadpool_size = 10
+
     def __init__(
         self,
         loop: Loop | str | type[Loop] | None = None,
@@ -70,6 +76,7 @@ class Hub(Scheduler):
         self._orphaned = False
         self.periodic_monitoring_thread: PeriodicMonitoringThread | None = None
         self._status = 0  # what an orphan's process ends with
+        self._calls: set[Any] = set()  # of other threads, that have not ended
         _thread.hub = self
         _thread.cleaner = _Cleaner(self)
         hubs.add(self)
@@ -144,6 +151,14 @@ class Hub(Scheduler):
                 self.cancel_wait(watcher, exc_kind, True)
         then(*then_args)
 
+    def spawn_threadsafe(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        """Start a greenlet of this hub that runs `function(*args, **kwargs)`; its result, an AsyncResult.
+
+        Any thread; never switches. The greenlet sees a copy of the caller's context variables. If the hub is destroyed
+        before it has ended, the result fails with HubDestroyed.
+        """
+        return from_above("_hub_call", "HubCall")(self, function, args, kwargs)
+
     @property
     def loop_class(self) -> type[Loop]:
         """The class of its loop."""
@@ -205,6 +220,9 @@ class Hub(Scheduler):
         self.loop.close()
         self.loop.error_handler = None
         self.destroyed = True
+        self.__dict__.pop("threadpool", None)  # it refers to its hub
+        while self._calls:
+            self._calls.pop().give_up()
         from hubcore._signals import hub_destroyed
 
         hub_destroyed(self)

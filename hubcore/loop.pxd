@@ -12,6 +12,7 @@ cdef class Loop:
     cdef public Py_ssize_t refs
     cdef readonly Py_ssize_t outside
     cdef readonly long long passes
+    cdef readonly Py_ssize_t jobs
     cdef readonly bint closed
     cdef readonly bint default
     cdef readonly bint polling
@@ -34,6 +35,8 @@ cdef class Loop:
     @cython.locals(timeout=double, earliest=double)
     cpdef run_pass(self, bint block)
     cpdef add_deadline(self, Deadline deadline, double after)
+    cpdef begin_job(self)
+    cpdef end_job(self)
     cpdef check_thread(self)
     cpdef check_at_rest(self)
     cpdef Callback _queue_callback(self, callback, tuple args)

@@ -60,6 +60,7 @@ class Loop:
         self.refs = 0  # what can still wake somebody: waiters on fds, started watchers, work outside
         self.outside = 0  # operations that another thread or process will finish
         self.passes = 0  # begun so far
+        self.jobs = 0  # as `outside`, of those whose own thread says that they have
         self.closed = False
         self.polling = False
         self.patience = -1.0  # seconds that a poll waits for events at most where no deadline limits it; negative: ever
@@ -114,7 +115,7 @@ class Loop:
 
     def alive(self) -> bool:
         """Whether anything is ready, or can become ready without the help of another thread."""
-        return self.refs > 0 or self.deadlines.refs > 0 or not self.ready.is_empty()
+        return self.refs > 0 or self.jobs > 0 or self.deadlines.refs > 0 or not self.ready.is_empty()
 
     def add_deadline(self, deadline: Deadline, after: float) -> None:
         """Schedule `deadline` `after` seconds from this moment."""
@@ -187,6 +188,17 @@ class Loop:
         if ref:
             self.refs -= 1
 
+    def begin_job(self) -> None:
+        """As `begin_outside`, for what ends with `end_job`. Any thread."""
+        self.jobs += 1
+
+    def end_job(self) -> None:
+        """It has finished. Any thread, so that the hub need not be asked to."""
+        self.jobs -= 1
+        # Where something was sent to the hub and it has not got to it, it was woken for that and will see this, too.
+        if not self.closed and self.ready.is_empty():
+            self.wake()
+
     # What programs use.
 
     def io(self, fd: int, events: int, ref: bool = True, priority: int | None = None) -> Io:
@@ -235,7 +247,7 @@ class Loop:
     @property
     def activecnt(self) -> int:
         """How many things keep the loop alive."""
-        return self.refs + self.deadlines.refs
+        return self.refs + self.jobs + self.deadlines.refs
 
     @property
     def pendingcnt(self) -> int:
@@ -382,3 +394,9 @@ class Loop:
         from hubcore._rare_watchers import after_poll
 
         after_poll(self)
+
+
+if not cython.compiled:
+    from hubcore._uncompiled import atomic
+
+    atomic(Loop, "begin_job", "end_job")

@@ -21,16 +21,18 @@ LAYERS = {
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
     "switching": """
+        _above
         hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _report _statistics _waits
         _deadlocks _inventory _blocking _monitor
     """,
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
-        _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel
+        _hub_call _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel
         channel _memory_channel _selection
     """,
     "plain Python": """
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
+        _job _executor _imap _mapping from_thread
         backdoor baseserver contextvars fileobject monkey os pool
         pywsgi resolver
         resolver.* select selectors server signal socket ssl subprocess thread threading threadpool time util

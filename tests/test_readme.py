@@ -41,6 +41,11 @@ serving.get()
     assert run_python(program + client, backend).stdout == "b'hello'\n"
 
 
+@pytest.mark.parametrize("backend", ["libev", "libuv"])
+def test_the_group_and_its_queue(backend):
+    assert run_python(PROGRAMS[2], backend).stdout == "3 pages; in time\n"
+
+
 def test_what_it_names_is_there():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for command in re.findall(r"`?make ([a-z]+)`?", README):

@@ -190,6 +190,7 @@ def test_no_thread_to_be_had_is_an_error_for_all_that_wait(monkeypatch):
 
     workers = Workers(2)
     monkeypatch.setattr(_resolver, "_workers", workers)
+    monkeypatch.setattr("hubcore._workers._idle", [])
     monkeypatch.setattr("hubcore._workers.start_new_thread", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         socket.gethostbyname("localhost")

@@ -1,0 +1,275 @@
+"""ThreadPoolExecutor: concurrent.futures on native threads, with futures that greenlets wait for cooperatively."""
+
+from __future__ import annotations
+
+import itertools
+from concurrent import futures
+from contextvars import copy_context
+from queue import SimpleQueue
+from threading import RLock, Thread
+
+from hubcore import _workers
+from hubcore.event import Event
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    Initializer = Callable[..., object]
+    _StandardFuture = futures.Future[Any]
+else:
+    _StandardFuture = futures.Future
+
+_numbers = itertools.count()
+
+
+class Future(_StandardFuture):
+    """A standard Future; to wait for it in a greenlet parks the greenlet, and hubcore.wait() takes it, too."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._ended = Event()
+        # Whoever asks for the call keeps its hub alive, and virtual time there still, until it has ended.
+        hub = get_hub_if_any()
+        self._loops = [] if hub is None else [hub.loop]
+        for loop in self._loops:
+            loop.begin_job()
+
+    def _announce(self) -> None:
+        self._ended.set()
+        try:
+            loop = self._loops.pop()
+        except IndexError:
+            return
+        loop.end_job()
+
+    def set_result(self, result: Any) -> None:
+        try:
+            super().set_result(result)
+        finally:
+            self._announce()
+
+    def set_exception(self, exception: BaseException | None) -> None:
+        try:
+            super().set_exception(exception)
+        finally:
+            self._announce()
+
+    def cancel(self) -> bool:
+        """As the standard one: True if it had not begun, and never will."""
+        cancelled = super().cancel()
+        if cancelled:
+            self._announce()
+        return cancelled
+
+    def result(self, timeout: float | None = None) -> Any:
+        """Wait for the result and return it, or raise the exception; TimeoutError after `timeout` seconds."""
+        self._wait(timeout)
+        try:
+            return super().result(0)
+        finally:
+            del self  # the exception's traceback refers to this frame
+
+    def exception(self, timeout: float | None = None) -> BaseException | None:
+        """Wait for the end; the exception or None. TimeoutError after `timeout` seconds."""
+        self._wait(timeout)
+        return super().exception(0)
+
+    def _wait(self, timeout: float | None) -> None:
+        if not self.done() and not self._ended.wait(None if timeout is None else max(0.0, timeout)):
+            raise futures.TimeoutError
+
+    # What hubcore.wait() and iwait() need.
+
+    def ready(self) -> bool:
+        """The same as `done`."""
+        return self.done()
+
+    @property
+    def cross_thread(self) -> bool:
+        """Whether another thread may end who waits for it: always."""
+        return True
+
+    def rawlink(self, callback: Callable[[Any], object]) -> None:
+        """As Event.rawlink; `callback` gets this future."""
+        self._ended.rawlink(_Link(callback, self))
+
+    def unlink(self, callback: object) -> None:
+        """Undo a `rawlink`."""
+        self._ended.unlink(_Link(callback, self))
+
+
+class _Link:
+    def __init__(self, callback: Any, future: Future) -> None:
+        self.callback = callback
+        self.future = future
+
+    def __call__(self, source: object) -> None:
+        self.callback(self.future)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Link) and bool(self.callback == other.callback)
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class _Call:
+    __slots__ = ("args", "context", "function", "future", "kwargs")
+
+    def __init__(self, future: Future, function: Any, args: Any, kwargs: Any) -> None:
+        self.future = future
+        self.function = function
+        self.args = args
+        self.kwargs = kwargs
+        self.context = copy_context()
+
+    def run(self) -> None:
+        """In a worker."""
+        if not self.future.set_running_or_notify_cancel():
+            return
+        try:
+            result = self.context.run(self.function, *self.args, **self.kwargs)
+        except BaseException as error:
+            self.future.set_exception(error)
+            del self  # the traceback refers to this frame
+        else:
+            self.future.set_result(result)
+
+
+class ThreadPoolExecutor(futures.ThreadPoolExecutor):
+    """The standard library's, on threads of its own, which do not keep the process from ending.
+
+    Calls see a copy of the context variables of whoever submits them. Any thread may submit and wait.
+    """
+
+    def __init__(
+        self,
+        max_workers: int | None = None,
+        thread_name_prefix: str = "",
+        initializer: Initializer | None = None,
+        initargs: Iterable[Any] = (),
+    ) -> None:
+        super().__init__(max_workers, thread_name_prefix, initializer, tuple(initargs))
+        self._limit: int = self._max_workers
+        self._prefix = thread_name_prefix or f"hubcore-executor-{next(_numbers)}"
+        self._shared = _Shared(initializer, tuple(initargs))
+        self._generation = _workers.generation()
+
+    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+        """Have `fn(*args, **kwargs)` called in a thread. Never waits. RuntimeError after `shutdown`."""
+        if self._generation is not _workers.generation():  # forked: neither its threads nor their calls are here
+            self._generation = _workers.generation()
+            self._shared = _Shared(self._shared.initializer, self._shared.initargs)
+        shared = self._shared
+        with shared.lock:
+            if shared.broken:
+                from concurrent.futures.thread import BrokenThreadPool
+
+                raise BrokenThreadPool("A thread initializer failed, the thread pool is not usable anymore")
+            if shared.closed:
+                raise RuntimeError("cannot schedule new futures after shutdown")
+            future = Future()
+            shared.calls.put(_Call(future, fn, args, kwargs))
+            shared.waiting += 1
+            if shared.waiting > shared.idle and len(shared.ends) < self._limit:
+                end = Event()
+                name = f"{self._prefix}_{len(shared.ends)}"
+                shared.ends.append(end)
+                try:
+                    Thread(target=_work, args=(shared, end), name=name, daemon=True).start()
+                except RuntimeError:
+                    shared.ends.remove(end)
+                    if not shared.ends:
+                        shared.waiting -= 1
+                        shared.calls.get()
+                        future.cancel()
+                        raise
+        return future
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
+        """Take no more calls; with `cancel_futures`, cancel those that have not begun; with `wait`, wait for the rest.
+
+        Switches if it waits.
+        """
+        shared = self._shared
+        shared.close(cancel_futures)
+        if wait:
+            for end in list(shared.ends):
+                end.wait()
+
+    def kill(self, wait: bool = True, **kwargs: Any) -> None:
+        """gevent's name for `shutdown`."""
+        self.shutdown(wait, **kwargs)
+
+    def __del__(self) -> None:
+        shared = getattr(self, "_shared", None)
+        if shared is not None:
+            shared.close(False)
+
+
+class _Shared:
+    """What an executor and its threads share, so that the threads do not keep the executor."""
+
+    def __init__(self, initializer: Initializer | None, initargs: tuple[Any, ...]) -> None:
+        self.initializer = initializer
+        self.initargs = initargs
+        self.lock = RLock()  # a finalizer may submit
+        self.calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self.ends: list[Event] = []  # one for each thread, set when it ends
+        self.idle = 0
+        self.waiting = 0  # calls that no thread has taken yet
+        self.closed = False
+        self.broken = False
+
+    def close(self, cancel: bool) -> None:
+        """Have the threads end once nothing is left to do."""
+        self.closed = True
+        if cancel:
+            self.cancel_all(None)
+        self.calls.put(None)
+
+    def cancel_all(self, error: BaseException | None) -> None:
+        """Cancel all calls that no thread has taken, or have them fail with `error`."""
+        while not self.calls.empty():
+            call = self.calls.get()
+            if call is not None:
+                call.future.cancel() if error is None else call.future.set_exception(error)
+
+
+def _work(shared: _Shared, end: Event) -> None:
+    try:
+        if shared.initializer is not None:
+            try:
+                shared.initializer(*shared.initargs)
+            except BaseException:
+                _break(shared)
+                return
+        while True:
+            with shared.lock:
+                shared.idle += 1
+            call = shared.calls.get()
+            with shared.lock:
+                shared.idle -= 1
+                if call is not None:
+                    shared.waiting -= 1
+            if call is None:
+                shared.calls.put(None)  # for the next thread
+                if shared.closed:
+                    return
+                continue
+            call.run()
+            del call
+    finally:
+        end.set()
+
+
+def _break(shared: _Shared) -> None:
+    from concurrent.futures.thread import BrokenThreadPool
+    from logging import getLogger
+
+    getLogger("hubcore").critical("the initializer of an executor's thread failed", exc_info=True)
+    with shared.lock:
+        shared.broken = True
+    shared.cancel_all(BrokenThreadPool("A thread initializer failed, the thread pool is not usable anymore"))

@@ -1,0 +1,81 @@
+"""HubCall: a call that any thread has a hub make, in a greenlet, and its result."""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+
+from hubcore.event import AsyncResult
+from hubcore.exceptions import HubDestroyed
+from hubcore.greenlet import Greenlet
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hubcore.hub import Hub
+
+
+class HubCall(AsyncResult):
+    """`function(*args, **kwargs)` in a new greenlet of `hub`; itself the result. Made in any thread."""
+
+    __slots__ = ("_arguments", "_context", "_function", "_greenlet", "_hub", "_unwanted")
+
+    def __init__(
+        self, hub: Hub, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> None:
+        if not callable(function):
+            raise TypeError(f"a greenlet runs something callable, not {function!r}")
+        AsyncResult.__init__(self)
+        self._hub = hub
+        self._function: Callable[..., object] | None = function
+        self._arguments: tuple[Any, Any] | None = (args, kwargs)
+        self._context = copy_context()
+        self._greenlet: Greenlet | None = None
+        self._unwanted = False
+        # Noted before one looks whether the hub is destroyed: either that is seen here, or destroy() sees this call.
+        hub._calls.add(self)
+        if hub.destroyed:
+            self.give_up()
+        else:
+            hub.loop.run_callback_threadsafe(self._begin)
+
+    def _begin(self) -> None:
+        """In the hub: start the greenlet."""
+        function, arguments = self._function, self._arguments
+        self._function = self._arguments = None
+        if self._unwanted or function is None or arguments is None:
+            self._hub._calls.discard(self)
+            return
+        args, kwargs = arguments
+        self._greenlet = Greenlet(function, *args, **kwargs)
+        self._greenlet.gr_context = self._context
+        self._greenlet.look()
+        self._greenlet.rawlink(self._ended)
+        self._greenlet.start()
+
+    def _ended(self, greenlet: Greenlet) -> None:
+        self._hub._calls.discard(self)
+        self._greenlet = None
+        if self.ready():
+            return
+        if isinstance(greenlet.value, HubDestroyed):
+            self.set_exception(greenlet.value)  # which for a greenlet is an end like others
+        else:
+            self(greenlet)
+
+    def give_up(self) -> None:
+        """The hub is destroyed, and calls nobody any more. Any thread."""
+        self._hub._calls.discard(self)
+        if not self.ready():
+            self.set_exception(HubDestroyed(self._hub))
+
+    def kill_nowait(self) -> None:
+        """Nobody wants the result: end the greenlet, or do not start it. Any thread; never switches."""
+        self._unwanted = True
+        if not self._hub.destroyed:
+            self._hub.loop.run_callback_threadsafe(self._kill)
+
+    def _kill(self) -> None:
+        if self._greenlet is not None:
+            self._greenlet.kill(block=False)

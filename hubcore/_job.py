@@ -1,0 +1,117 @@
+"""Job: one call in a worker thread, and its result."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import copy_context
+
+import cython
+
+from hubcore._workers import running, start
+from hubcore.event import AsyncResult
+from hubcore.hub import get_hub_if_any
+
+if not cython.compiled:
+    from hubcore._uncompiled import atomic, get_ident
+    from hubcore.hub import hub_here
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hubcore.hub import Hub
+
+_FAILED = object()
+
+
+class Job(AsyncResult):
+    """`function(*args, **kwargs)` in a worker thread, with the caller's context variables; itself the result.
+
+    Until it has ended it keeps the hub that it was made in alive, and virtual time there still. `pool.job_ended(self)`
+    is called in the worker once it has.
+    """
+
+    __slots__ = ("_args", "_context", "_function", "_kwargs", "hub_of_origin", "pool")
+
+    def __init__(
+        self, pool: Any, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
+        AsyncResult.__init__(self)
+        self.pool = pool
+        self._function: Callable[..., object] | None = function
+        self._args: tuple[object, ...] | None = args
+        self._kwargs: dict[str, object] | None = kwargs
+        self._context: Any = copy_context()
+        self.hub_of_origin: Hub | None = hub_here()
+
+    def submit(self) -> None:
+        """Have a worker run it. RuntimeError if there is none and none can be started. Never waits."""
+        hub = self.hub_of_origin
+        if hub is not None:
+            hub.loop.begin_job()
+        try:
+            start(self._run)
+        except BaseException:
+            if hub is not None:
+                hub.loop.end_job()
+            raise
+
+    def drop(self) -> bool:
+        """Do not run it, if it has not begun: nobody wants the result. Whether it will not run. Any thread."""
+        return self._claim_call() is not None
+
+    def _claim_call(self) -> Callable[..., object] | None:
+        """The call, for the first who claims it."""
+        function = self._function
+        self._function = None
+        return function
+
+    def _run(self) -> None:
+        """In a worker thread: make the call and deliver what it comes to."""
+        ident = get_ident()
+        hub = self.hub_of_origin
+        function = self._claim_call()
+        args: Any = self._args
+        kwargs: Any = self._kwargs
+        self._args = self._kwargs = None
+        context, self._context = self._context, None
+        result: object = _FAILED
+        failure: BaseException | None = None
+        running[ident] = self
+        try:
+            if function is not None:
+                result = context.run(function, *args, **kwargs)
+        except BaseException as error:
+            # Without this frame, which would refer to the result, and so to the error itself.
+            trace = error.__traceback__
+            failure = error.with_traceback(None if trace is None else trace.tb_next)
+            trace = None
+        running.pop(ident, None)  # it may have gone: the call may have forked
+        function = args = kwargs = context = None  # what the call was made of goes before anybody learns of its end
+        if get_hub_if_any() is not None:
+            _destroy_hub()
+        if failure is not None:
+            self.set_exception(failure)
+        else:
+            self.set(None if result is _FAILED else result)
+        failure = result = None
+        try:
+            self.pool.job_ended(self)
+        finally:
+            if hub is not None:
+                hub.loop.end_job()
+
+
+def _destroy_hub() -> None:
+    """The call made a hub for its thread; the thread is not its own, so what is left there ends with it."""
+    try:
+        hub = get_hub_if_any()
+        if hub is not None:
+            hub.destroy()
+    except BaseException:
+        sys.excepthook(*sys.exc_info())
+
+
+if not cython.compiled:
+    atomic(Job, "_claim_call")

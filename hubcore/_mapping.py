@@ -1,0 +1,184 @@
+"""map, imap, apply and their kin, for whatever has `spawn(function, *args)`: groups, pools, thread pools."""
+
+from __future__ import annotations
+
+from _collections import deque
+
+from hubcore._imap import Attempt, IMap, IMapUnordered, outcome
+from hubcore.greenlet import Greenlet, spawn
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from typing import Any
+
+
+class pass_value:
+    """A link that calls `callback(source.value)`, only if `source` was successful. It equals its callback."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: Callable[[Any], object]) -> None:
+        self.callback = callback
+
+    def __call__(self, source: Any) -> None:
+        if source.successful():
+            self.callback(source.value)
+
+    def __hash__(self) -> int:
+        return hash(self.callback)
+
+    def __eq__(self, other: object) -> bool:
+        return bool(self.callback == getattr(other, "callback", other))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(object.__getattribute__(self, "callback"), name)
+
+    def __repr__(self) -> str:
+        return f"<pass_value to {self.callback!r}>"
+
+
+class _Input:
+    """The items to map. What reading them raises ends them, and is raised once the calls before it are done."""
+
+    __slots__ = ("error", "left")
+
+    def __init__(self, iterable: Iterable[Any]) -> None:
+        self.left = iter(iterable)
+        self.error: Exception | None = None
+
+    def __iter__(self) -> Iterator[Any]:
+        try:
+            yield from self.left
+        except Exception as error:
+            self.error = error
+
+
+class MappingMixin:
+    """Calls in the tasks of a pool: `spawn` gives what has `ready()` and `get()`, a greenlet or a result."""
+
+    __slots__ = ()
+
+    def spawn(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+        """Start `func(*args, **kwargs)`; may wait until there is room."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how to start a task")
+
+    def full(self) -> bool:
+        """Whether `spawn` would have to wait."""
+        return False
+
+    def _is_inside(self) -> bool:
+        """Whether the caller is itself one of the tasks, which must not wait for room."""
+        return False
+
+    def apply(
+        self, func: Callable[..., Any], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
+    ) -> Any:
+        """`func(*args, **kwds)` in a task; its result, or what it raises. Switches.
+
+        From within one of the tasks: called there, at once.
+        """
+        if self._is_inside():
+            return func(*(args or ()), **(kwds or {}))
+        return self.spawn(func, *(args or ()), **(kwds or {})).get()
+
+    def apply_cb(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] | None = None,
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> Any:
+        """As `apply`; and start `callback(result)` in a greenlet of its own."""
+        result = self.apply(func, args, kwds)
+        if callback is not None:
+            spawn(callback, result)
+        return result
+
+    def apply_async(
+        self,
+        func: Callable[..., Any],
+        args: Iterable[Any] | None = None,
+        kwds: Mapping[str, Any] | None = None,
+        callback: Callable[[Any], object] | None = None,
+    ) -> Any:
+        """As `spawn`, but never waits for room: a greenlet does. Once done, `callback(result)` is called.
+
+        Returns what has the result: a greenlet, or what `spawn` gives.
+        """
+        if self.full():
+            return spawn(self.apply_cb, func, args, kwds, callback)
+        task = self.spawn(func, *(args or ()), **(kwds or {}))
+        if callback is not None:
+            watcher = pass_value(callback)
+            if isinstance(task, Greenlet):
+                task.link(watcher)
+            else:
+                task.rawlink(lambda source: spawn(watcher, source))
+        return task
+
+    def map(self, func: Callable[[Any], Any], iterable: Iterable[Any]) -> list[Any]:
+        """`[func(item) for item in iterable]`, each call in a task. Switches.
+
+        Items are read when there is room for them, in the calling greenlet. If calls fail, what the first of them (in
+        the order of items) raised is raised, when those before it are done; the others are still made. If the
+        caller is killed or times out, no further one is started; those under way go on.
+        """
+        attempt = Attempt(func)
+        items = _Input(iterable)
+        under_way: deque[Any] = deque()
+        results: list[Any] = []
+        try:
+            for item in items:
+                under_way.append(self.spawn(attempt, item))
+                while under_way and under_way[0].ready():
+                    results.append(outcome(under_way.popleft()))
+        except Exception:
+            self._start_the_rest(attempt, items)
+            raise
+        while under_way:
+            results.append(outcome(under_way.popleft()))
+        if items.error is not None:
+            raise items.error
+        return results
+
+    def _start_the_rest(self, attempt: Attempt, items: _Input) -> None:
+        """Have the items that are left called for nobody."""
+        if get_hub_if_any() is None:
+            self._start_all(attempt, items)
+        else:
+            spawn(self._start_all, attempt, items)
+
+    def _start_all(self, attempt: Attempt, items: _Input) -> None:
+        for item in items.left:
+            self.spawn(attempt, item)
+
+    def map_cb(
+        self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
+    ) -> list[Any]:
+        """As `map`; and call `callback(results)`."""
+        results = self.map(func, iterable)
+        if callback is not None:
+            callback(results)
+        return results
+
+    def map_async(
+        self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
+    ) -> Greenlet:
+        """A greenlet that does `map_cb`. Never switches."""
+        return spawn(self.map_cb, func, iterable, callback)
+
+    def imap(self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None) -> IMap:
+        """An iterator of `func(*items)` for the items of `iterables` side by side, in their order.
+
+        Calls are started at once, as far as there is room, and no more than `maxsize` are under way or have a result
+        that was not taken yet. Each step may switch, and raises what that call raised; the next step goes on after it.
+        """
+        return IMap(self.spawn, func, zip(*iterables, strict=False), maxsize)
+
+    def imap_unordered(
+        self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
+    ) -> IMapUnordered:
+        """As `imap`, but the results come as they are there."""
+        return IMapUnordered(self.spawn, func, zip(*iterables, strict=False), maxsize)
