@@ -2,6 +2,7 @@ cimport cython
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport DirectLink
+from hubcore._native cimport park_thread, thread_waiter
 from hubcore._park cimport WOKEN, Source, Waiter, WaitQueue
 from hubcore.hub cimport Hub, hub_here
 
@@ -22,5 +23,6 @@ cdef class Awaitable(Source):
 cpdef Waiter waiter_at(place)
 @cython.locals(hub=Hub)
 cpdef bint park(Waiter waiter, timeout) except -1
+cdef bint _is_over(Waiter waiter, timeout) except -1
 @cython.locals(hub=Hub)
 cpdef double now() except? -1

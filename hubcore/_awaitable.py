@@ -16,12 +16,12 @@ from time import monotonic
 
 import cython
 
-from hubcore import _native
 from hubcore._links import DirectLink
 from hubcore._park import Source, WaitQueue
 from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._native import park_thread, thread_waiter
     from hubcore._park import WOKEN, Waiter
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet
     from hubcore.hub import hub_here
@@ -77,7 +77,7 @@ class Awaitable(Source):
 
     def unlink(self, callback: object) -> None:
         """Undo a `rawlink` of `callback`; harmless if there is none or it was called."""
-        for link in self._links or ():
+        for link in list(self._links or ()):  # a copy: comparing may run code that links and unlinks
             if link[0] == callback:
                 self._drop_link(link)
                 return
@@ -125,20 +125,28 @@ def waiter_at(place: object) -> Waiter:
     """A waiter of the calling greenlet, or of the thread where that has no hub, at `place`, to be put into a queue."""
     hub = hub_here()
     if hub is None:
-        return _native.new_waiter(place)
+        return thread_waiter(place)
     return hub.new_waiter(place)
 
 
 def park(waiter: Waiter, timeout: float | None) -> bool:
     """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False); at once, if it has ended."""
     if waiter.ready.thread_ident == 0:
-        return _native.park(waiter, timeout)
+        return park_thread(waiter, timeout)
     hub: Any = hub_here()
-    if timeout is not None and timeout <= 0 and getcurrent() is hub:
+    if timeout is not None and getcurrent() is hub and _is_over(waiter, timeout):
         waiter.fire(0.0)  # the hub may ask, and does not wait
         return waiter.outcome == WOKEN
     parked: bool = hub.park(waiter, timeout)
     return parked
+
+
+def _is_over(waiter: Waiter, timeout: float) -> bool:
+    try:
+        return timeout <= 0
+    except BaseException:
+        waiter.abandon()  # a timeout that is no number: nobody may hand this wait anything any more
+        raise
 
 
 def now() -> float:

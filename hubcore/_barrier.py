@@ -89,7 +89,10 @@ class Barrier:
     def reset(self) -> None:
         """Be as new; who waits gets BrokenBarrierError."""
         with self._condition:
-            self._state = _FILLING if self._count == 0 else _RESETTING
+            if self._count == 0:
+                self._state = _FILLING
+            elif self._state != _DRAINING:  # those are on their way, and nobody waits any more
+                self._state = _RESETTING
             self._condition.notify_all()
 
     def abort(self) -> None:

@@ -118,6 +118,8 @@ class Channel(Awaitable):
     def _offer_again(self, item: object) -> None:
         if not self._waiters.wake_first(item):
             self._returned.append(item)
+            if self._links is not None:
+                self._notify_links()
 
     def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
         """As Source.serve."""

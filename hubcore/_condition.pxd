@@ -1,6 +1,7 @@
 cimport cython
 
 from hubcore._awaitable cimport now, park, waiter_at
+from hubcore._greenlet cimport getcurrent, import_greenlet
 from hubcore._park cimport Place, Source, Waiter, WaitQueue, new_place
 
 

@@ -6,11 +6,13 @@ import cython
 
 from hubcore._locks import RLock
 from hubcore._park import Source, WaitQueue
+from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, LoopExit
+from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
     from hubcore._awaitable import now, park, waiter_at
     from hubcore._park import new_place
-    from hubcore._uncompiled import atomic
+    from hubcore._uncompiled import atomic, getcurrent, import_greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,6 +20,12 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hubcore._park import Place
+
+
+import_greenlet()
+
+# Who gets one of these cannot wait for a lock, however often it tries.
+_FUTILE = (BlockingSwitchOutError, HubDestroyed, LoopExit)
 
 
 class Condition(Source):
@@ -45,8 +53,8 @@ class Condition(Source):
     def wait(self, timeout: float | None = None) -> bool:
         """Let go of the lock, wait for a `notify`, `timeout` seconds at most, and take the lock again. Switches.
 
-        Whether the notice came. However the wait ends, also by a kill, the caller has the lock afterwards. RuntimeError
-        if it did not have it before.
+        Whether the notice came. However the wait ends, also by a kill, the caller has the lock afterwards, unless it
+        can wait no more (HubDestroyed, LoopExit). RuntimeError if it did not have it before.
         """
         if not self._is_owned():
             raise RuntimeError(f"cannot wait on {self!r} without having its lock")
@@ -58,10 +66,17 @@ class Condition(Source):
         except BaseException:
             waiter.abandon()
             raise
+        came, failure = False, None
         try:
-            return park(waiter, timeout)
-        finally:
-            self._take_back(state)
+            came = park(waiter, timeout)
+        except BaseException as error:
+            failure = error
+        failure = self._take_back(state, failure)
+        if failure is not None:
+            if came:
+                self._wake(1)  # who fails does not look at what it was told of; the next one may
+            raise failure
+        return came
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
         """Wait until `predicate()`, called with the lock, is true, `timeout` seconds at most; what it returned last."""
@@ -122,22 +137,43 @@ class Condition(Source):
         else:
             self._lock.acquire()
 
-    def _take_back(self, state: Any) -> None:
-        """Take the lock, whatever is raised meanwhile; that comes out afterwards."""
-        try:
-            self._acquire_restore(state)
-        except BaseException:
-            from hubcore.scopes import CancelScope
+    def _take_back(self, state: Any, failure: BaseException | None) -> BaseException | None:
+        """Take the lock, whatever is raised meanwhile. Returns `failure`, or else the first of that.
 
-            while True:
-                try:
-                    # A cancellation would be raised again at each attempt.
-                    with CancelScope(shield=True):
-                        self._acquire_restore(state)
-                except BaseException:
-                    continue
+        What else is raised is so where the greenlet waits next: neither a kill nor a Timeout may be lost.
+        """
+        later = []
+        shielded = False
+        while True:
+            try:
+                if shielded:
+                    self._acquire_shielded(state)
+                else:
+                    self._acquire_restore(state)
                 break
-            raise
+            except _FUTILE:
+                raise
+            except BaseException as error:
+                if failure is None:
+                    failure = error
+                elif not _comes_again(error):
+                    later.append(error)
+                shielded = True
+        hub = get_hub_if_any()
+        if hub is not None:
+            for other in later:
+                hub.interrupt(getcurrent(), other)
+        return failure
+
+    def _acquire_shielded(self, state: Any) -> None:
+        if get_hub_if_any() is None:
+            self._acquire_restore(state)
+            return
+        from hubcore.scopes import CancelScope
+
+        # A cancellation would be raised again at each attempt.
+        with CancelScope(shield=True):
+            self._acquire_restore(state)
 
     def _at_fork_reinit(self) -> None:
         """For the standard library's threads: in a forked child, be as new."""
@@ -146,6 +182,13 @@ class Condition(Source):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self._lock!r}, {self._waiters.count} waiting>"
+
+
+def _comes_again(error: BaseException) -> bool:
+    """Whether every wait raises it, for as long as it is due."""
+    from hubcore.exceptions import Cancelled
+
+    return isinstance(error, Cancelled)
 
 
 if not cython.compiled:

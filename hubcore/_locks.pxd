@@ -10,12 +10,17 @@ cdef class Semaphore(Awaitable):
     cdef greenlet _owner
     cdef bint _exclusive
 
+    @cython.final
     cdef bint _take(self) except -1
+    @cython.final
     @cython.locals(place=Place)
     cdef Waiter _queue_up(self, item)
+    @cython.final
     cdef Waiter _join(self, Place place, Waiter waiter)
     cpdef release(self)
+    @cython.final
     cdef _give(self)
+    @cython.final
     @cython.locals(waiters=WaitQueue, place=Place, waiter=Waiter)
     cdef _hand_on(self)
 
@@ -30,9 +35,15 @@ cdef class RLock(Awaitable):
     cdef greenlet _owner
     cdef Py_ssize_t _count
 
+    @cython.final
+    cdef bint _take(self) except -1
+    @cython.final
     @cython.locals(place=Place)
     cdef Waiter _queue_up(self, Py_ssize_t count)
+    @cython.final
     cdef Waiter _join(self, Place place, Waiter waiter)
+    @cython.final
     cdef _let_go(self)
+    @cython.final
     @cython.locals(waiters=WaitQueue, place=Place, waiter=Waiter)
     cdef _hand_on(self)

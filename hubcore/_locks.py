@@ -39,13 +39,9 @@ class Semaphore(Awaitable):
     __slots__ = ("_counter", "_exclusive", "_owner")
 
     def __init__(self, value: int = 1, hub: object = None) -> None:
-        if value is None:
-            value = 1
-        if value < 0:
-            raise ValueError(f"a semaphore starts with 0 permits or more, not {value!r}")
         self._set_up()
-        self._counter = value
-        self._exclusive = value == 1
+        self._counter = 1 if value is None else _checked(value)
+        self._exclusive = self._counter == 1
         self._owner: greenlet | None = None
 
     @property
@@ -135,7 +131,7 @@ class Semaphore(Awaitable):
     def hand_back(self, place: Place, value: object) -> None:
         """As Source.hand_back."""
         if place.item is None:
-            self.release()
+            Semaphore.release(self)  # not what a subclass does there for those who release
 
     def ready(self) -> bool:
         """Whether there is a permit."""
@@ -237,6 +233,14 @@ class RLock(Awaitable):
 
         Switches if another has it, unless not `blocking`.
         """
+        if self._take():
+            return True
+        if not blocking:
+            return False
+        waiter = self._queue_up(1)
+        return waiter is None or park(waiter, timeout)
+
+    def _take(self) -> bool:
         current = getcurrent()
         if self._owner is current:
             self._count += 1
@@ -245,10 +249,7 @@ class RLock(Awaitable):
             self._owner = current
             self._count = 1
             return True
-        if not blocking:
-            return False
-        waiter = self._queue_up(1)
-        return waiter is None or park(waiter, timeout)
+        return False
 
     def _queue_up(self, count: int) -> Waiter | None:
         place = new_place(self, count, "")
@@ -346,6 +347,14 @@ class RLock(Awaitable):
         return f"<{type(self).__name__} at {id(self):#x} count={self._count}, {self._waiters.count} waiting>"
 
 
+def _checked(permits: int) -> int:
+    if not hasattr(permits, "__index__"):
+        raise TypeError(f"a semaphore has a whole number of permits, not {permits!r}")
+    if permits < 0:
+        raise ValueError(f"a semaphore starts with 0 permits or more, not {permits!r}")
+    return permits
+
+
 if not cython.compiled:
     atomic(Semaphore, "_take", "_join", "_give", "_hand_on")
-    atomic(RLock, "_join", "_hand_on")
+    atomic(RLock, "_take", "_join", "_hand_on")

@@ -3,6 +3,9 @@
 The waiter is the same as a greenlet's, so whoever wakes it need not know the difference. Its ready queue has no thread
 of its own, hence a wake-up always comes by the inbox, and the queue's `wake` releases the lock that the thread sleeps
 on.
+
+Compiled for the sake of Ctrl-C: a signal handler of the main thread may raise between any two byte codes, but in
+compiled code only where the lock is waited for. So a wake-up always rings, and who ends a wait always leaves its queue.
 """
 
 from __future__ import annotations
@@ -10,25 +13,31 @@ from __future__ import annotations
 from _thread import _local, allocate_lock, get_ident
 from time import monotonic
 
-from greenlet import getcurrent
+import cython
 
 from hubcore._park import Waiter
 from hubcore._ready import ReadyQueue
+
+if not cython.compiled:
+    from hubcore._park import TIMED_OUT, WOKEN
+    from hubcore._uncompiled import getcurrent, import_greenlet
+
+import_greenlet()
 
 #: Who sleeps so now, by thread ident; for reports.
 waiting: dict[int, Waiter] = {}
 #: Those of them that time will end.
 limited: set[Waiter] = set()
 
-# Outcomes of a wait, as in _park; compiled, that module keeps them to itself.
-_WOKEN, _TIMED_OUT = 1, 2
 # The longest time that a lock can be waited for at once (threading.TIMEOUT_MAX is about 292 years on 64 bits, and far
 # less elsewhere).
 _LONGEST = 2_000_000.0
 
 
-class _Bell:
+class Bell:
     """What a thread sleeps on. Rung too early or too often it wakes a thread that then looks and sleeps on."""
+
+    __slots__ = ("lock", "ready")
 
     def __init__(self) -> None:
         self.lock = allocate_lock()
@@ -36,6 +45,7 @@ class _Bell:
         self.ready = ReadyQueue(self, 0)
 
     def wake(self) -> None:
+        """End the thread's sleep, or its next one. Never switches; any thread."""
         try:
             self.lock.release()
         except RuntimeError:
@@ -45,29 +55,24 @@ class _Bell:
 _thread = _local()
 
 
-def new_waiter(waiting_on: object) -> Waiter:
-    """A waiter for the calling thread, which `park` then parks."""
-    bell: _Bell | None = getattr(_thread, "bell", None)
+def thread_waiter(waiting_on: object) -> Waiter:
+    """A waiter for the calling thread, which `park_thread` then parks."""
+    bell: Bell | None = getattr(_thread, "bell", None)
     if bell is None:
-        bell = _thread.bell = _Bell()
+        bell = _thread.bell = Bell()
     return Waiter(bell.ready, getcurrent(), waiting_on, monotonic())
 
 
-def is_native(waiter: Waiter) -> bool:
-    """Whether `waiter` was made here."""
-    return waiter.ready.thread_ident == 0
-
-
-def park(waiter: Waiter, timeout: float | None = None) -> bool:
+def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
     """Put the thread to sleep until `waiter` is woken (True) or `timeout` seconds have passed (False).
 
     What a signal handler raises (Ctrl-C, in the main thread) ends the wait and comes out.
     """
-    bell: _Bell = _thread.bell
+    bell: Bell = _thread.bell
     ident = get_ident()
     outer = waiting.get(ident)  # a signal handler's wait may lie within another one
-    end = None if timeout is None else monotonic() + timeout
     try:
+        end = None if timeout is None else monotonic() + timeout
         if waiter.fall_asleep():
             if end is not None:
                 limited.add(waiter)
@@ -86,15 +91,15 @@ def park(waiter: Waiter, timeout: float | None = None) -> bool:
         bell.ready.drain_inbox()
         while bell.ready.pop() is not None:
             pass
-    if waiter.outcome == _WOKEN:
+    if waiter.outcome == WOKEN:
         return True
-    if waiter.outcome == _TIMED_OUT:
+    if waiter.outcome == TIMED_OUT:
         return False
     exception: BaseException = waiter.value  # type: ignore[assignment]
     raise exception
 
 
-def _sleep(waiter: Waiter, bell: _Bell, end: float | None) -> None:
+def _sleep(waiter: Waiter, bell: Bell, end: float | None) -> None:
     while not waiter.ended:
         left = _LONGEST if end is None else min(end - monotonic(), _LONGEST)
         if left <= 0:

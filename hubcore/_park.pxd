@@ -52,15 +52,18 @@ cdef class Place:
     cdef Place _before
     cdef Place _after
     cdef WaitQueue _queue
+    cdef Py_ssize_t _number
 
     cdef _set(self, Source on, item, purpose)
     cdef bint win(self, Waiter waiter, value) noexcept
+    @cython.locals(queue=WaitQueue)
     cdef leave(self)
 
 
 @cython.final
 cdef class WaitQueue:
     cdef readonly Py_ssize_t count
+    cdef Py_ssize_t _added
     cdef Place _first
     cdef Place _last
 
@@ -75,6 +78,7 @@ cdef class WaitQueue:
     @cython.locals(place=Place, waiter=Waiter)
     cdef Place first_but(self, Waiter own)
     cdef bint wake_first(self, value) except -1
+    @cython.locals(last=Py_ssize_t)
     cdef wake_all(self, value)
     @cython.locals(place=Place)
     cpdef list places(self)

@@ -176,7 +176,7 @@ class Source:
 class Place:
     """The place of one wait in a WaitQueue. `on` is what is waited for, `item` what the waiter brought along."""
 
-    __slots__ = ("_after", "_before", "_queue", "item", "on", "purpose", "waiter", "won")
+    __slots__ = ("_after", "_before", "_number", "_queue", "item", "on", "purpose", "waiter", "won")
 
     def __init__(self, on: Source, item: object = None, purpose: str = "") -> None:
         self._set(on, item, purpose)
@@ -186,6 +186,7 @@ class Place:
             self._queue: WaitQueue | None = None
             self._before: Place | None = None
             self._after: Place | None = None
+            self._number = 0  # of those that joined its queue
             self.waiter: Waiter | None = None  # while it is in a queue
         self.on = on
         self.item = item
@@ -205,8 +206,9 @@ class Place:
 
     def leave(self) -> None:
         """Leave the queue, if it is still in one."""
-        if self._queue is not None:
-            self._queue.remove(self)
+        queue = self._queue  # held: the queue's owner may have another by now, as after a fork
+        if queue is not None:
+            queue.remove(self)
 
     @property
     def owner(self) -> object:
@@ -225,17 +227,20 @@ class Place:
 class WaitQueue:
     """Those who wait for one thing, first come, first served; any thread. No method switches."""
 
-    __slots__ = ("_first", "_last", "count")
+    __slots__ = ("_added", "_first", "_last", "count")
 
     def __init__(self) -> None:
         self._first: Place | None = None
         self._last: Place | None = None
+        self._added = 0  # so far
         self.count = 0
 
     def add(self, place: Place, waiter: Waiter) -> None:
         """Have `waiter`, which has not ended, wait at `place`, behind the others."""
         place.waiter = waiter
         place._queue = self
+        self._added += 1
+        place._number = self._added
         last = self._last
         place._before = last
         if last is None:
@@ -268,6 +273,8 @@ class WaitQueue:
         Nothing else runs before this returns. The caller then does what its waking stands for and calls `resume`.
         """
         waiter = place.waiter
+        if place._queue is not self:
+            return None  # it left while somebody else's code ran
         self.remove(place)
         if waiter is None or not waiter._claim(WOKEN):
             return None
@@ -304,9 +311,8 @@ class WaitQueue:
     def wake_all(self, value: object) -> None:
         """Wake all who wait now."""
         # Not those who come meanwhile: one of another thread may run, and wait again, before this is done.
-        for _ in range(self.count):
-            if self._first is None:
-                break
+        last = self._added
+        while self._first is not None and self._first._number <= last:
             self.wake(self._first, value)
 
     def places(self) -> list[Place]:

@@ -6,14 +6,13 @@ served: an item goes straight to the first who waits for one, and a place to the
 
 from __future__ import annotations
 
-from _collections import deque
-from _thread import RLock
 from queue import Empty, Full
 
 import cython
 
-from hubcore._awaitable import Awaitable
 from hubcore._park import WaitQueue
+from hubcore._store import NOTHING as _NOTHING
+from hubcore._store import Store, trust
 
 if not cython.compiled:
     from hubcore._awaitable import park, waiter_at
@@ -36,15 +35,14 @@ if TYPE_CHECKING:
 
     from hubcore._park import Place, Waiter
 
-_NOTHING = object()
 _PEEK = object()  # waits to look at the next item, not to take it
 _SHUT_DOWN = object()  # what those are woken with who wait in vain
 
 
-class SimpleQueue(Awaitable):
+class SimpleQueue(Store):
     """First in, first out; of at most `maxsize` items, or any number if that is None. Holds `items` at first."""
 
-    __slots__ = ("_bound", "_busy", "_guard", "_items", "_late", "_putters", "_shut_down", "_unfinished")
+    __slots__ = ("_bound", "_putters", "_shut_down", "_unfinished")
 
     def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
         self._begin(maxsize, items)
@@ -54,80 +52,9 @@ class SimpleQueue(Awaitable):
         self._putters = WaitQueue()
         self._shut_down = False
         self._unfinished = 0
-        # Storing may run anybody's code, where items are compared or a subclass stores them its own way: other threads,
-        # finalizers and other greenlets may come here meanwhile. The guard lets one thread in; whoever comes from
-        # within finds it busy.
-        self._busy = False
-        self._late: list[Any] = []
-        self._guard = RLock() if _stores_by_foreign_code(type(self)) else None
         self._bound = _checked(maxsize)
-        self._items: Any = self._create_queue(items)
+        self._set_up_store(items)
         self._init(maxsize)
-
-    # Storage: what a subclass may do its own way, under the names that the standard library's queue calls.
-
-    def _init(self, maxsize: int | None) -> None:
-        """Called last when a queue is made: a subclass may set `self.queue` to what it stores items in."""
-
-    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
-        """What holds the items."""
-        return deque(items)
-
-    def _qsize(self) -> int:
-        """How many are stored."""
-        return len(self._items)
-
-    def _put(self, item: Any) -> None:
-        """Store `item`."""
-        self._items.append(item)
-
-    def _get(self) -> Any:
-        """Remove and return the next item; there is one."""
-        return self._items.popleft()
-
-    def _peek(self) -> Any:
-        """The next item; there is one."""
-        return self._items[0]
-
-    def _restore(self, item: Any) -> None:
-        """Store an item that was taken and cannot be used, to be the next again."""
-        self._items.appendleft(item)
-
-    def _store(self, item: Any) -> None:
-        guard = self._guard
-        if guard is None:
-            self._put(item)
-            return
-        with guard:
-            if self._busy:
-                self._late.append(item)
-                return
-            self._busy = True
-            try:
-                self._put(item)
-            finally:
-                self._end_turn()
-
-    def _take(self) -> Any:
-        """The next item, removed; _NOTHING if there is none, or none can be taken now."""
-        guard = self._guard
-        if guard is None:
-            return self._get() if self._qsize() else _NOTHING
-        with guard:
-            if self._busy or not self._qsize():
-                return _NOTHING
-            self._busy = True
-            try:
-                return self._get()
-            finally:
-                self._end_turn()
-
-    def _end_turn(self) -> None:
-        try:
-            while self._late:
-                self._put(self._late.pop(0))
-        finally:
-            self._busy = False
 
     # Putting.
 
@@ -136,12 +63,12 @@ class SimpleQueue(Awaitable):
 
         Full if it still is; ShutDown if nothing can be put any more.
         """
+        if timeout is not None and block and self._bound >= 0:
+            _check_timeout(timeout)
         if self._offer(item):
             return
         if not block:
             raise Full
-        if timeout is not None and timeout < 0:
-            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
         self._put_later(item, timeout)
 
     def put_nowait(self, item: Any) -> None:
@@ -153,17 +80,38 @@ class SimpleQueue(Awaitable):
         """Hand `item` to who waits for one, or store it; False if the queue is full."""
         if self._shut_down:
             self._raise_shut_down(False)
+        if self._guard is not None:
+            with self._guard:  # from the look to the storing: both may run anybody's code
+                return self._offer_guarded(item)
         if self._bound >= 0 and self._qsize() >= self._bound:
             return False
         self._accept(item)
         return True
 
+    def _offer_guarded(self, item: Any) -> bool:
+        if not self._has_room():
+            return False
+        self._accept(item)
+        if self._putters.count:
+            self._admit()  # storing may have run code that waits, and feeding makes room
+        return True
+
+    def _has_room(self) -> bool:
+        return self._bound < 0 or self._qsize() + len(self._late) < self._bound
+
     def _accept(self, item: Any) -> None:
-        if self._waiters.count and self._guard is None and len(self._items) == 0 and self._hand_over(item):
-            self._unfinished += 1
-            return
-        self._store(item)
+        # Counted first: whoever gets it may be done with it before this ends.
         self._unfinished += 1
+        if self._guard is None:
+            if self._waiters.count and len(self._items) == 0 and self._hand_over(item):
+                return
+            self._put(item)
+        else:
+            try:
+                self._store(item)
+            except BaseException:
+                self._unfinished -= 1
+                raise
         if self._waiters.count:
             self._feed()
         if self._links is not None and self._qsize():
@@ -184,23 +132,34 @@ class SimpleQueue(Awaitable):
         waiters = self._waiters
         while waiters._first is not None and self._qsize():
             place = waiters._first
-            if place.item is _PEEK:
-                waiters.wake(place, self._peek())
+            try:
+                if place.item is _PEEK:
+                    waiters.wake(place, self._peek())
+                    continue
+                item = self._take()
+            except BaseException as error:
+                # A subclass's: it is for who wants the item, as if that had called it, and not for who put it.
+                waiter: Any = place.waiter
+                if waiter is None or not waiter.fail(error):
+                    raise
+                place.leave()  # also where it waits at other places, too
                 continue
-            item = self._take()
             if item is _NOTHING:
                 break  # whoever is busy with it feeds them afterwards
             if not self._hand_over(item):
                 self._restore(item)
-                break
 
     def _put_later(self, item: Any, timeout: float | None) -> None:
         place = new_place(self, item, "put to")
         waiter = waiter_at(place)
         if not self._join_putters(place, waiter) and not park(waiter, timeout):
             raise Full
+        if waiter.value is None:
+            return
         if waiter.value is _SHUT_DOWN:
             self._raise_shut_down(False)
+        failure: Any = waiter.value  # of storing the item
+        raise failure
 
     def _join_putters(self, place: Place, waiter: Waiter) -> bool:
         """Queue up, unless there is room now; whether the item was put."""
@@ -212,15 +171,16 @@ class SimpleQueue(Awaitable):
     def _admit(self) -> None:
         """There is room: let in the items of those who wait to put."""
         putters = self._putters
-        while putters._first is not None and (self._bound < 0 or self._qsize() < self._bound):
+        while putters._first is not None and self._has_room():
             place = putters._first
             waiter = putters.claim(place, None)
             if waiter is not None:
-                # Before its thread can go on, or what that puts next could come before this.
+                # Before its thread can go on, or anybody else come in between.
                 try:
                     self._accept(place.item)
-                finally:
-                    waiter.resume()
+                except BaseException as error:
+                    waiter.value = error  # a subclass's: it is for who puts, and not for who makes room
+                waiter.resume()
 
     # Getting.
 
@@ -229,6 +189,8 @@ class SimpleQueue(Awaitable):
 
         Empty if there still is none; ShutDown if none can come any more.
         """
+        if timeout is not None and block:
+            _check_timeout(timeout)
         item = self._take_and_admit()
         if item is _NOTHING:
             item = self._get_later(None, block, timeout)
@@ -241,6 +203,8 @@ class SimpleQueue(Awaitable):
 
     def peek(self, block: bool = True, timeout: float | None = None) -> Any:
         """As `get`, but the item stays."""
+        if timeout is not None and block:
+            _check_timeout(timeout)
         if self._qsize():
             return self._peek()
         return self._get_later(_PEEK, block, timeout)
@@ -250,16 +214,20 @@ class SimpleQueue(Awaitable):
         return self.peek(False)
 
     def _take_and_admit(self) -> Any:
-        item = self._take()
-        if self._putters.count:
-            self._admit()
-        if self._guard is not None and self._waiters.count:
-            self._feed()  # those who came while it was busy
+        if self._guard is None:
+            item = self._get() if self._qsize() else _NOTHING
+            if self._putters.count:
+                self._admit()
+            return item
+        with self._guard:
+            item = self._take()
+            if self._waiters.count:
+                self._feed()  # those who came while it was busy
+            if self._putters.count:
+                self._admit()
         return item
 
     def _get_later(self, purpose: object, block: bool, timeout: float | None) -> Any:
-        if timeout is not None and timeout < 0:
-            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
         if self._shut_down:
             self._raise_shut_down(True)
         if not block:
@@ -288,14 +256,24 @@ class SimpleQueue(Awaitable):
         return _NOTHING
 
     def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back: the item is the next again. An item that was put stays."""
+        """As Source.hand_back: the item is the next again, also where the bound was reached meanwhile. An item that was
+        put stays.
+        """
         if place.item is None and place.purpose == "get from" and value is not _SHUT_DOWN:
             self._take_back(value)
 
     def _take_back(self, item: object) -> None:
         self._restore(item)
+        self._serve()
+
+    def _serve(self) -> None:
+        """Items or room may have come: let have them who wait."""
         if self._waiters.count:
             self._feed()
+        if self._putters.count:
+            self._admit()
+        if self._links is not None and self._qsize():
+            self._notify_links()
 
     # One of several to wait for.
 
@@ -323,7 +301,7 @@ class SimpleQueue(Awaitable):
     def _serve_putter(self, place: Place, waiter: Waiter, stay: bool) -> bool:
         if self._shut_down:
             self._raise_shut_down(False)
-        if self._bound >= 0 and self._qsize() >= self._bound:
+        if not self._has_room():
             if stay:
                 self._putters.add(place, waiter)
             return False
@@ -335,6 +313,9 @@ class SimpleQueue(Awaitable):
         """As Source.conclude."""
         if value is _SHUT_DOWN:
             self._raise_shut_down(place.purpose != "put to")
+        if place.purpose == "put to" and value is not None:
+            failure: Any = value  # of storing the item
+            raise failure
         return value
 
     # The end.
@@ -350,10 +331,16 @@ class SimpleQueue(Awaitable):
     def _shut(self, immediate: bool) -> None:
         """Refuse further items; with `immediate`, drop those that are there. Who waits in vain gets ShutDown."""
         self._shut_down = True
-        dropped = self._items
-        if immediate and len(dropped):
-            self._items = self._create_queue()
-            self._unfinished = max(0, self._unfinished - len(dropped))
+        dropped: Any = []
+        if immediate and self._guard is None:
+            dropped, self._items = self._items, self._create_queue()
+        elif immediate:
+            dropped, self._late = self._late, []
+            item = self._take()
+            while item is not _NOTHING:
+                dropped.append(item)
+                item = self._take()
+        self._unfinished = max(0, self._unfinished - len(dropped))
         if self._qsize() == 0:
             self._waiters.wake_all(_SHUT_DOWN)
         self._putters.wake_all(_SHUT_DOWN)
@@ -378,7 +365,7 @@ class SimpleQueue(Awaitable):
     @queue.setter
     def queue(self, items: Any) -> None:
         self._items = items
-        self._feed()
+        self._serve()
 
     def ready(self) -> bool:
         """Whether there is an item."""
@@ -436,29 +423,22 @@ class SimpleQueue(Awaitable):
         )
 
 
+def _check_timeout(timeout: float) -> None:
+    if timeout < 0:
+        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+
+
 def _checked(maxsize: int | None) -> int:
     """The bound, -1 for none, that `maxsize` stands for. 0 and less stand for none, as in the standard library."""
-    if maxsize is None or maxsize <= 0:
+    if maxsize is None:
         return -1
-    return maxsize
+    if not hasattr(maxsize, "__index__"):
+        raise TypeError(f"maxsize is a whole number of items, or None, not {maxsize!r}")
+    return maxsize if maxsize > 0 else -1
 
 
-# The kinds of queue whose storing runs nobody's code but the interpreter's own.
-_trusted: set[type] = {SimpleQueue}
-
-
-def trust(*kinds: type) -> None:
-    """Say that `kinds` store their items without running Python code."""
-    _trusted.update(kinds)
-
-
-def _stores_by_foreign_code(kind: type) -> bool:
-    if kind in _trusted:
-        return False
-    base = next(each for each in kind.__mro__ if each in _trusted)
-    return any([getattr(kind, name) is not getattr(base, name) for name in ("_put", "_get", "_init", "_qsize")])
-
+trust(SimpleQueue)
 
 if not cython.compiled:
     atomic(SimpleQueue, "_offer", "_join_putters", "_join_getters", "_take_and_admit", "_take_back", "_shut", "_admit")
-    atomic(SimpleQueue, "_feed", "serve")
+    atomic(SimpleQueue, "_feed", "_serve", "serve")

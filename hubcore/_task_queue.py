@@ -7,7 +7,8 @@ from heapq import heapify, heappop, heappush
 import cython
 
 from hubcore._park import WaitQueue
-from hubcore._simple_queue import SimpleQueue, trust
+from hubcore._simple_queue import SimpleQueue
+from hubcore._store import trust
 
 if not cython.compiled:
     from hubcore._awaitable import park, waiter_at

@@ -85,7 +85,8 @@ class Event(Awaitable):
 
     def _at_fork_reinit(self) -> None:
         """For the standard library's threads: in a forked child, be as new."""
-        self.__init__()  # type: ignore[misc]
+        self._set_up()
+        self._flag = False
 
     def __repr__(self) -> str:
         state = "set" if self._flag else "clear"

@@ -27,7 +27,8 @@ LAYERS = {
     """,
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
-        _hub_call _awaitable event lock _locks _condition _barrier queue _simple_queue _task_queue _channel
+        _hub_call _awaitable event lock _locks _condition _barrier
+        queue _store _simple_queue _task_queue _channel
         channel _memory_channel _selection
     """,
     "plain Python": """

@@ -1,0 +1,18 @@
+cimport cython
+
+from hubcore._greenlet cimport getcurrent, import_greenlet
+from hubcore._park cimport TIMED_OUT, WOKEN, Waiter
+from hubcore._ready cimport ReadyQueue
+
+
+cdef class Bell:
+    cdef readonly object lock
+    cdef readonly ReadyQueue ready
+
+    cpdef wake(self)
+
+@cython.locals(bell=Bell)
+cpdef Waiter thread_waiter(waiting_on)
+@cython.locals(bell=Bell)
+cpdef bint park_thread(Waiter waiter, timeout=*) except -1
+cdef _sleep(Waiter waiter, Bell bell, end)
