@@ -1,6 +1,7 @@
 """What may come in the way of a greenlet that waits on a socket, and that the socket is usable afterwards."""
 
 import errno
+import struct
 
 import pytest
 
@@ -225,3 +226,15 @@ def test_nothing_may_wait_in_the_hub(pair, hub):
     assert "made in the hub" in failures[0]
     assert getcurrent() is hub.main
     usable(*pair)
+
+
+def test_a_reset_that_comes_with_data_is_told_after_the_data():
+    with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
+        peer, _ = server.accept()
+        reading = spawn(lambda: [client.recv(10), client.recv(10)])
+        sleep(0)
+        peer.sendall(b"last words")
+        peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        peer.close()
+        with pytest.raises(ConnectionResetError):
+            reading.get()

@@ -35,7 +35,13 @@ library_version = uv.uv_version_string().decode()
 
 # One handle per fd. `watch` is the LibuvFdWatch while there is one; `next` chains the handles that fired.
 Poll = cython.struct(
-    handle=uv.uv_poll_t, watch=cython.p_void, next=cython.p_void, events=cython.int, fired=cython.bint, fd=cython.int
+    handle=uv.uv_poll_t,
+    watch=cython.p_void,
+    next=cython.p_void,
+    events=cython.int,
+    fired=cython.bint,
+    failed=cython.bint,
+    fd=cython.int,
 )
 # What the callbacks need: the first and the last handle that fired, and whether somebody called `wake`.
 Fired = cython.struct(first=cython.pointer[Poll], last=cython.pointer[Poll], woken=cython.bint)
@@ -48,7 +54,11 @@ def _on_poll(handle: cython.pointer[uv.uv_poll_t], status: cython.int, events: c
     poll: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], handle)
     fired: cython.pointer[Fired] = cython.cast(cython.pointer[Fired], handle.data)
     # An error is told to whoever waits by its own system call.
-    poll.events |= events if status == 0 else uv.UV_READABLE | uv.UV_WRITABLE
+    if status == 0:
+        poll.events |= events
+    else:
+        poll.events |= uv.UV_READABLE | uv.UV_WRITABLE
+        poll.failed = True  # libuv has stopped the handle
     if not poll.fired:
         poll.fired = True
         poll.next = cython.NULL
@@ -139,7 +149,7 @@ class LibuvFdWatch(FdWatch):
         poll.watch = cython.cast(cython.p_void, self)
         poll.next = cython.NULL
         poll.events = 0
-        poll.fired = False
+        poll.fired = poll.failed = False
         poll.fd = fd
         self._poll = poll
 
@@ -150,6 +160,13 @@ class LibuvFdWatch(FdWatch):
         self._start(mask)
         if self._poll != cython.NULL:
             self._loop._untold.append(self)
+
+    @cython.cfunc
+    def _start_again(self):
+        try:
+            self._set_mask(self.mask)
+        except OSError:
+            pass  # closed meanwhile, which is for those to find out who still watch it
 
     @cython.cfunc
     def _start(self, mask: cython.int):
@@ -285,6 +302,10 @@ class LibuvLoop(Loop):
             # A handle that is being closed is freed by a later run, so those further on in the chain still exist.
             if poll.watch != cython.NULL:
                 watch: LibuvFdWatch = cython.cast(LibuvFdWatch, poll.watch)
+                if poll.failed:
+                    # Whoever waits may find data before the error, and wait once more.
+                    poll.failed = False
+                    watch._start_again()
                 watch.on_event(events)
             poll = after
 
