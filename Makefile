@@ -13,11 +13,11 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all lint bench wheel soak build clean
+.PHONY: help demo test test-all cpython-tests lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment get into each other's way
 
 help:
-	@echo "targets: demo test test-all lint bench wheel soak build clean"
+	@echo "targets: demo test test-all cpython-tests lint bench wheel soak build clean"
 
 demo: $(STAMPS)/build $(STAMPS)/group-cli
 	$(BIN)/hubcore demo
@@ -30,6 +30,10 @@ soak: $(STAMPS)/build $(STAMPS)/group-test
 
 test-all:
 	tools/test-all.sh
+
+# CPython's own tests, with hubcore's modules in place of the standard library's.
+cpython-tests: $(STAMPS)/build
+	$(BIN)/python -m tests.cpython test_ssl test_httplib test_ftplib test_poplib test_imaplib test_urllib2_localnet
 
 lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/ruff check .

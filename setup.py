@@ -42,6 +42,9 @@ AUGMENTED = [
     "_selection",
     "_job",
     "_sockwait",
+    "_tlswire",
+    "_tls",
+    "_tlscalls",
 ]
 BINDING = ["_arena", "_sockio"]
 LIBRARIES = {"libev": ("ev", "ev.h", "libev"), "libuv": ("uv", "uv.h", "libuv")}

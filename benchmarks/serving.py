@@ -51,9 +51,9 @@ def raise_file_limit(wanted: int) -> int:
 
 
 @contextmanager
-def running(variant: str, cpu: int | None) -> Iterator[Server]:
-    """The variant's server, killed at the end."""
-    python = [sys.executable, "-m", "benchmarks.servers", variant]
+def running(variant: str, cpu: int | None, certificate: str = "") -> Iterator[Server]:
+    """The variant's server, by TLS where there is a certificate; killed at the end."""
+    python = [sys.executable, "-m", "benchmarks.servers", variant, certificate]
     program = [native.program("echo_server")] if variant == LIMIT else python
     with subprocess.Popen(program, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:

@@ -47,6 +47,8 @@ TARGETS = (
     Target("echo", LIBEV, 3.5, GEVENT),
     Target("echo", LIBEV, 0.9, "uvloop-protocol"),
     Target("echo", LIBUV, 0.85, LIBEV),
+    *(Target("tls-echo", variant, 2, GEVENT) for variant in BOTH),
+    *(Target("tls-echo", variant, 1, "uvloop-streams") for variant in BOTH),
     *(Target("memory", variant, 6.5 * KILOBYTE) for variant in BOTH),
     *(Target("import", variant, 2, GEVENT) for variant in BOTH),
     *(Target(case, variant, factor, GEVENT) for case, factor in WAITING.items() for variant in BOTH),

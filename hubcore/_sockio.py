@@ -234,3 +234,27 @@ def _wait_to_send_more(waits: SocketWaits, end: cython.double) -> cython.double:
         raise TimeoutError("timed out")
     waits.wait_write(end - now)
     return end
+
+
+def recv_ready(waits, size):
+    """Up to `size` bytes, at most 64 KiB, of what is there; None where there is nothing. Never switches."""
+    n: cython.Py_ssize_t = _recv(waits.fd, _scratch, size if size < _LARGE else _LARGE, 0)
+    if n < 0:
+        return None
+    return PyBytes_FromStringAndSize(_scratch, n)
+
+
+def send_ready(waits, data, start):
+    """How many bytes of `data` from `start` on the kernel takes now. Never switches."""
+    n: cython.Py_ssize_t = _send(waits.fd, PyBytes_AS_STRING(data) + start, len(data) - start, 0)
+    return n if n >= 0 else 0
+
+
+def close_unread(fd: cython.int) -> None:
+    """Close `fd`, of a non-blocking socket, and what has come in with it: unread, it would make the kernel reset the
+    connection, and drop what is still to be sent.
+    """
+    # Not without the GIL: the peer may be in another thread of this process, about to send.
+    sys.recv(fd, _scratch, _LARGE, 0)
+    if sys.close(fd):
+        _raise(sys.errno)

@@ -1,7 +1,8 @@
-"""For uncompiled runs: what compiled modules have as inline C from _greenlet, _calls, _spawn_site and local (.pxd)."""
+"""For uncompiled runs: what compiled modules have from C: _greenlet, _calls, _spawn_site, local (.pxd), _sockio."""
 
 from __future__ import annotations
 
+import os
 import sys
 from _thread import RLock, get_ident
 from functools import wraps
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 __all__ = [
     "atomic",
     "call_or",
+    "close_unread",
     "del_attribute",
     "get_attribute",
     "get_ident",
@@ -27,8 +29,10 @@ __all__ = [
     "is_text",
     "own",
     "raise_failure",
+    "recv_ready",
     "running_code",
     "running_instruction",
+    "send_ready",
     "set_attribute",
     "set_parent",
     "switch_fails",
@@ -178,3 +182,28 @@ class own:
 
     def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self.owner, name, value)
+
+
+def recv_ready(waits: Any, size: int) -> bytes | None:
+    """Up to `size` bytes of what is there; None where there is nothing."""
+    try:
+        return os.read(waits.fd, size)
+    except BlockingIOError:
+        return None
+
+
+def send_ready(waits: Any, data: bytes, start: int) -> int:
+    """How many bytes of `data` from `start` on the kernel takes now."""
+    try:
+        return os.write(waits.fd, memoryview(data)[start:])
+    except BlockingIOError:
+        return 0
+
+
+def close_unread(fd: int) -> None:
+    """Close `fd`, and what has come in with it."""
+    try:
+        os.read(fd, 65536)
+    except OSError:
+        pass
+    os.close(fd)

@@ -162,7 +162,7 @@ class socket(_stdlib.socket):
     def connect_ex(self, address: Any) -> int:
         """As socket.connect_ex: `connect`, with the error's number as the result."""
         try:
-            self.connect(address)
+            socket.connect(self, address)
         except TimeoutError as error:
             return error.errno or EAGAIN
         except gaierror:

@@ -1,4 +1,5 @@
-/* A closed-loop TCP echo load: N connections, each with one message of fixed size under way.
+/* A closed-loop TCP echo load, or, built with -DTLS, one of TLS: N connections, each with one message of fixed size
+ * under way.
  *
  *   echo_load PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS
  *
@@ -17,9 +18,15 @@
 #include <sys/epoll.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef TLS
+#include <openssl/ssl.h>
+#endif
 
 struct connection {
     int fd;
+#ifdef TLS
+    SSL *ssl;
+#endif
     size_t sent, received;
     int want_write;
     uint64_t since;
@@ -48,9 +55,37 @@ static void watch(struct connection *c, int operation, int want_write) {
     c->want_write = want_write;
 }
 
+#ifdef TLS
+static SSL_CTX *context;
+
+static ssize_t unless_it_waits(struct connection *c, int n) {
+    int error = SSL_get_error(c->ssl, n);
+    errno = error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE ? EAGAIN : EPROTO;
+    return n > 0 ? n : error == SSL_ERROR_ZERO_RETURN ? 0 : -1;
+}
+
+static ssize_t transmit(struct connection *c, const char *data, size_t n) {
+    return unless_it_waits(c, SSL_write(c->ssl, data, (int)n));
+}
+
+static ssize_t receive(struct connection *c, char *data, size_t n) {
+    return unless_it_waits(c, SSL_read(c->ssl, data, (int)n));
+}
+
+static void secure(struct connection *c) {
+    if (!context) context = SSL_CTX_new(TLS_client_method());
+    if (!context || !(c->ssl = SSL_new(context)) || !SSL_set_fd(c->ssl, c->fd)) fail("SSL_new");
+    if (SSL_connect(c->ssl) != 1) fail("SSL_connect");
+}
+#else
+static ssize_t transmit(struct connection *c, const char *data, size_t n) { return send(c->fd, data, n, MSG_NOSIGNAL); }
+static ssize_t receive(struct connection *c, char *data, size_t n) { return recv(c->fd, data, n, 0); }
+static void secure(struct connection *c) { (void)c; }
+#endif
+
 static void push(struct connection *c) {
     while (c->sent < size) {
-        ssize_t n = send(c->fd, message + c->sent, size - c->sent, MSG_NOSIGNAL);
+        ssize_t n = transmit(c, message + c->sent, size - c->sent);
         if (n < 0) {
             if (errno == EINTR) continue;
             if (errno != EAGAIN) fail("send");
@@ -79,7 +114,7 @@ static void record(uint64_t nanoseconds) {
 
 /* 1 when a whole echo has arrived. */
 static int pull(struct connection *c) {
-    ssize_t n = recv(c->fd, answer, size - c->received, 0);
+    ssize_t n = receive(c, answer, size - c->received);
     if (n < 0) {
         if (errno == EAGAIN || errno == EINTR) return 0;
         fail("recv");
@@ -98,6 +133,7 @@ static void open_connection(struct connection *c, int port) {
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0) fail("socket");
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) fail("connect");
+    secure(c);
     if (fcntl(c->fd, F_SETFL, O_NONBLOCK)) fail("fcntl");
     if (setsockopt(c->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on)) fail("setsockopt");
     watch(c, EPOLL_CTL_ADD, 0);

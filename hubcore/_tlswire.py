@@ -1,0 +1,252 @@
+"""The ciphertext side of a TLS connection: what OpenSSL wrote to a buffer goes out by the socket, what came in goes to
+OpenSSL's other buffer.
+
+Ciphertext has to go out in the order in which it was made, and may be made by a reader too: TLS answers to some of
+what it reads. Consequence: one greenlet at a time sends, under a lock, all that there is until there is no more. A
+reader never waits for that lock nor for the kernel, because the peer may be unable to take more until it is read from.
+"""
+
+from __future__ import annotations
+
+from ssl import SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, MemoryBIO, SSLEOFError, SSLWantReadError, SSLWantWriteError
+
+import cython
+
+from hubcore._locks import Semaphore
+from hubcore.hub import get_hub, spawn_raw
+
+if not cython.compiled:
+    from hubcore._uncompiled import recv_ready, send_ready
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hubcore._sockwait import SocketWaits
+
+# Of ciphertext, read at once: OpenSSL's buffer grows to the most that it ever held and stays so, for each connection.
+_AT_ONCE = 32768
+_HEADER = 5  # of a record; its last two bytes say how long the rest is
+
+
+class Wire:
+    """Carries the ciphertext of one connection over a socket, given by its `waits`, or through `outer`: TLS in TLS.
+
+    Times are those of the loop's clock; `end` is when an operation times out, negative while it has not waited yet,
+    and `late` what its TimeoutError then says.
+    """
+
+    __slots__ = (
+        "_asked", "_body", "_carries", "_head", "_incoming", "_length", "_lock", "_more", "_native", "_outer",
+        "_outgoing", "_start", "_unsent", "_waits",
+    )  # fmt: skip
+
+    def __init__(self, waits: SocketWaits, outer: Wire | None) -> None:
+        self._waits = waits
+        self._outer = outer
+        self._carries: bool = False  # another connection, which sends for this one
+        if self._outer is not None:
+            self._outer._waits = waits
+            self._outer._carries = True
+        self._incoming = MemoryBIO()
+        self._outgoing = MemoryBIO()
+        self._native: Any = None
+        self._lock = Semaphore()
+        self._unsent: bytes | None = None  # what the kernel has not taken yet: from _start on
+        self._start = 0
+        self._head = 0  # how much has come in of the header of a record
+        self._length = 0  # the first byte of its length
+        self._body = 0  # and, once that is whole, how much is still to come of the rest
+        self._asked = False  # a reader had something to send while another had the lock
+        self._more = True  # OpenSSL may have something to say without being given more
+
+    # In.
+
+    def _fill(self, end: float, late: str, ahead: bool) -> float:
+        """Give OpenSSL of what the peer sent, or the end of it. Switches until there is any.
+
+        Without `ahead`, or with a timeout of 0, that is to the end of a record at most, as OpenSSL itself reads: the
+        rest may not be TLS any more, and who does not wait here waits for the file descriptor.
+        """
+        waits = self._waits
+        data: bytes | None
+        ahead = ahead and waits.timeout != 0.0
+        size = _AT_ONCE if ahead else self._to_come()
+        if self._outer is not None:
+            if end < 0.0 < waits.timeout:
+                end = get_hub().loop.update_now() + waits.timeout
+            self._take_in(self._outer._decrypted(end, late, size))
+            return end
+        if waits.short_read:
+            waits.short_read = False
+            if waits.timeout != 0.0:
+                end = self._wait(False, end, late)
+        data = recv_ready(waits, size)
+        while data is None:
+            if waits.timeout == 0.0:
+                raise SSLWantReadError(SSL_ERROR_WANT_READ, "The operation did not complete (read)")
+            end = self._wait(False, end, late)
+            data = recv_ready(waits, size)
+        if 0 < len(data) < size:
+            waits.short_read = True
+        self._take_in(data)
+        if not ahead and self._body > 0 and self._head == 0 and data and not waits.short_read:
+            data = recv_ready(waits, self._body)
+            if data is not None:
+                self._take_in(data)
+        return end
+
+    def _to_come(self) -> int:
+        """How much of the current record, or of its header, has not come in yet."""
+        return self._body if self._body > 0 else _HEADER - self._head
+
+    def _take_in(self, data: bytes) -> None:
+        if not data:
+            self._incoming.write_eof()
+            return
+        self._incoming.write(data)
+        size = len(data)
+        at = 0
+        while at < size:
+            if self._head == 0 and self._body > 0:
+                skipped = min(self._body, size - at)
+                self._body -= skipped
+                at += skipped
+                continue
+            self._head += 1
+            if self._head == _HEADER - 1:
+                self._length = data[at]
+            elif self._head == _HEADER:
+                self._body = self._length << 8 | data[at]
+                self._head = 0
+            at += 1
+
+    def _read(self, size: int, buffer: Any, end: float, late: str) -> Any:
+        raise NotImplementedError
+
+    def _decrypted(self, end: float, late: str, size: int) -> bytes:
+        """For a connection within this one: up to `size` bytes of its ciphertext, none at the end."""
+        try:
+            data: bytes = self._read(size, None, end, late)
+        except SSLEOFError:
+            return b""
+        return data
+
+    # Out.
+
+    def _push(self) -> bool:
+        """Have the kernel take what it can without waiting; whether that was all. The caller has the lock."""
+        while True:
+            if self._unsent is None:
+                if not self._outgoing.pending:
+                    return self._outer is None or self._outer._push()
+                self._unsent = self._outgoing.read()
+                self._start = 0
+            if not self._push_unsent():
+                return False
+
+    def _push_unsent(self) -> bool:
+        if self._outer is not None:
+            if not self._outer._push():
+                return False
+            self._outer._native.write(self._unsent)
+        else:
+            assert self._unsent is not None
+            self._start += send_ready(self._waits, self._unsent, self._start)
+            if self._start < len(self._unsent):
+                return False
+        self._unsent = None
+        return True
+
+    def _drain(self, end: float, late: str) -> float:
+        """Send all that there is; the caller has the lock. Switches when the kernel takes no more."""
+        while not self._push():
+            if self._waits.timeout == 0.0:
+                raise SSLWantWriteError(SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+            end = self._wait(True, end, late)
+        return end
+
+    def _flush(self, end: float, late: str) -> float:
+        """Send all that there is, after who does so now, if anybody does. May switch."""
+        if self._unsent is None and not self._outgoing.pending:
+            return end
+        end = self._acquire(end, late)
+        try:
+            return self._drain(end, late)
+        finally:
+            self._release()
+
+    def _acquire(self, end: float, late: str) -> float:
+        """Take the lock. Switches while another greenlet sends."""
+        if self._lock._take():
+            return end
+        timeout = self._waits.timeout
+        if timeout == 0.0:
+            raise SSLWantWriteError(SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
+        if timeout < 0.0:
+            self._lock.acquire()
+            return end
+        now = get_hub().loop.update_now()
+        if end < 0.0:
+            end = now + timeout
+        if not self._lock.acquire(True, max(end - now, 0.0)):
+            raise TimeoutError(late)
+        return end
+
+    def _release(self) -> None:
+        """Give the lock back, and see to what a reader has left to who had it."""
+        self._lock.release()
+        if self._asked:
+            self._asked = False
+            self._answer()
+
+    def _answer(self) -> None:
+        """Send what OpenSSL has to say to what it read, without waiting: where that needs patience, behind its back.
+
+        Never raises: should the connection be broken, whoever reads or writes next gets to know.
+        """
+        while self._unsent is not None or self._outgoing.pending:
+            if not self._lock._take():
+                self._asked = True
+                return
+            try:
+                done = self._push()
+            except OSError:
+                return
+            finally:
+                self._lock.release()
+            if not done:
+                if self._waits.timeout != 0.0 and not self._carries:
+                    spawn_raw(self._answer_patiently)
+                return
+
+    def _answer_patiently(self) -> None:
+        try:
+            self._flush(-1.0, "")
+        except OSError:
+            pass
+
+    # Waiting.
+
+    def _wait(self, to_write: bool, end: float, late: str) -> float:
+        """Wait until the socket is readable, or writable; return `end`, which is set at the first wait."""
+        waits = self._waits
+        timeout = waits.timeout
+        if timeout > 0.0:
+            now = get_hub().loop.update_now()
+            if end < 0.0:
+                end = now + timeout
+            timeout = end - now
+            if timeout <= 0.0:
+                raise TimeoutError(late)
+        try:
+            if to_write:
+                waits.wait_write(timeout)
+            else:
+                waits.wait_read(timeout)
+        except TimeoutError as error:
+            if error.args != ("timed out",):
+                raise  # somebody else's, by way of Timeout or kill
+        else:
+            return end
+        raise TimeoutError(late)
