@@ -38,6 +38,7 @@ LAYERS = {
         backdoor baseserver contextvars fileobject monkey os pool
         pywsgi resolver
         resolver.* select selectors server signal socket ssl subprocess thread threading threadpool time util
+        _anyfd _kernelqueue
     """,
     "outside": "(package) core cli cli.* testing testing.* pytest_plugin __main__",
 }
