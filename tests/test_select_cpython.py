@@ -1,4 +1,4 @@
-"""CPython's own tests of select, with hubcore's module in place of the standard library's."""
+"""CPython's own tests of select and selectors, with hubcore's modules in place of the standard library's."""
 
 import importlib.util
 import json
@@ -13,12 +13,13 @@ EXPECTED = {
     "test_select": {"SelectTestCase.test_disallow_instantiation"},
     "test_poll": set(),
     "test_epoll": set(),
+    "test_selectors": set(),
 }
 
 RUN = """
 import importlib, json, sys, unittest
-from hubcore import select
-sys.modules.update(select=select)
+from hubcore import select, selectors
+sys.modules.update(select=select, selectors=selectors)
 from test import support
 support.verbose = 0
 tests = unittest.defaultTestLoader.loadTestsFromModule(importlib.import_module("test.NAME"))
