@@ -54,6 +54,10 @@ track_spawning_stack: bool = os.environ.get("HUBCORE_TRACK_SPAWNING_STACK", "0")
 #: How many threads at most look up names at once.
 resolver_threads: int = _number("HUBCORE_RESOLVER_THREADS", 10, 1)
 
+#: What `hubcore.fileobject.FileObject` is: "posix", "thread" or "block", `package.module:Class`, a class, or None for
+#: the default. Read once, when that module is imported.
+fileobject: str | type | None = os.environ.get("HUBCORE_FILE", "").strip() or None
+
 #: Whether every hub has a thread that watches it and reports greenlets that hold it up. HUBCORE_MONITOR_THREAD.
 monitor_thread: bool = _switch("HUBCORE_MONITOR_THREAD")
 

@@ -38,7 +38,7 @@ LAYERS = {
         backdoor baseserver contextvars fileobject monkey os pool
         pywsgi resolver
         resolver.* select selectors server signal socket ssl subprocess thread threading threadpool time util
-        _anyfd _kernelqueue
+        _anyfd _kernelqueue _fileposix _filethread
     """,
     "outside": "(package) core cli cli.* testing testing.* pytest_plugin __main__",
 }

@@ -1,0 +1,147 @@
+"""Pipes, ttys and FIFOs as raw files: what would block waits in the hub instead."""
+
+from __future__ import annotations
+
+import atexit
+import io
+import os
+import stat
+from fcntl import F_GETFL, fcntl
+
+from hubcore._anyfd import spend
+from hubcore._filethread import ThreadCall
+from hubcore._sockwait import SocketWaits
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_CHUNK = 65536
+
+# By terminal (or whatever outlives its fds): how many files here have made it non-blocking, and by which fd. It is that
+# for everybody who has it, the shell for one, so it is undone when the last of them is closed, or the process ends.
+_shared: dict[tuple[int, int, int], list[int]] = {}
+
+
+def make_nonblocking(fd: int) -> bool:
+    """Make `fd` non-blocking; whether it was not before."""
+    if not os.get_blocking(fd):
+        return False
+    os.set_blocking(fd, False)
+    return True
+
+
+def open_path(path: Any, flags: int) -> int:
+    """os.open as io.open does it; of a FIFO, which waits for the other end, in a worker thread. May switch."""
+    try:
+        waits = stat.S_ISFIFO(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        waits = False
+    if not waits:
+        return os.open(path, flags, 0o666)
+    fd: int = ThreadCall(os.open, path, flags, 0o666, late=os.close).wait()
+    return fd
+
+
+class PosixFile(io.FileIO):
+    """io.FileIO on a non-blocking fd: `read` and `write` wait in the hub. Regular files never make them wait.
+
+    One greenlet may read while another writes. To close it wakes both with OSError (EBADF). `write` writes everything.
+    """
+
+    def __init__(self, file: Any, mode: str = "r", closefd: bool = True) -> None:
+        super().__init__(file, mode, closefd, open_path)
+        fd = self.fileno()
+        self._waits = SocketWaits(fd, False, -1.0)
+        self._write_waits = False
+        self._key: tuple[int, int, int] | None = None
+        status = os.fstat(fd)
+        outlives = not closefd or stat.S_ISCHR(status.st_mode)
+        key = (status.st_dev, status.st_ino, fcntl(fd, F_GETFL) & os.O_ACCMODE)
+        if (make_nonblocking(fd) or key in _shared) and outlives:
+            _shared.setdefault(key, []).append(fd)
+            self._key = key
+
+    def interrupt(self) -> bool:
+        """Whoever waits gets OSError (EBADF); whether one waited to write. Any thread; never switches."""
+        self._waits.close()
+        return self._write_waits
+
+    def readinto(self, buffer: Any) -> int:
+        """As io.FileIO.readinto. Switches when nothing is there."""
+        spend()
+        while (n := super().readinto(buffer)) is None:
+            self._waits.wait_read(-1.0)
+        return n
+
+    def read(self, size: int | None = -1) -> bytes:
+        """As io.FileIO.read. Switches when nothing is there."""
+        if size is None or size < 0:
+            return self.readall()
+        spend()
+        while (data := super().read(size)) is None:
+            self._waits.wait_read(-1.0)
+        return data
+
+    def readall(self) -> bytes:
+        """As io.FileIO.readall. Switches when nothing is there."""
+        parts = []
+        while data := self.read(_CHUNK):
+            parts.append(data)
+        return b"".join(parts)
+
+    def write(self, data: Any) -> int:
+        """As io.FileIO.write, of all of it. Switches when there is no room."""
+        spend()
+        with memoryview(data) as view, view.cast("B") as octets:
+            done = 0
+            while True:
+                n = super().write(octets[done:])
+                if n is not None:
+                    done += n
+                    if done == len(octets):
+                        return done
+                    continue
+                self._write_waits = True
+                try:
+                    self._waits.wait_write(-1.0)
+                finally:
+                    self._write_waits = False
+
+    def close(self) -> None:
+        """As io.FileIO.close."""
+        if not self.closed:
+            fd = self.fileno()
+            waits = getattr(self, "_waits", None)  # it may not have got so far
+            if waits is not None:
+                waits.close()
+                waits.fd = -1
+                self._give_up(fd)
+            hub = get_hub_if_any()
+            if self.closefd and hub is not None and not hub.loop.closed:
+                hub.loop.closing_fd(fd)
+        super().close()
+
+    def _give_up(self, fd: int) -> None:
+        if self._key is None:
+            return
+        users = _shared[self._key]
+        users.remove(fd)
+        if not users:
+            del _shared[self._key]
+            try:
+                os.set_blocking(fd, True)
+            except OSError:
+                pass  # somebody has closed it
+
+
+@atexit.register
+def _restore() -> None:
+    for fds in _shared.values():
+        for fd in fds:
+            try:
+                os.set_blocking(fd, True)
+            except OSError:
+                pass
+    _shared.clear()

@@ -1,0 +1,277 @@
+"""Cooperative files: what the io module's `open` gives, but a read or a write lets other greenlets run.
+
+    FileObjectPosix    waits for the fd: pipes, terminals, FIFOs. On a regular file it behaves as the io module does.
+    FileObjectThread   each operation on the file itself runs in a worker thread: for regular files
+    FileObjectBlock    the io module's, as it is
+
+`FileObject` is one of the three, by `hubcore.config.fileobject` or the environment variable HUBCORE_FILE ("posix",
+"thread", "block"; a class, or "package.module:Class") when this module is imported; by default the first.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from errno import EBADF
+from functools import partial
+
+from hubcore import config
+from hubcore._fileposix import PosixFile
+from hubcore._filethread import ThreadCall, ThreadFile
+from hubcore.lock import RLock
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any, Self
+
+_WRITING = frozenset({"write", "writelines", "flush", "truncate"})
+_IN_TURN = _WRITING | {
+    "read",
+    "read1",
+    "readall",
+    "readinto",
+    "readinto1",
+    "readline",
+    "readlines",
+    "peek",
+    "seek",
+    "tell",
+}
+
+
+class FileObjectClosed(OSError, ValueError):
+    """The file was closed. A ValueError as in the io module, and an OSError (EBADF) as in gevent."""
+
+    def __init__(self) -> None:
+        super().__init__(EBADF, "I/O operation on closed file")
+
+
+class _FileObject:
+    """A file on a raw one of the subclass's kind, with the io module's own buffers and text on top.
+
+    `fobj` is a path, an fd or an open file, and everything else is as in `open`; with `closefd` False the fd, or the
+    open file, is not closed with this. Greenlets may share it: each operation is done before the next begins, also a
+    long `write`, so that nothing comes in between (`atomic_write` asks for what is always so). To close it ends the
+    waits of the others with OSError (EBADF). As in the io module, an exception in the middle of a line or of a long
+    read loses what of it was there already.
+    """
+
+    default_bufsize = io.DEFAULT_BUFFER_SIZE
+
+    def __init__(
+        self,
+        fobj: Any,
+        mode: str = "r",
+        buffering: int = -1,
+        closefd: bool = True,
+        encoding: str | None = None,
+        errors: str | None = None,
+        newline: str | None = None,
+        atomic_write: bool = False,
+    ) -> None:
+        _check(mode, buffering, encoding, errors, newline)
+        binary = "b" in mode
+        if isinstance(fobj, os.PathLike):
+            fobj = os.fspath(fobj)
+        self._given = None if isinstance(fobj, (int, str, bytes)) else fobj
+        self._close_given = closefd and self._given is not None
+        raw = self._raw = self._open_raw(fobj, mode.replace("b", "").replace("t", ""), closefd)
+        try:
+            self._io = _layers(raw, mode, binary, buffering, encoding, errors, newline)
+        except BaseException:
+            raw.close()
+            raise
+        self._closing = False
+        self._reading = self._writing = RLock()
+        if binary and (self._io is raw or isinstance(self._io, io.BufferedRWPair)):
+            self._writing = RLock()  # nothing is shared between the directions
+
+    def _open_raw(self, fobj: Any, mode: str, closefd: bool) -> Any:
+        raise NotImplementedError(f"{type(self).__name__} does not say how to open a file")
+
+    def _fd_of_given(self) -> int:
+        """The fd of the open file that was given, after what it has in its buffer was written."""
+        fileno = getattr(self._given, "fileno", None)
+        if fileno is None:
+            raise TypeError(f"{type(self).__name__} takes a path, an fd or a file that has one, not {self._given!r}")
+        if getattr(self._given, "writable", bool)():
+            self._given.flush()  # type: ignore[union-attr]
+        fd: int = fileno()
+        return fd
+
+    @property
+    def io(self) -> Any:
+        """The io module's object that this one is made on. What is done with it directly is not done in turn."""
+        return self._io
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._closing or bool(self._io.closed)
+
+    def close(self) -> None:
+        """Write what is left to be written, and close it. Closing twice is harmless. May switch.
+
+        Others that are in an operation get OSError (EBADF). What one of them could not write is lost.
+        """
+        if self._closing:
+            return
+        self._closing = True
+        interrupt = getattr(self._raw, "interrupt", None)
+        lost = interrupt is not None and interrupt()
+        try:
+            if lost:
+                self._raw.close()
+            with self._reading, self._writing:
+                self._io.close()
+        finally:
+            if self._close_given:
+                self._given.close()  # type: ignore[union-attr]
+
+    def _call(self, name: str, *args: Any, **kwargs: Any) -> Any:
+        with self._writing if name in _WRITING else self._reading:
+            if self._closing:
+                raise FileObjectClosed
+            return getattr(self._io, name)(*args, **kwargs)
+
+    def __getattr__(self, name: str) -> Any:
+        if name == "_io":
+            raise AttributeError(f"{type(self).__name__!r} object was never opened")
+        value = getattr(self._io, name)
+        return partial(self._call, name) if name in _IN_TURN else value
+
+    def __iter__(self) -> Iterator[Any]:
+        if self._closing:
+            raise FileObjectClosed
+        return self
+
+    def __next__(self) -> Any:
+        line = self._call("readline")
+        if not line:
+            raise StopIteration
+        return line
+
+    next = __next__
+
+    def __enter__(self) -> Self:
+        if self._closing:
+            raise FileObjectClosed
+        return self
+
+    def __exit__(self, *failure: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return (
+            f"<{type(self).__name__} {self.__dict__.get('_io')!r}{' closed' if self.__dict__.get('_closing') else ''}>"
+        )
+
+
+class FileObjectPosix(_FileObject):
+    """A file that waits for its fd, which becomes non-blocking: for pipes, terminals, FIFOs."""
+
+    def _open_raw(self, fobj: Any, mode: str, closefd: bool) -> Any:
+        if self._given is not None:
+            return PosixFile(self._fd_of_given(), mode, closefd=False)
+        return PosixFile(fobj, mode, closefd)
+
+
+class FileObjectThread(_FileObject):
+    """A file whose operations run in worker threads: for regular files, and whatever no loop can watch.
+
+    `fobj` may be any binary file, also one without an fd. `lock` and `threadpool` are accepted for gevent's sake:
+    operations come one after the other, in threads for files.
+    """
+
+    def __init__(self, fobj: Any, *args: Any, lock: object = True, threadpool: object = None, **kwargs: Any) -> None:
+        super().__init__(fobj, *args, **kwargs)
+
+    def _open_raw(self, fobj: Any, mode: str, closefd: bool) -> Any:
+        if self._given is None:
+            return ThreadFile(ThreadCall(io.FileIO, fobj, mode, closefd, late=io.FileIO.close).wait())
+        binary = getattr(fobj, "buffer", fobj)
+        if isinstance(fobj, io.TextIOBase) and binary is fobj:
+            raise TypeError(f"FileObjectThread takes a path, an fd or a binary file, not {fobj!r}")
+        if binary is not fobj and fobj.writable():
+            fobj.flush()
+        return ThreadFile(_Unclosed(binary))
+
+
+class FileObjectBlock(_FileObject):
+    """The io module's file: it blocks the thread."""
+
+    def __init__(self, fobj: Any, *args: Any, **kwargs: Any) -> None:
+        super().__init__(fobj, *args, **kwargs)
+
+    def _open_raw(self, fobj: Any, mode: str, closefd: bool) -> Any:
+        if self._given is not None:
+            return io.FileIO(self._fd_of_given(), mode, closefd=False)
+        return io.FileIO(fobj, mode, closefd)
+
+
+class _Unclosed:
+    """A file as somebody else's, who closes it."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+
+    def close(self) -> None:
+        pass
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._file, name)
+
+
+def _check(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -> None:
+    """Raise what `open` has to say against these, if anything."""
+    if isinstance(mode, str):
+        mode = mode.replace("x", "w")
+    open(os.devnull, mode, buffering, encoding, errors, newline).close()
+
+
+def _layers(
+    raw: Any, mode: str, binary: bool, buffering: int, encoding: str | None, errors: str | None, newline: str | None
+) -> Any:
+    """What `open` makes of a raw file; for reading and writing a pipe, which it refuses, a pair of buffers."""
+    line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
+    if buffering == 0:
+        return raw
+    size = buffering if buffering > 1 else getattr(raw, "_blksize", 0)
+    if size <= 1:
+        size = io.DEFAULT_BUFFER_SIZE
+    buffer: Any
+    if "+" in mode:
+        buffer = io.BufferedRandom(raw, size) if raw.seekable() else io.BufferedRWPair(raw, raw, size)
+    elif "r" in mode:
+        buffer = io.BufferedReader(raw, size)
+    else:
+        buffer = io.BufferedWriter(raw, size)
+    if binary:
+        return buffer
+    text: Any = io.TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
+    text.mode = mode
+    return text
+
+
+def file_object_class(chosen: str | type | None = None) -> Any:
+    """The class that `chosen`, or the configuration, names. ValueError if none is called that."""
+    chosen = chosen or config.fileobject or "posix"
+    if not isinstance(chosen, str):
+        return chosen
+    built_in = {"posix": FileObjectPosix, "thread": FileObjectThread, "block": FileObjectBlock}
+    if chosen in built_in:
+        return built_in[chosen]
+    module, colon, name = chosen.partition(":")
+    if not colon:
+        raise ValueError(
+            f"no kind of file is called {chosen!r}; there are {', '.join(built_in)}, or package.module:Class"
+        )
+    from importlib import import_module
+
+    return getattr(import_module(module), name)
+
+
+FileObject = file_object_class()
+
+__all__ = ["FileObject", "FileObjectBlock", "FileObjectClosed", "FileObjectPosix", "FileObjectThread"]
