@@ -9,6 +9,8 @@ import os
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hubcore.loop import Loop
 
 
@@ -53,6 +55,9 @@ track_spawning_stack: bool = os.environ.get("HUBCORE_TRACK_SPAWNING_STACK", "0")
 
 #: How many threads at most look up names at once.
 resolver_threads: int = _number("HUBCORE_RESOLVER_THREADS", 10, 1)
+
+#: Who looks up names: see `hubcore.resolver`; None lets HUB_RESOLVER and then the default decide.
+resolver: Any = None
 
 #: What `hubcore.fileobject.FileObject` is: "posix", "thread" or "block", `package.module:Class`, a class, or None for
 #: the default. Read once, when that module is imported.

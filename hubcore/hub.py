@@ -53,6 +53,10 @@ class Hub(Scheduler):
     threadpool_class = Offer("threadpool", "pool_class_for")
     threadpool_size = 10
 
+    #: Who looks up names, a `resolver_class`, made at the first use. Both may be set, and deleted.
+    resolver = Offer("resolver", "resolver_for")
+    resolver_class = Offer("resolver", "class_for")
+
     def __init__(
         self,
         loop: Loop | str | type[Loop] | None = None,
@@ -217,6 +221,9 @@ class Hub(Scheduler):
         if self.periodic_monitoring_thread is not None:
             self.periodic_monitoring_thread.end()
             self.periodic_monitoring_thread = None
+        resolver = self.__dict__.pop("resolver", None)  # it refers to its hub
+        if resolver is not None:
+            resolver.close()
         self.loop.close()
         self.loop.error_handler = None
         self.destroyed = True

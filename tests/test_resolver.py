@@ -6,8 +6,9 @@ import threading
 import pytest
 
 import hubcore
-from hubcore import _resolver, config, socket, spawn
+from hubcore import config, socket, spawn
 from hubcore._workers import Workers
+from hubcore.resolver import thread as _resolver
 from hubcore.testing import run_python, settle
 from tests.test_socket_errors import outcome
 
@@ -205,7 +206,7 @@ def test_a_forked_child_looks_up_anew(hub_backend):
         """
         import os, threading
         import hubcore
-        from hubcore import _resolver
+        from hubcore.resolver import thread as _resolver
 
         go_on = threading.Event()
         parent = os.getpid()
