@@ -103,6 +103,25 @@ def test_the_environment_chooses(hub_backend):
     assert done.stdout == "hubcore.resolver.blocking 127.0.0.1\n"
 
 
+def test_a_package_that_is_not_installed(hub_backend):
+    run_python(
+        """
+        import sys
+        sys.modules["pycares"] = sys.modules["dns"] = None
+        from hubcore.resolver import resolver_class, thread
+        for name, package in (("cares", "pycares"), ("ares", "pycares"), ("dnspython", "dnspython")):
+            try:
+                resolver_class(name)
+            except ImportError as error:
+                assert f"pip install {package}" in str(error), error
+            else:
+                raise AssertionError(name)
+        assert resolver_class("cares, dnspython, thread") is thread.Resolver
+        """,
+        hub_backend,
+    )
+
+
 def test_each_hub_has_its_own(hub):
     hub.resolver = Fixed()
     found = []
