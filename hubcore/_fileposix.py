@@ -11,7 +11,7 @@ from fcntl import F_GETFL, fcntl
 from hubcore._anyfd import spend
 from hubcore._filethread import ThreadCall
 from hubcore._sockwait import SocketWaits
-from hubcore.hub import get_hub_if_any
+from hubcore._waitfd import closing_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -118,9 +118,8 @@ class PosixFile(io.FileIO):
                 waits.close()
                 waits.fd = -1
                 self._give_up(fd)
-            hub = get_hub_if_any()
-            if self.closefd and hub is not None and not hub.loop.closed:
-                hub.loop.closing_fd(fd)
+            if self.closefd:
+                closing_fd(fd)
         super().close()
 
     def _give_up(self, fd: int) -> None:

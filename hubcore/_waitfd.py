@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from errno import EBADF
 
-from hubcore.hub import get_hub
+from hubcore.hub import get_hub, get_hub_if_any
 from hubcore.watchers import READ, WRITE
 
 TYPE_CHECKING = False
@@ -78,3 +78,13 @@ def wait_readwrite(
 def cancel_wait(watcher: Io, error: BaseException | type[BaseException] = cancel_wait_ex) -> None:
     """Raise `error` in the greenlet that waits for the io watcher, if one does. Never switches."""
     watcher.fail(error() if isinstance(error, type) else error)
+
+
+def closing_fd(fd: int) -> None:
+    """Whoever closes `fd` says so just before: whoever of this thread's hub waits for it gets OSError (EBADF).
+
+    Never switches, and never makes a hub.
+    """
+    hub = get_hub_if_any()
+    if hub is not None and not hub.loop.closed:
+        hub.loop.closing_fd(fd)

@@ -17,7 +17,7 @@ from socket import error, gaierror, getdefaulttimeout, herror, timeout
 from hubcore import _resolver
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore._sockwait import SocketWaits
-from hubcore._waitfd import cancel_wait, cancel_wait_ex, wait, wait_read, wait_readwrite, wait_write
+from hubcore._waitfd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
 from hubcore.hub import get_hub, sleep
 
 try:
@@ -257,6 +257,8 @@ class socket(_stdlib.socket):
 
     def _real_close(self, _ss: Any = _native) -> None:
         self._waits.close()
+        if self._waits.fd >= 0:
+            closing_fd(self._waits.fd)  # for those who wait in other ways, such as select
         self._waits.fd = -1
         _ss.close(self)
 

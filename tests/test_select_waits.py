@@ -143,6 +143,22 @@ def test_closing_the_fd_ends_the_wait(hub, pipe, what):
         assert wait.get(timeout=5) == [(into, stdlib.POLLNVAL)]
 
 
+def test_closing_a_socket_ends_the_waits_for_it(hub, pair):
+    first, _ = pair
+    fd = first.fileno()
+    waits = [spawn(select.select, [first], [], []), spawn(socket.wait_read, fd)]
+    polls = spawn(poll_of(first, stdlib.POLLIN).poll)
+    for one in waits:
+        one.rawlink(lambda _: None)
+    settle(hub)
+    first.close()
+    for one in waits:
+        with pytest.raises(OSError) as caught:
+            one.get(timeout=5)
+        assert caught.value.errno == errno.EBADF
+    assert polls.get(timeout=5) == [(fd, stdlib.POLLNVAL)]
+
+
 def test_an_oserror_raised_in_it_from_elsewhere_is_not_taken_for_a_closed_fd(hub, pair):
     for error in (OSError(errno.EBADF, "mine"), OSError(errno.EIO, "mine")):
         one = spawn(select.select, [pair[0]], [], [], 60)
