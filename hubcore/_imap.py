@@ -9,7 +9,7 @@ from __future__ import annotations
 from greenlet import GreenletExit
 
 from hubcore._links import DirectLink
-from hubcore._locks import Semaphore
+from hubcore._locks import room_for
 from hubcore._simple_queue import SimpleQueue
 from hubcore.exceptions import Cancelled
 from hubcore.greenlet import Greenlet, spawn
@@ -127,7 +127,7 @@ class IMapUnordered:
             raise ValueError(f"maxsize is {maxsize!r}; it takes 1 or more, or None for any number of results")
         attempt = Attempt(function)
         self._tasks = SimpleQueue()  # those that ended; the ordered kind's: all, in their order
-        self._room = None if maxsize is None else Semaphore(maxsize)
+        self._room = None if maxsize is None else room_for(maxsize)
         self._taken = 0
         self._end: _End | None = None  # once it came
         self._feeder = spawn(_feed, start, attempt, items, self._tasks, self._room, self._ordered)
@@ -166,7 +166,10 @@ class IMapUnordered:
 
     def _wait_for(self, task: Any) -> None:
         try:
-            task.join() if isinstance(task, Greenlet) else task.wait()
+            if isinstance(task, Greenlet):
+                task.join()
+            else:
+                task.wait()
         except BaseException:
             self._tasks.queue.appendleft(task)  # the next call waits for it again
             raise

@@ -17,6 +17,8 @@ cdef class Semaphore(Awaitable):
     cdef Waiter _queue_up(self, item)
     @cython.final
     cdef Waiter _join(self, Place place, Waiter waiter)
+    @cython.final
+    cdef _change(self, Py_ssize_t more)
     cpdef release(self)
     @cython.final
     cdef _give(self)
@@ -47,3 +49,6 @@ cdef class RLock(Awaitable):
     @cython.final
     @cython.locals(waiters=WaitQueue, place=Place, waiter=Waiter)
     cdef _hand_on(self)
+
+@cython.locals(new=Semaphore)
+cpdef Semaphore room_for(number)

@@ -46,7 +46,7 @@ class Semaphore(Awaitable):
 
     @property
     def counter(self) -> int:
-        """How many permits there are. Raised, it serves those who wait: how a pool grows."""
+        """How many permits there are. Raised, it serves those who wait. What others do meanwhile is lost: see `grow`."""
         return self._counter
 
     @counter.setter
@@ -72,6 +72,16 @@ class Semaphore(Awaitable):
             return False
         waiter = self._queue_up(None)
         return waiter is None or park(waiter, timeout)
+
+    def grow(self, more: int) -> None:
+        """Have `more` permits, or fewer where that is negative, also fewer than none. Never switches; any thread."""
+        self._change(more)
+        if self._counter > 0:
+            self._notify_links()
+
+    def _change(self, more: int) -> None:
+        self._counter += more
+        self._hand_on()
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until a permit could be taken, without taking it, `timeout` seconds at most; how many there are then."""
@@ -139,7 +149,7 @@ class Semaphore(Awaitable):
 
     def locked(self) -> bool:
         """Whether there is none, so that `acquire` would wait."""
-        return self.counter <= 0
+        return self._counter <= 0
 
     def __enter__(self) -> bool:
         return self.acquire()
@@ -347,6 +357,16 @@ class RLock(Awaitable):
         return f"<{type(self).__name__} at {id(self):#x} count={self._count}, {self._waiters.count} waiting>"
 
 
+def room_for(number: int) -> Semaphore:
+    """A Semaphore of so many permits that is no lock, and has no owner, also where that is 1.
+
+    For room that is taken by one and given back by another, of whom no report may say that it has to.
+    """
+    new = Semaphore(number)
+    new._exclusive = False
+    return new
+
+
 def _checked(permits: int) -> int:
     if not hasattr(permits, "__index__"):
         raise TypeError(f"a semaphore has a whole number of permits, not {permits!r}")
@@ -356,5 +376,5 @@ def _checked(permits: int) -> int:
 
 
 if not cython.compiled:
-    atomic(Semaphore, "_take", "_join", "_give", "_hand_on")
+    atomic(Semaphore, "_take", "_join", "_change", "_give", "_hand_on")
     atomic(RLock, "_take", "_join", "_hand_on")

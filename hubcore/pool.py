@@ -10,7 +10,7 @@ from greenlet import GreenletExit, getcurrent
 
 from hubcore._imap import IMap, IMapUnordered
 from hubcore._links import DirectLink
-from hubcore._locks import DummySemaphore, Semaphore
+from hubcore._locks import DummySemaphore, room_for
 from hubcore._mapping import MappingMixin, pass_value
 from hubcore.event import Event
 from hubcore.greenlet import Greenlet
@@ -141,7 +141,9 @@ class Group(MappingMixin):
                     if isinstance(each, Greenlet):
                         each.join()
         if current in self.greenlets:
-            kill(current, exception) if not block else _raise(exception)
+            if block:
+                raise exception
+            kill(current, exception)
 
     def killone(
         self, greenlet: Any, exception: Exit = GreenletExit, block: bool = True, timeout: float | None = None
@@ -185,10 +187,7 @@ class Pool(Group):
         if greenlet_class is not None:
             self.greenlet_class = greenlet_class
         # To let a pool grow by n, add n to this one's counter and to `size`.
-        self._semaphore: Any = DummySemaphore()
-        if size is not None:
-            self._semaphore = Semaphore(0)  # not of 1, which would be a lock, with an owner
-            self._semaphore.counter = size
+        self._semaphore: Any = DummySemaphore() if size is None else room_for(size)
 
     def add(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
         """As Group.add, once there is room: PoolFull if there is none within `timeout` seconds, or not `blocking`."""
@@ -229,7 +228,3 @@ class Pool(Group):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} of {len(self.greenlets)}, size {self.size}>"
-
-
-def _raise(exception: Exit) -> None:
-    raise exception

@@ -6,6 +6,7 @@ import hubcore
 from hubcore import LoopExit, Timeout, sleep, spawn, util
 from hubcore.event import Event
 from hubcore.lock import Condition, RLock, Semaphore
+from hubcore.pool import Group, Pool
 from hubcore.queue import Queue
 from hubcore.testing import run_python
 
@@ -88,6 +89,16 @@ def test_what_anybody_may_end_is_no_deadlock(tasks):
 
     tasks((take, several, several, several), (hold, event.wait), (queue.get,), (full.put, 2), (take, lock))
     assert util.find_deadlocks() == []
+
+
+def test_room_is_no_lock_that_whoever_took_it_has_to_give_back(tasks):
+    results = Group().imap(int, "123", maxsize=1)
+    pool = Pool(1)
+    tasks((pool.spawn, sleep, 1000), (pool.spawn, sleep, 1000))
+    assert pool._semaphore.linkcount() == 1
+    assert util.find_deadlocks() == []
+    assert list(results) == [1, 2, 3]
+    pool.kill()
 
 
 def test_a_wait_with_a_limit_is_no_deadlock(tasks):

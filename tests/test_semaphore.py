@@ -193,6 +193,24 @@ def test_the_counter_may_be_raised_which_serves_those_who_wait(hub):
     hubcore.joinall(tasks)
 
 
+def test_it_may_grow_and_shrink_while_others_take_and_give(hub):
+    semaphore, called = Semaphore(1), []
+    semaphore.grow(-3)
+    assert semaphore.counter == -2
+    semaphore.rawlink(called.append)
+    tasks = [spawn(semaphore.acquire) for _ in range(2)]
+    settle(hub)
+    semaphore.grow(4)
+    assert semaphore.counter == 0
+    assert [task.get() for task in tasks] == [True, True]
+    assert called == []
+    semaphore.grow(1)
+    settle(hub)
+    assert called == [semaphore]
+    with pytest.raises(TypeError):
+        semaphore.grow("1")
+
+
 def test_one_that_is_a_lock_knows_its_owner(hub):
     lock, pair = Semaphore(1), Semaphore(2)
     assert lock.owner is None
