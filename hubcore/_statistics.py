@@ -34,6 +34,6 @@ def of_hub(hub: Hub) -> Statistics:
         watchers=len(loop.watchers),
         fds=len(loop.fd_watches),
         references=loop.activecnt,
-        outside=loop.outside,
+        outside=loop.outside + loop.jobs,
         polls=loop.passes,
     )

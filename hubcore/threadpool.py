@@ -11,7 +11,7 @@ from _thread import get_ident
 
 from hubcore import _workers
 from hubcore._job import Job
-from hubcore._locks import Semaphore
+from hubcore._locks import room_for
 from hubcore._mapping import MappingMixin
 from hubcore.hub import get_hub
 
@@ -46,8 +46,7 @@ class ThreadPool(MappingMixin):
         self.pid = os.getpid()
         self._generation = _workers.generation()
         self._jobs: set[Job] = set()
-        self._semaphore = Semaphore(0)  # not of 1, which would be a lock, with an owner
-        self._semaphore.counter = self._maxsize
+        self._semaphore = room_for(self._maxsize)
 
     def _look_for_fork(self) -> None:
         if self._generation is not _workers.generation():
@@ -77,9 +76,12 @@ class ThreadPool(MappingMixin):
 
     def job_ended(self, job: Job) -> None:
         """For the worker: `job`, one of this pool's, has ended."""
-        if job in self._jobs:  # not one of the parent process's
-            self._jobs.discard(job)
-            self._semaphore.release()
+        # In one step: `join` says so, too, of a job whose worker is about to.
+        try:
+            self._jobs.remove(job)
+        except KeyError:
+            return  # it was said before, or is one of the parent process's
+        self._semaphore.release()
 
     def apply(
         self, func: Callable[..., Any], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
@@ -133,7 +135,7 @@ class ThreadPool(MappingMixin):
         more = _checked(value) - self._maxsize
         self._maxsize = value
         self._size = min(self._size, value)
-        self._semaphore.counter += more
+        self._semaphore.grow(more)
 
     @property
     def size(self) -> int:

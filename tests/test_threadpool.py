@@ -224,6 +224,37 @@ def test_a_maxsize_that_is_none(pool, value, error):
         pool.maxsize = value
 
 
+def test_a_call_gives_its_room_back_once_whoever_notes_its_end(pool):
+    """The worker and `join` may come to that at the same moment."""
+
+    class Crossed(set):
+        """Whoever looks whether a job is there is overtaken by somebody else who notes its end."""
+
+        def __contains__(self, job):
+            found = super().__contains__(job)
+            if found:
+                self.remove(job)
+                pool._semaphore.release()
+            return found
+
+    gate = Gate()
+    job = pool.spawn(gate)
+    pool._jobs = Crossed(pool._jobs)
+    pool.job_ended(job)
+    gate.opened.set()
+    job.get()
+    pool.join()
+    assert pool._semaphore.counter == 2
+
+
+def test_the_statistics_count_calls_under_way(pool, hub):
+    gate = Gate()
+    job = pool.spawn(gate)
+    assert hub.statistics().outside == 1
+    gate.opened.set()
+    job.get()
+
+
 def test_size_is_what_is_under_way_or_was_set(pool):
     assert pool.size == 0
     pool.size = 2
