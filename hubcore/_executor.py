@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from concurrent import futures
 from contextvars import copy_context
-from queue import SimpleQueue
+from queue import Empty, SimpleQueue
 from threading import RLock, Thread
 
 from hubcore import _workers
@@ -159,10 +159,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
         """Have `fn(*args, **kwargs)` called in a thread. Never waits. RuntimeError after `shutdown`."""
-        if self._generation is not _workers.generation():  # forked: neither its threads nor their calls are here
-            self._generation = _workers.generation()
-            self._shared = _Shared(self._shared.initializer, self._shared.initargs)
-        shared = self._shared
+        shared = self._shared_here()
         with shared.lock:
             if shared.broken:
                 from concurrent.futures.thread import BrokenThreadPool
@@ -188,12 +185,18 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
                         raise
         return future
 
+    def _shared_here(self) -> _Shared:
+        if self._generation is not _workers.generation():  # forked: neither its threads nor their calls are here
+            self._generation = _workers.generation()
+            self._shared = self._shared.anew()
+        return self._shared
+
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more calls; with `cancel_futures`, cancel those that have not begun; with `wait`, wait for the rest.
 
         Switches if it waits.
         """
-        shared = self._shared
+        shared = self._shared_here()
         shared.close(cancel_futures)
         if wait:
             for end in list(shared.ends):
@@ -223,19 +226,36 @@ class _Shared:
         self.closed = False
         self.broken = False
 
+    def anew(self) -> _Shared:
+        """The same in a forked child, where there are no threads yet."""
+        new = _Shared(self.initializer, self.initargs)
+        new.closed = self.closed
+        new.broken = self.broken
+        return new
+
     def close(self, cancel: bool) -> None:
         """Have the threads end once nothing is left to do."""
         self.closed = True
         if cancel:
             self.cancel_all(None)
-        self.calls.put(None)
+        else:
+            self.calls.put(None)
 
     def cancel_all(self, error: BaseException | None) -> None:
         """Cancel all calls that no thread has taken, or have them fail with `error`."""
-        while not self.calls.empty():
-            call = self.calls.get()
-            if call is not None:
-                call.future.cancel() if error is None else call.future.set_exception(error)
+        while True:
+            try:
+                call = self.calls.get_nowait()
+            except Empty:
+                break  # the threads take them meanwhile
+            if call is None:
+                continue
+            if error is None:
+                call.future.cancel()
+            elif call.future.set_running_or_notify_cancel():
+                call.future.set_exception(error)
+        if self.closed:
+            self.calls.put(None)  # it may have been among them
 
 
 def _work(shared: _Shared, end: Event) -> None:

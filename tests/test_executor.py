@@ -229,6 +229,56 @@ def test_a_thread_without_a_hub_waits_natively():
     assert said == [0, None]
 
 
+def test_cancelling_all_is_not_stopped_by_what_was_cancelled_before():
+    executor, gate, begun = ThreadPoolExecutor(1), threading.Event(), threading.Event()
+    held = executor.submit(lambda: begun.set() or gate.wait(PATIENCE))
+    assert begun.wait(PATIENCE)
+    cancelled, other = executor.submit(int), executor.submit(int)
+    assert cancelled.cancel()
+    executor._shared.cancel_all(KeyError("no more"))  # what an initializer that fails comes to
+    assert isinstance(other.exception(), KeyError)
+    gate.set()
+    assert held.result()
+    executor.shutdown()
+
+
+def test_cancelling_all_leaves_the_sign_that_tells_the_threads_to_end():
+    executor, gate, begun = ThreadPoolExecutor(2), threading.Event(), threading.Event()
+    executor.submit(lambda: begun.set() or gate.wait(PATIENCE))
+    assert begun.wait(PATIENCE)
+    executor.shutdown(wait=False)
+    executor._shared.cancel_all(None)
+    gate.set()
+    with Timeout(PATIENCE):
+        executor.shutdown()
+
+
+def test_a_forked_child_waits_for_no_thread_of_the_parent(hub_backend):
+    run_python(
+        """
+        import os
+        from hubcore.threadpool import ThreadPoolExecutor
+
+        closed, open_ = ThreadPoolExecutor(1), ThreadPoolExecutor(1)
+        for each in closed, open_:
+            each.submit(int).result()
+        closed.shutdown()
+        pid = os.fork()
+        if pid == 0:
+            open_.shutdown()
+            for each in closed, open_:
+                try:
+                    each.submit(int)
+                except RuntimeError:
+                    continue
+                os._exit(1)
+            os._exit(0)
+        assert os.waitpid(pid, 0)[1] == 0
+        """,
+        hub_backend,
+    )
+
+
 def test_calls_under_way_do_not_keep_the_process_from_ending(hub_backend):
     done = run_python(
         """
