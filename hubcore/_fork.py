@@ -55,10 +55,8 @@ def _end_parents_waits() -> None:
     waiters = [waiter for each in hub.hubs for waiter in each.parked if waiter.greenlet is not current]
     waiters += _native.forget_after_fork()
     _set_aside.extend(waiter.greenlet for waiter in waiters)
-    for handed in (
-        False,
-        True,
-    ):  # first who was handed nothing yet, so that what is handed back goes to nobody of these
+    # First who was handed nothing yet, so that what is handed back goes to nobody of these.
+    for handed in (False, True):
         for waiter in waiters:
             if waiter.ended == handed:
                 waiter.abandon()

@@ -5,7 +5,8 @@ from __future__ import annotations
 import sys
 from _thread import get_ident
 
-from hubcore._stacks import caller, format_frame, shown
+from hubcore._report import describe_wait
+from hubcore._stacks import caller, format_frame
 from hubcore._tree import GreenletTree
 
 TYPE_CHECKING = False
@@ -70,8 +71,7 @@ def _threads(stacks: bool, limit: int | None, current: int, locals: bool) -> lis
         mark = " (CURRENT)" if ident == current else ""
         lines.append(f"Thread {ident:#x}{name}{mark}{', which serves hubcore and is idle' if ident in idle else ''}")
         if ident in waits:
-            wait = waits[ident]
-            lines.append(f"    waits on {shown(wait.on)} for {wait.seconds:.3g} s")
+            lines.append(f"    {describe_wait(waits[ident].waiter, waits[ident].now, with_greenlet=False)}")
         if stacks and ident not in idle:
             lines += format_frame(caller() if ident == get_ident() else frame, limit, locals)
         lines.append("")

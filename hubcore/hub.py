@@ -228,8 +228,8 @@ class Hub(Scheduler):
         self.loop.error_handler = None
         self.destroyed = True
         self.__dict__.pop("threadpool", None)  # it refers to its hub
-        while self._calls:
-            self._calls.pop().give_up()
+        for call in tuple(self._calls):  # another thread may be taking its own out
+            call.give_up()
         from hubcore._signals import hub_destroyed
 
         hub_destroyed(self)

@@ -378,3 +378,31 @@ def test_each_thread_with_a_hub_has_a_tree_and_one_without_is_among_the_threads(
     assert text.count("in with_hub") >= 2
     assert text.count("in compute") == 2  # as a thread's stack and as a greenlet's
     assert "trees 4\n[True, False, False, False]\n" in text
+
+
+def test_of_a_thread_without_a_hub_it_is_told_what_it_waits_on_and_whose_that_is(hub_backend):
+    done = run_python(
+        """
+        import threading
+        from hubcore import util
+        from hubcore.lock import RLock
+
+        lock = RLock()
+
+        def take():
+            with lock:
+                pass
+
+        with lock:
+            thread = threading.Thread(target=take)
+            thread.start()
+            while not lock.linkcount():
+                pass
+            print("\\n".join(util.format_run_info(thread_stacks=False)))
+        thread.join()
+        """,
+        hub_backend,
+    )
+    (line,) = [line for line in done.stdout.splitlines() if "waits on" in line]
+    assert line.startswith("    waits on <RLock at ")
+    assert line.endswith(" owns")
