@@ -16,7 +16,7 @@ cdef class Interrupter(greenlet):
     cdef dict _foreign_scopes
 
     cdef _set_up_interrupts(self)
-    @cython.locals(waiter=Waiter, waiting=list)
+    @cython.locals(waiter=Waiter, waiting=list, alone=list)
     cpdef interrupt(self, greenlet target, exception)
     @cython.locals(i=Py_ssize_t)
     cpdef bint retract(self, greenlet target, exception) except -1

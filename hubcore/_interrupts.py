@@ -50,9 +50,10 @@ class Interrupter(greenlet):
         waiter = self._waiter_of(target)
         if waiter is not None and waiter.fail(exception):
             return
+        alone = [exception]  # before the look: making it may run finalizers, which interrupt, too
         waiting = self._interrupts_of(target)
         if waiting is None:
-            self._set_interrupts(target, [exception])
+            self._set_interrupts(target, alone)
         elif isinstance(waiting[-1], Lasting):
             waiting.insert(len(waiting) - 1, exception)
         else:

@@ -13,7 +13,7 @@ cdef class Linkable(RawGreenlet):
     cdef list _links
     cdef int _lookers
 
-    @cython.locals(links=list)
+    @cython.locals(fresh=list)
     cdef _add_link(self, link)
     @cython.locals(links=list)
     cdef _drop_link(self, link)

@@ -144,10 +144,11 @@ class Linkable(RawGreenlet):
         self._lookers -= 1
 
     def _add_link(self, link: object) -> None:
-        links = self._links
-        if links is None:
-            links = self._links = []
-        links.append(link)
+        if self._links is None:
+            fresh: list[Any] = []  # making it may run finalizers, which link, too
+            if self._links is None:
+                self._links = fresh
+        self._links.append(link)
 
     def _drop_link(self, link: object) -> None:
         links = self._links

@@ -1,6 +1,7 @@
 """Links: who is told when a greenlet ends; and failures, which are reported when nobody is."""
 
 import copy
+import gc
 import logging
 
 import pytest
@@ -8,6 +9,7 @@ import pytest
 import hubcore
 from hubcore import Greenlet, GreenletExit, getcurrent, joinall, sleep, spawn, spawn_later
 from hubcore._links import DirectLink
+from hubcore.event import Event
 
 
 @pytest.fixture(autouse=True)
@@ -285,3 +287,37 @@ def test_what_the_loop_keeps_by_identity_cannot_be_copied(hub):
         with pytest.raises((TypeError, AttributeError)):
             copy.copy(thing)
         assert not hasattr(thing, "__setstate__")
+
+
+@pytest.mark.parametrize("make", [lambda: Greenlet(int), Event], ids=["Greenlet", "Event"])
+@pytest.mark.parametrize("moment", range(7))
+def test_what_a_finalizer_links_meanwhile_is_kept(make, moment):
+    """The collector runs at some allocation on the way: each `moment` is another one, the last ones come too late."""
+    thing, called = make(), []
+
+    def collecting(phase, info):
+        if phase == "start" and called == []:
+            called.append("linking")
+            thing.rawlink(lambda source: called.append("inner"))
+
+    threshold = gc.get_threshold()
+    gc.disable()
+    gc.collect()
+    # Else lists and tuples come from lists of free ones, and collect nothing.
+    held: list[object] = [(i, i) for i in range(3000)]
+    held.extend([] for _ in range(200))
+    gc.callbacks.append(collecting)
+    try:
+        gc.set_threshold(gc.get_count()[0] + moment)
+        gc.enable()
+        thing.rawlink(lambda source: called.append("outer"))
+    finally:
+        gc.set_threshold(*threshold)
+        gc.enable()
+        gc.callbacks.remove(collecting)
+    if isinstance(thing, Event):
+        thing.set()
+    else:
+        thing.start()
+    settle()
+    assert sorted(called) == (["inner", "linking", "outer"] if called[0] == "linking" else ["outer"])
