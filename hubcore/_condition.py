@@ -6,7 +6,7 @@ import cython
 
 from hubcore._locks import RLock
 from hubcore._park import Source, WaitQueue
-from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, LoopExit
+from hubcore.exceptions import BlockingSwitchOutError, Cancelled, HubDestroyed, LoopExit
 from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
@@ -100,9 +100,7 @@ class Condition(Source):
 
     def notify_all(self) -> None:
         """Wake all who wait, as `notify`."""
-        if not self._is_owned():
-            raise RuntimeError(f"cannot notify {self!r} without having its lock")
-        self._wake(self._waiters.count)
+        self.notify(self._waiters.count)
 
     def _wake(self, n: int) -> None:
         while n > 0 and self._waiters.wake_first(True):
@@ -156,7 +154,7 @@ class Condition(Source):
             except BaseException as error:
                 if failure is None:
                     failure = error
-                elif not _comes_again(error):
+                elif not isinstance(error, Cancelled):  # which every wait raises anew
                     later.append(error)
                 shielded = True
         hub = get_hub_if_any()
@@ -182,13 +180,6 @@ class Condition(Source):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self._lock!r}, {self._waiters.count} waiting>"
-
-
-def _comes_again(error: BaseException) -> bool:
-    """Whether every wait raises it, for as long as it is due."""
-    from hubcore.exceptions import Cancelled
-
-    return isinstance(error, Cancelled)
 
 
 if not cython.compiled:

@@ -30,12 +30,17 @@ class SpawnFrame:
         return f"<spawned in {self.f_code.co_name} ({self.f_code.co_filename}:{self.f_lineno})>"
 
 
+def is_own(frame: FrameType) -> bool:
+    """Whether `frame` is one of hubcore's."""
+    return bool(frame.f_globals.get("__name__", "").startswith("hubcore."))
+
+
 def capture(limit: int) -> list[tuple[CodeType, int]]:
     """The calling stack without hubcore's own frames, innermost first, `limit` frames at most."""
     found: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and len(found) < limit:
-        if not frame.f_globals.get("__name__", "").startswith("hubcore."):
+        if not is_own(frame):
             found.append((frame.f_code, frame.f_lasti))
         frame = frame.f_back
     return found

@@ -7,6 +7,8 @@ from _thread import get_ident
 
 from greenlet import getcurrent
 
+from hubcore._spawn_stack import is_own
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -41,7 +43,7 @@ def frame_of(target: greenlet, thread_ident: int | None = None) -> FrameType | N
 def caller() -> FrameType | None:
     """The innermost frame of the calling thread that is not hubcore's own."""
     frame: FrameType | None = sys._getframe(1)
-    while frame is not None and frame.f_globals.get("__name__", "").startswith("hubcore."):
+    while frame is not None and is_own(frame):
         frame = frame.f_back
     return frame
 

@@ -18,10 +18,10 @@ cdef class Loop:
     cdef readonly bint polling
     cdef readonly set watchers
     cdef readonly dict fd_watches
-    cdef public double patience
+    cdef double patience
     cdef public object error_handler
     cdef public dict _lists
-    cdef public double _now
+    cdef double _now
     cdef public Py_ssize_t _hooks
     cdef public bint _prepared
     cdef bint _break
