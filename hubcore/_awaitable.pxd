@@ -3,7 +3,7 @@ cimport cython
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport DirectLink
 from hubcore._native cimport park_thread, thread_waiter
-from hubcore._park cimport WOKEN, Source, Waiter, WaitQueue
+from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue, new_place
 from hubcore.hub cimport Hub, hub_here
 
 
@@ -13,6 +13,11 @@ cdef class Awaitable(Source):
     cdef object __weakref__
 
     cdef _set_up(self)
+    @cython.final
+    @cython.locals(place=Place)
+    cdef Waiter _queue_up(self, item)
+    cdef Waiter _join(self, Place place, Waiter waiter)
+    @cython.locals(fresh=list)
     cdef _add_link(self, link)
     @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, tuple link)
@@ -24,5 +29,6 @@ cpdef Waiter waiter_at(place)
 @cython.locals(hub=Hub)
 cpdef bint park(Waiter waiter, timeout) except -1
 cdef bint _is_over(Waiter waiter, timeout) except -1
+cpdef check_timeout(timeout)
 @cython.locals(hub=Hub)
 cpdef double now() except? -1

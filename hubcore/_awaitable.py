@@ -7,6 +7,7 @@ who build on it:
   Python code in between. Compiled, the GIL makes such a step atomic; uncompiled, `_uncompiled.atomic` does.
 - whoever has to wait makes its waiter first (`waiter_at`), because making it may run finalizers, then looks again and
   queues up in one such step, and then parks (`park`).
+  Who has one queue has `_queue_up` for that, and says in `_join` what the step is.
 - what `WaitQueue.wake` handed over is taken; if its result is False it was not, and stays with the object.
 """
 
@@ -22,7 +23,7 @@ from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
     from hubcore._native import park_thread, thread_waiter
-    from hubcore._park import WOKEN, Waiter
+    from hubcore._park import WOKEN, Waiter, new_place
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet
     from hubcore.hub import hub_here
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from hubcore._park import Place
     from hubcore.hub import Hub
 
 import_greenlet()
@@ -62,6 +64,17 @@ class Awaitable(Source):
         """Whether who waits for it now need not wait."""
         raise NotImplementedError(f"{type(self).__name__} does not say when it is ready")
 
+    # Waiting.
+
+    def _queue_up(self, item: object) -> Waiter | None:
+        """Queue up, with `item` for those who look who waits: the waiter to park. None if one need not wait now."""
+        place = new_place(self, item, "")
+        return self._join(place, waiter_at(place))
+
+    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
+        """Unless one need not wait now, which is None, add them to the queue, and return `waiter`. In one step."""
+        raise NotImplementedError(f"{type(self).__name__} does not say when one has to wait")
+
     # Links.
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
@@ -88,7 +101,9 @@ class Awaitable(Source):
 
     def _add_link(self, link: tuple[Any, Hub | None]) -> None:
         if self._links is None:
-            self._links = []
+            fresh: list[tuple[Any, Hub | None]] = []  # making it may run finalizers, which link, too
+            if self._links is None:
+                self._links = fresh
         self._links.append(link)
 
     def _drop_link(self, link: tuple[Any, Hub | None]) -> None:
@@ -147,6 +162,12 @@ def _is_over(waiter: Waiter, timeout: float) -> bool:
     except BaseException:
         waiter.abandon()  # a timeout that is no number: nobody may hand this wait anything any more
         raise
+
+
+def check_timeout(timeout: float) -> None:
+    """ValueError unless `timeout` is a time limit for a queue or channel: 0 or more, as in the standard library."""
+    if not timeout >= 0:
+        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
 
 
 def now() -> float:

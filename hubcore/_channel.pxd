@@ -1,6 +1,6 @@
 cimport cython
 
-from hubcore._awaitable cimport Awaitable, park, waiter_at
+from hubcore._awaitable cimport Awaitable, check_timeout, park, waiter_at
 from hubcore._park cimport WAITING, Place, Waiter, WaitQueue, new_place
 
 

@@ -8,10 +8,10 @@ from queue import Empty, Full
 import cython
 
 from hubcore._awaitable import Awaitable
-from hubcore._park import WaitQueue
+from hubcore._park import GET, PUT, WaitQueue
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
+    from hubcore._awaitable import check_timeout, park, waiter_at
     from hubcore._park import WAITING, new_place
     from hubcore._uncompiled import atomic
 
@@ -46,9 +46,9 @@ class Channel(Awaitable):
             return
         if not block:
             raise Full
-        if timeout is not None and timeout < 0:
-            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
-        place = new_place(self, item, "put to")
+        if timeout is not None:
+            check_timeout(timeout)
+        place = new_place(self, item, PUT)
         waiter = waiter_at(place)
         if not self._join_putters(place, waiter) and not park(waiter, timeout):
             raise Full
@@ -78,9 +78,9 @@ class Channel(Awaitable):
             return item
         if not block:
             raise Empty
-        if timeout is not None and timeout < 0:
-            raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
-        place = new_place(self, None, "get from")
+        if timeout is not None:
+            check_timeout(timeout)
+        place = new_place(self, None, GET)
         waiter = waiter_at(place)
         item = self._join_getters(place, waiter)
         if item is not _NOTHING:
@@ -112,7 +112,7 @@ class Channel(Awaitable):
 
     def hand_back(self, place: Place, value: object) -> None:
         """As Source.hand_back: the item goes to the next who gets, or waits for one."""
-        if place.purpose == "get from":
+        if place.purpose is GET:
             self._offer_again(value)
 
     def _offer_again(self, item: object) -> None:
@@ -125,7 +125,7 @@ class Channel(Awaitable):
         """As Source.serve."""
         if waiter.outcome != WAITING:
             return True
-        if place.purpose == "put to":
+        if place.purpose is PUT:
             other = self._waiters.first_but(waiter)
             if other is not None:
                 if place.win(waiter, None):

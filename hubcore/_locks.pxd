@@ -1,8 +1,8 @@
 cimport cython
 
-from hubcore._awaitable cimport Awaitable, park, waiter_at
+from hubcore._awaitable cimport Awaitable, park
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._park cimport Place, Waiter, WaitQueue, new_place
+from hubcore._park cimport Place, Waiter, WaitQueue
 
 
 cdef class Semaphore(Awaitable):
@@ -12,10 +12,6 @@ cdef class Semaphore(Awaitable):
 
     @cython.final
     cdef bint _take(self) except -1
-    @cython.final
-    @cython.locals(place=Place)
-    cdef Waiter _queue_up(self, item)
-    @cython.final
     cdef Waiter _join(self, Place place, Waiter waiter)
     @cython.final
     cdef _change(self, Py_ssize_t more)
@@ -39,10 +35,6 @@ cdef class RLock(Awaitable):
 
     @cython.final
     cdef bint _take(self) except -1
-    @cython.final
-    @cython.locals(place=Place)
-    cdef Waiter _queue_up(self, Py_ssize_t count)
-    @cython.final
     cdef Waiter _join(self, Place place, Waiter waiter)
     @cython.final
     cdef _let_go(self)

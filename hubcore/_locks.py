@@ -12,8 +12,7 @@ import cython
 from hubcore._awaitable import Awaitable
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
-    from hubcore._park import new_place
+    from hubcore._awaitable import park
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet
 
 TYPE_CHECKING = False
@@ -46,7 +45,7 @@ class Semaphore(Awaitable):
 
     @property
     def counter(self) -> int:
-        """How many permits there are. Raised, it serves those who wait. What others do meanwhile is lost: see `grow`."""
+        """How many permits there are. Raised, it serves those who wait. Any thread may `grow` it."""
         return self._counter
 
     @counter.setter
@@ -98,10 +97,6 @@ class Semaphore(Awaitable):
         if self._exclusive:
             self._owner = getcurrent()
         return True
-
-    def _queue_up(self, item: object) -> Waiter | None:
-        place = new_place(self, item, "")
-        return self._join(place, waiter_at(place))
 
     def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
         if self._counter > 0 if place.item is not None else self._take():
@@ -260,10 +255,6 @@ class RLock(Awaitable):
             self._count = 1
             return True
         return False
-
-    def _queue_up(self, count: int) -> Waiter | None:
-        place = new_place(self, count, "")
-        return self._join(place, waiter_at(place))
 
     def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
         if self._owner is None:

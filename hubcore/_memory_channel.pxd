@@ -1,6 +1,6 @@
 cimport cython
 
-from hubcore._awaitable cimport park, waiter_at
+from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._park cimport WAITING, Place, Source, Waiter, WaitQueue, new_place
 
 
@@ -28,9 +28,13 @@ cdef class _End(Source):
     cdef bint _open
     cdef object __weakref__
 
+    cdef _begin(self, Conduit conduit, _End model)
     cdef _refuse_if_closed(self)
+    cdef _check_timeout(self, timeout)
     @cython.locals(place=Place)
     cdef _dismiss(self, WaitQueue queue)
+    cpdef close(self)
+    cdef _shut(self)
     @cython.locals(conduit=Conduit)
     cpdef statistics(self)
 
@@ -46,7 +50,6 @@ cdef class SendChannel(_End):
     @cython.locals(conduit=Conduit, other=Place)
     cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
     cpdef clone(self)
-    cpdef close(self)
     @cython.locals(conduit=Conduit)
     cdef _shut(self)
 
@@ -62,11 +65,9 @@ cdef class ReceiveChannel(_End):
     cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
     cdef _take_back(self, item)
     cpdef clone(self)
-    cpdef close(self)
     @cython.locals(conduit=Conduit)
     cdef _shut(self)
 
-cdef _check_timeout(timeout, _End end)
 @cython.locals(new=SendChannel)
 cdef SendChannel _open_sender(Conduit conduit, _End model)
 @cython.locals(new=ReceiveChannel)

@@ -16,7 +16,7 @@ from hubcore._park import Source, WaitQueue
 from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
+    from hubcore._awaitable import check_timeout, park, waiter_at
     from hubcore._park import WAITING, new_place
     from hubcore._uncompiled import atomic
 
@@ -113,9 +113,23 @@ class _End(Source):
         self._conduit: Conduit = Conduit(0)  # for its end, which comes as soon as this has raised
         raise TypeError(f"a {type(self).__name__} is made by open_channel(), or as a clone of another one")
 
+    def _begin(self, conduit: Conduit, model: _End | None) -> None:
+        """Be open, as a clone of `model` if there is one; ClosedChannel if that was closed."""
+        self._open = False
+        self._conduit = conduit
+        if model is not None:
+            model._refuse_if_closed()
+        self._open = True
+
     def _refuse_if_closed(self) -> None:
         if not self._open:
             raise ClosedChannel(self)
+
+    def _check_timeout(self, timeout: float) -> None:
+        """Before a wait of `timeout` seconds: TimeoutError if that is none."""
+        check_timeout(timeout)
+        if timeout == 0:
+            raise TimeoutError(f"not possible at once: {self!r}")
 
     def _dismiss(self, queue: WaitQueue) -> None:
         """This end was closed: those who wait at it, and at no clone of it, wait in vain."""
@@ -123,6 +137,28 @@ class _End(Source):
             for place in queue.places():
                 if place._queue is queue and place.on is self:
                     queue.wake(place, _CLOSED)
+
+    def close(self) -> None:
+        """Close this end: who waits at it gets ClosedChannel.
+
+        Once all clones of a sending end are closed, receivers get what is left, and then EndOfChannel. Once all of a
+        receiving end are, senders get BrokenChannel, and what nobody can receive any more is dropped. Never switches;
+        any thread, also a finalizer; harmless if it is closed already.
+        """
+        if self._open:
+            self._shut()
+
+    def _shut(self) -> None:
+        raise NotImplementedError
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: object, value: object, traceback: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:
+        self.close()
 
     @property
     def closed(self) -> bool:
@@ -181,7 +217,7 @@ class SendChannel(_End):
 
     def _send_later(self, item: Any, timeout: float | None) -> None:
         if timeout is not None:
-            _check_timeout(timeout, self)
+            self._check_timeout(timeout)
         place = new_place(self, item, "send to")
         waiter = waiter_at(place)
         if self._join(place, waiter):
@@ -230,14 +266,6 @@ class SendChannel(_End):
         """Another end of the same channel, to be closed by itself. ClosedChannel if this one was closed."""
         return _open_sender(self._conduit, self)
 
-    def close(self) -> None:
-        """Close this end: who waits at it gets ClosedChannel. Once all clones are, receivers get what is left.
-
-        Never switches; any thread, also a finalizer; harmless if it is closed already.
-        """
-        if self._open:
-            self._shut()
-
     def _shut(self) -> None:
         if not self._open:
             return
@@ -247,15 +275,6 @@ class SendChannel(_End):
         self._dismiss(conduit.senders)
         if conduit.open_senders == 0:
             conduit.receivers.wake_all(_END)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
 
 
 class ReceiveChannel(_End):
@@ -291,7 +310,7 @@ class ReceiveChannel(_End):
 
     def _receive_later(self, timeout: float | None) -> Any:
         if timeout is not None:
-            _check_timeout(timeout, self)
+            self._check_timeout(timeout)
         place = new_place(self, None, "receive from")
         waiter = waiter_at(place)
         item = self._join(place, waiter)
@@ -353,15 +372,6 @@ class ReceiveChannel(_End):
         """
         return _open_receiver(self._conduit, self)
 
-    def close(self) -> None:
-        """Close this end: who waits at it gets ClosedChannel. Once all clones are, senders get BrokenChannel.
-
-        What nobody can receive any more is dropped then. Never switches; any thread, also a finalizer; harmless if it
-        is closed already.
-        """
-        if self._open:
-            self._shut()
-
     def _shut(self) -> None:
         if not self._open:
             return
@@ -383,15 +393,6 @@ class ReceiveChannel(_End):
         except EndOfChannel:
             raise StopIteration from None
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        self.close()
-
-    def __del__(self) -> None:
-        self.close()
-
 
 def open_channel(max_items: float | None) -> tuple[SendChannel, ReceiveChannel]:
     """The two ends of a new channel, which holds at most `max_items`; None or math.inf: any number.
@@ -412,31 +413,16 @@ def _bound_of(max_items: float | None) -> int:
     return max_items
 
 
-def _check_timeout(timeout: float, end: _End) -> None:
-    if timeout < 0:
-        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
-    if timeout == 0:
-        raise TimeoutError(f"not possible at once: {end!r}")
-
-
 def _open_sender(conduit: Conduit, model: _End | None) -> SendChannel:
     new = SendChannel.__new__(SendChannel)
-    new._open = False
-    new._conduit = conduit
-    if model is not None and not model._open:
-        raise ClosedChannel(model)
-    new._open = True
+    new._begin(conduit, model)
     conduit.open_senders += 1
     return new
 
 
 def _open_receiver(conduit: Conduit, model: _End | None) -> ReceiveChannel:
     new = ReceiveChannel.__new__(ReceiveChannel)
-    new._open = False
-    new._conduit = conduit
-    if model is not None and not model._open:
-        raise ClosedChannel(model)
-    new._open = True
+    new._begin(conduit, model)
     conduit.open_receivers += 1
     return new
 

@@ -40,6 +40,10 @@ if TYPE_CHECKING:
 
     from hubcore._ready import ReadyQueue
 
+#: The purposes of the two kinds of place that a queue or channel has, and tells apart by these.
+GET = "get from"
+PUT = "put to"
+
 
 class Waiter(Deadline):
     """One wait of `greenlet`, whose thread's ready queue is `ready`; `waiting_on` is told in reports."""
@@ -190,7 +194,7 @@ class Place:
             self.waiter: Waiter | None = None  # while it is in a queue
         self.on = on
         self.item = item
-        self.purpose = purpose  # in words, for reports, where `on` can be waited for in several ways
+        self.purpose = purpose  # where `on` can be waited for in several ways: which one, in words, for reports
         self.won = False  # whether it was this place by which the wait ended
 
     def win(self, waiter: Waiter, value: object) -> bool:
@@ -401,3 +405,4 @@ def new_place(on: Source, item: object, purpose: str) -> Place:
 
 if not cython.compiled:
     atomic(Place, "leave")  # another thread may be waking it
+    atomic(WaitQueue, "add")  # also where it is no part of a longer step

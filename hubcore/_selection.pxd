@@ -1,6 +1,6 @@
 cimport cython
 
-from hubcore._awaitable cimport park, waiter_at
+from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._links cimport DirectLink
 from hubcore._park cimport WAITING, WOKEN, Place, Waiter, new_place
 

@@ -13,11 +13,11 @@ import cython
 from hubcore._channel import Channel
 from hubcore._links import DirectLink
 from hubcore._memory_channel import ReceiveChannel, SendChannel
-from hubcore._park import Place
+from hubcore._park import GET, PUT, Place
 from hubcore._simple_queue import SimpleQueue
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
+    from hubcore._awaitable import check_timeout, park, waiter_at
     from hubcore._park import WAITING, WOKEN, new_place
     from hubcore._uncompiled import atomic
 
@@ -73,9 +73,9 @@ class Selection:
 
     def _refuse_both_ways(self) -> None:
         for case in self._cases:
-            if isinstance(case, Place) and case.purpose == "put to":
+            if isinstance(case, Place) and case.purpose is PUT:
                 for other in self._cases:
-                    if isinstance(other, Place) and other.on is case.on and other.purpose != "put to":
+                    if isinstance(other, Place) and other.on is case.on and other.purpose is not PUT:
                         raise ValueError(f"select cannot both get from and put to {case.on!r}: which was it, then?")
 
     def _shuffle(self) -> None:
@@ -157,7 +157,7 @@ class Selection:
             only: Any = waiter.value
             return only.source, None
         value = place.on.conclude(place, waiter.value)
-        return place.on, place.item if place.purpose == "put to" else value
+        return place.on, place.item if place.purpose is PUT else value
 
     def __repr__(self) -> str:
         return f"select of {', '.join([repr(case) for case in self._cases])}"
@@ -179,8 +179,8 @@ def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
     """
     if not cases:
         raise TypeError("select needs something to wait for")
-    if timeout is not None and timeout < 0:
-        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
+    if timeout is not None:
+        check_timeout(timeout)
     selection = Selection(cases)
     waiter = waiter_at(selection)
     try:
@@ -199,10 +199,10 @@ def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
 
 def _case_of(case: Any) -> Any:
     if isinstance(case, _GIVES):
-        return new_place(case, None, "get from")
+        return new_place(case, None, GET)
     if isinstance(case, tuple):
         if len(case) == 2 and isinstance(case[0], _TAKES):
-            return new_place(case[0], case[1], "put to")
+            return new_place(case[0], case[1], PUT)
     elif hasattr(case, "rawlink") and hasattr(case, "ready"):
         return _Readiness(case)
     raise TypeError(

@@ -1,6 +1,6 @@
 cimport cython
 
-from hubcore._awaitable cimport park, waiter_at
+from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._park cimport WAITING, Place, Waiter, WaitQueue, new_place
 from hubcore._store cimport Store
 
@@ -46,7 +46,5 @@ cdef class SimpleQueue(Store):
     cdef bint _serve_putter(self, Place place, Waiter waiter, bint stay) except -1
     cpdef conclude(self, Place place, value)
     cdef _raise_shut_down(self, bint getting)
-    cdef _serve(self)
+    cdef _satisfy(self)
     cdef _shut(self, bint immediate)
-
-cdef _check_timeout(timeout)

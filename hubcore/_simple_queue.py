@@ -10,12 +10,12 @@ from queue import Empty, Full
 
 import cython
 
-from hubcore._park import WaitQueue
+from hubcore._park import GET, PUT, WaitQueue
 from hubcore._store import NOTHING as _NOTHING
 from hubcore._store import Store, trust
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
+    from hubcore._awaitable import check_timeout, park, waiter_at
     from hubcore._park import WAITING, new_place
     from hubcore._uncompiled import atomic
 
@@ -64,7 +64,7 @@ class SimpleQueue(Store):
         Full if it still is; ShutDown if nothing can be put any more.
         """
         if timeout is not None and block and self._bound >= 0:
-            _check_timeout(timeout)
+            check_timeout(timeout)
         if self._offer(item):
             return
         if not block:
@@ -150,7 +150,7 @@ class SimpleQueue(Store):
                 self._restore(item)
 
     def _put_later(self, item: Any, timeout: float | None) -> None:
-        place = new_place(self, item, "put to")
+        place = new_place(self, item, PUT)
         waiter = waiter_at(place)
         if not self._join_putters(place, waiter) and not park(waiter, timeout):
             raise Full
@@ -190,7 +190,7 @@ class SimpleQueue(Store):
         Empty if there still is none; ShutDown if none can come any more.
         """
         if timeout is not None and block:
-            _check_timeout(timeout)
+            check_timeout(timeout)
         item = self._take_and_admit()
         if item is _NOTHING:
             item = self._get_later(None, block, timeout)
@@ -204,7 +204,7 @@ class SimpleQueue(Store):
     def peek(self, block: bool = True, timeout: float | None = None) -> Any:
         """As `get`, but the item stays."""
         if timeout is not None and block:
-            _check_timeout(timeout)
+            check_timeout(timeout)
         if self._qsize():
             return self._peek()
         return self._get_later(_PEEK, block, timeout)
@@ -232,7 +232,7 @@ class SimpleQueue(Store):
             self._raise_shut_down(True)
         if not block:
             raise Empty
-        place = new_place(self, purpose, "get from")
+        place = new_place(self, purpose, GET)
         waiter = waiter_at(place)
         item = self._join_getters(place, waiter)
         if item is not _NOTHING:
@@ -259,14 +259,14 @@ class SimpleQueue(Store):
         """As Source.hand_back: the item is the next again, also where the bound was reached meanwhile. An item that was
         put stays.
         """
-        if place.item is None and place.purpose == "get from" and value is not _SHUT_DOWN:
+        if place.item is None and place.purpose is GET and value is not _SHUT_DOWN:
             self._take_back(value)
 
     def _take_back(self, item: object) -> None:
         self._restore(item)
-        self._serve()
+        self._satisfy()
 
-    def _serve(self) -> None:
+    def _satisfy(self) -> None:
         """Items or room may have come: let have them who wait."""
         if self._waiters.count:
             self._feed()
@@ -281,7 +281,7 @@ class SimpleQueue(Store):
         """As Source.serve."""
         if waiter.outcome != WAITING:
             return True
-        if place.purpose == "put to":
+        if place.purpose is PUT:
             return self._serve_putter(place, waiter, stay)
         item = self._take()
         if item is _NOTHING:
@@ -312,8 +312,8 @@ class SimpleQueue(Store):
     def conclude(self, place: Place, value: object) -> object:
         """As Source.conclude."""
         if value is _SHUT_DOWN:
-            self._raise_shut_down(place.purpose != "put to")
-        if place.purpose == "put to" and value is not None:
+            self._raise_shut_down(place.purpose is not PUT)
+        if place.purpose is PUT and value is not None:
             failure: Any = value  # of storing the item
             raise failure
         return value
@@ -365,7 +365,7 @@ class SimpleQueue(Store):
     @queue.setter
     def queue(self, items: Any) -> None:
         self._items = items
-        self._serve()
+        self._satisfy()
 
     def ready(self) -> bool:
         """Whether there is an item."""
@@ -423,11 +423,6 @@ class SimpleQueue(Store):
         )
 
 
-def _check_timeout(timeout: float) -> None:
-    if timeout < 0:
-        raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
-
-
 def _checked(maxsize: int | None) -> int:
     """The bound, -1 for none, that `maxsize` stands for. 0 and less stand for none, as in the standard library."""
     if maxsize is None:
@@ -441,4 +436,4 @@ trust(SimpleQueue)
 
 if not cython.compiled:
     atomic(SimpleQueue, "_offer", "_join_putters", "_join_getters", "_take_and_admit", "_take_back", "_shut", "_admit")
-    atomic(SimpleQueue, "_feed", "_serve", "serve")
+    atomic(SimpleQueue, "_feed", "_satisfy", "serve")

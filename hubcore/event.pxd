@@ -1,16 +1,14 @@
 cimport cython
 
-from hubcore._awaitable cimport Awaitable, park, waiter_at
+from hubcore._awaitable cimport Awaitable, park
 from hubcore._greenlet cimport import_greenlet
-from hubcore._park cimport Place, Waiter, new_place
+from hubcore._park cimport Place, Waiter
 
 
 cdef class Event(Awaitable):
     cdef bint _flag
 
     cdef _raise_flag(self)
-    @cython.locals(place=Place)
-    cdef Waiter _queue_up(self)
     cdef Waiter _join(self, Place place, Waiter waiter)
 
 
@@ -25,6 +23,4 @@ cdef class AsyncResult(Awaitable):
     cdef _wait_or_raise(self, bint block, timeout)
     @cython.locals(waiter=Waiter)
     cdef bint _wait(self, timeout) except -1
-    @cython.locals(place=Place)
-    cdef Waiter _queue_up(self)
     cdef Waiter _join(self, Place place, Waiter waiter)

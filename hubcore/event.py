@@ -10,8 +10,7 @@ import cython
 from hubcore._awaitable import Awaitable
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
-    from hubcore._park import new_place
+    from hubcore._awaitable import park
     from hubcore._uncompiled import atomic, import_greenlet
 
 TYPE_CHECKING = False
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from hubcore._park import Waiter
+    from hubcore._park import Place, Waiter
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -70,14 +69,10 @@ class Event(Awaitable):
         """
         if self._flag:
             return True
-        waiter = self._queue_up()
+        waiter = self._queue_up(None)
         return waiter is None or park(waiter, timeout)
 
-    def _queue_up(self) -> Waiter | None:
-        place = new_place(self, None, "")
-        return self._join(place, waiter_at(place))
-
-    def _join(self, place: Any, waiter: Waiter) -> Waiter | None:
+    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
         if self._flag:
             return None
         self._waiters.add(place, waiter)
@@ -219,14 +214,10 @@ class AsyncResult(Awaitable):
         raise Timeout(timeout if block else None)
 
     def _wait(self, timeout: float | None) -> bool:
-        waiter = self._queue_up()
+        waiter = self._queue_up(None)
         return waiter is None or park(waiter, timeout)
 
-    def _queue_up(self) -> Waiter | None:
-        place = new_place(self, None, "")
-        return self._join(place, waiter_at(place))
-
-    def _join(self, place: Any, waiter: Waiter) -> Waiter | None:
+    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
         if self._is_ready:
             return None
         self._waiters.add(place, waiter)
