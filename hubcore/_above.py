@@ -1,4 +1,7 @@
-"""What a hub offers and does not need: it is built on hubs, so a hub imports it by name, when it is asked for."""
+"""What a hub offers and does not need: it is built on hubs, so a hub imports it by name, when it is asked for.
+
+These are the only imports that lead upward; tests/test_layers.py lists them.
+"""
 
 from __future__ import annotations
 

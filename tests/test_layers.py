@@ -1,6 +1,7 @@
 """Imports within hubcore go downward only, and other rules for its source that no linter knows."""
 
 import ast
+from importlib import import_module
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,10 @@ LAYERS = {
 }
 
 
+# What a hub offers and is built on hubs. `_above` imports it by name, which no import statement shows.
+OFFERS = {("threadpool", "pool_for"), ("threadpool", "pool_class_for"), ("_hub_call", "HubCall")}
+
+
 def layer(module: str) -> int | None:
     """The number of the layer of the module `hubcore.x`, or None where the table does not place it."""
     short = module.partition(".")[2] or "(package)"
@@ -73,6 +78,23 @@ def found():
 def test_every_module_has_a_place():
     lost = sorted(module for module in MODULES if layer(module) is None)
     assert not lost, f"place it in LAYERS: {', '.join(lost)}"
+
+
+def offers(source: str) -> set[tuple[str, str]]:
+    """The modules and names that `source` hands to `from_above` and `Offer`."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    return {
+        tuple(ast.literal_eval(each) for each in call.args)
+        for call in calls
+        if imports.called(call) in ("from_above", "Offer")
+    }
+
+
+def test_upward_imports_by_name_are_those_of_the_hub_and_lead_somewhere():
+    paths = [path for path in FILES if path.suffix == ".py" and path.stem != "_above"]
+    assert {path.stem: found for path in paths if (found := offers(path.read_text()))} == {"hub": OFFERS}
+    for module, name in OFFERS:
+        assert callable(getattr(import_module(f"hubcore.{module}"), name))
 
 
 def test_imports_go_downward_only(found):
