@@ -127,19 +127,25 @@ class Workers:
 
         RuntimeError if there is no worker and none can be started.
         """
+        job = (call, done)
         with self._lock:
-            self._jobs.append((call, done))
+            self._jobs.append(job)
             if self._threads >= self.limit:
                 return
             self._threads += 1
         try:
             start(self._work)
-        except RuntimeError:
+        except RuntimeError as error:
             with self._lock:
                 self._threads -= 1
-                if self._threads == 0 and self._jobs:
-                    self._jobs.pop()
-                    raise
+                if self._threads or job not in self._jobs:
+                    return  # another worker is there for it, or was
+                self._jobs.remove(job)
+                others = tuple(self._jobs)  # of threads that relied on this one's worker
+                self._jobs.clear()
+            for _, others_done in others:
+                others_done(None, error)
+            raise
 
     def _work(self) -> None:
         while True:

@@ -93,6 +93,24 @@ def test_no_job_is_lost_while_threads_end(workers, monkeypatch):
     assert eventually(lambda: workers._threads == 0)
 
 
+def test_where_no_thread_can_be_started_whoever_relied_on_it_learns_of_that(workers, monkeypatch):
+    workers.limit, outcomes = 1, []
+
+    def fails(call):
+        # Meanwhile another thread submits, and sees a worker that is being started.
+        workers.submit(lambda: "never", lambda *outcome: outcomes.append(outcome))
+        raise RuntimeError("no more threads")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_workers, "start", fails)
+        with pytest.raises(RuntimeError, match="no more threads"):
+            workers.submit(lambda: "never", lambda *outcome: outcomes.append("own"))
+    ((result, error),) = outcomes
+    assert result is None
+    assert isinstance(error, RuntimeError)
+    assert run(workers, lambda: "now") == ("now", None)
+
+
 def test_a_failing_done_is_reported_and_the_worker_goes_on(workers, monkeypatch):
     reported = queue.SimpleQueue()
     monkeypatch.setattr("sys.excepthook", lambda kind, value, trace: reported.put(kind))
