@@ -60,6 +60,10 @@ cdef class Place:
     cdef leave(self)
 
 
+cdef class Places:
+    cpdef hand_back(self, value)
+
+
 @cython.final
 cdef class WaitQueue:
     cdef readonly Py_ssize_t count

@@ -123,6 +123,8 @@ class Waiter(Deadline):
         if not self._claim(FAILED) and self.outcome == WOKEN and self.greenlet is not None:
             if isinstance(self.waiting_on, Place):
                 self.waiting_on.on.hand_back(self.waiting_on, self.value)
+            elif isinstance(self.waiting_on, Places):
+                self.waiting_on.hand_back(self.value)
         self.greenlet = None
 
     def _claim(self, outcome: int) -> bool:
@@ -226,6 +228,16 @@ class Place:
 
     def __repr__(self) -> str:
         return f"{self.purpose} {self.on!r}" if self.purpose else repr(self.on)
+
+
+class Places:
+    """What is waited on where a wait may end at one of several places."""
+
+    __slots__ = ()
+
+    def hand_back(self, value: object) -> None:
+        """As `Source.hand_back`, of whatever place the wait ended at."""
+        raise NotImplementedError(f"{type(self).__name__} does not say where it was woken")
 
 
 class WaitQueue:

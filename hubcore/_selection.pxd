@@ -2,7 +2,7 @@ cimport cython
 
 from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._links cimport DirectLink
-from hubcore._park cimport WAITING, WOKEN, Place, Waiter, new_place
+from hubcore._park cimport WAITING, Place, Places, Waiter, new_place
 
 cdef unsigned long long _state
 
@@ -14,7 +14,7 @@ cdef class _Readiness(DirectLink):
 
 
 @cython.final
-cdef class Selection:
+cdef class Selection(Places):
     cdef list _cases
 
     cdef _refuse_both_ways(self)
@@ -26,7 +26,6 @@ cdef class Selection:
     cdef line_up(self, Waiter waiter)
     @cython.locals(place=Place, only=_Readiness)
     cdef leave(self)
-    @cython.locals(place=Place)
     cdef give_up(self, Waiter waiter)
     cdef Place winner(self)
     @cython.locals(place=Place, only=_Readiness)

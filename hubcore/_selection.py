@@ -13,12 +13,12 @@ import cython
 from hubcore._channel import Channel
 from hubcore._links import DirectLink
 from hubcore._memory_channel import ReceiveChannel, SendChannel
-from hubcore._park import GET, PUT, Place
+from hubcore._park import GET, PUT, Place, Places
 from hubcore._simple_queue import SimpleQueue
 
 if not cython.compiled:
     from hubcore._awaitable import check_timeout, park, waiter_at
-    from hubcore._park import WAITING, WOKEN, new_place
+    from hubcore._park import WAITING, new_place
     from hubcore._uncompiled import atomic
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class _Readiness(DirectLink):
         return repr(self.source)
 
 
-class Selection:
+class Selection(Places):
     """One select, which is what its greenlet waits on."""
 
     __slots__ = ("_cases",)
@@ -138,10 +138,12 @@ class Selection:
         """The greenlet leaves by an exception: what it was handed before goes back."""
         waiter.abandon()
         self.leave()
-        if waiter.outcome == WOKEN:
-            place = self.winner()
-            if place is not None:
-                place.on.hand_back(place, waiter.value)
+
+    def hand_back(self, value: object) -> None:
+        """As Places.hand_back."""
+        place = self.winner()
+        if place is not None:
+            place.on.hand_back(place, value)
 
     def winner(self) -> Place | None:
         """The place by which the wait ended."""

@@ -212,6 +212,26 @@ def test_in_a_forked_child_nothing_goes_to_the_parents_waiters(waiting):
     assert said == ["0", "True", "parent"]
 
 
+def test_in_a_forked_child_what_was_handed_to_a_parents_greenlet_is_there_again():
+    said = run(
+        """
+        from hubcore.channel import open_channel, select
+        first, second = Queue(), Queue()
+        send, receive = open_channel(1)
+        tasks = [hubcore.spawn(first.get), hubcore.spawn(select, receive, second)]
+        hubcore.sleep(0)
+        first.put(1)
+        second.put(2)
+        pid = os.fork()
+        if pid == 0:
+            os._exit(0 if (first.qsize(), second.qsize()) == (1, 1) else 1)
+        print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        print(tasks[0].get(), tasks[1].get()[1])
+        """
+    )
+    assert said == ["0", "1", "2"]
+
+
 @pytest.mark.parametrize("who", ["main", "greenlet", "thread"])
 def test_a_lock_held_by_whoever_forks_is_releasable_in_the_child(who):
     said = run(
