@@ -4,6 +4,10 @@ from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._park cimport WAITING, Place, Waiter, WaitQueue, new_place
 from hubcore._store cimport Store
 
+# C variables, because every wait reads one.
+cdef object GET
+cdef object PUT
+
 
 cdef class SimpleQueue(Store):
     cdef WaitQueue _putters
