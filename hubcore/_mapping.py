@@ -111,12 +111,12 @@ class MappingMixin:
             return spawn(self.apply_cb, func, args, kwds, callback)
         task = self.spawn(func, *(args or ()), **(kwds or {}))
         if callback is not None:
-            watcher = pass_value(callback)
-            if isinstance(task, Greenlet):
-                task.link(watcher)
-            else:
-                task.rawlink(lambda source: spawn(watcher, source))
+            self._call_back(task, pass_value(callback))
         return task
+
+    def _call_back(self, task: Any, callback: pass_value) -> None:
+        """Have `callback(task)` called in a greenlet of its own once `task` is done."""
+        task.rawlink(lambda source: spawn(callback, source))
 
     def map(self, func: Callable[[Any], Any], iterable: Iterable[Any]) -> list[Any]:
         """`[func(item) for item in iterable]`, each call in a task. Switches.

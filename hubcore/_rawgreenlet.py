@@ -39,6 +39,8 @@ if TYPE_CHECKING:
 import_greenlet()
 
 _FAILED = object()
+#: What the names of hubcore's own files begin with: who spawns is looked for in others.
+_PACKAGE = __file__.rpartition("/")[0] + "/"
 
 
 class RawGreenlet(greenlet):
@@ -71,8 +73,8 @@ class RawGreenlet(greenlet):
         self.args = args
         set_parent(self, hub)
         # The line number is worked out when somebody asks for it.
-        self._spawn_code: CodeType | None = running_code()
-        self._spawn_instruction = running_instruction()
+        self._spawn_code: CodeType | None = running_code(_PACKAGE)
+        self._spawn_instruction = running_instruction(_PACKAGE)
 
     @property
     def spawn_site(self) -> tuple[str, int, str]:

@@ -82,22 +82,21 @@ def set_parent(g: greenlet, parent: greenlet) -> None:
     g.parent = parent
 
 
-def _running_frame() -> FrameType:
-    # Compiled modules have no frames; here hubcore's own are to be passed over.
-    frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_globals.get("__name__", "").startswith("hubcore."):
+def _calling_frame(package: str) -> FrameType:
+    frame = sys._getframe(2)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(package):
         frame = frame.f_back
     return frame
 
 
-def running_code() -> CodeType:
-    """The code object of the Python function that called into hubcore."""
-    return _running_frame().f_code
+def running_code(package: str) -> CodeType:
+    """The code object of the Python function that called into hubcore, whose files are in the directory `package`."""
+    return _calling_frame(package).f_code
 
 
-def running_instruction() -> int:
+def running_instruction(package: str) -> int:
     """The offset of the instruction that it is at."""
-    return _running_frame().f_lasti
+    return _calling_frame(package).f_lasti
 
 
 _step = RLock()  # a finalizer may run one step within another

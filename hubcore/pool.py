@@ -10,11 +10,11 @@ from greenlet import GreenletExit, getcurrent
 
 from hubcore._imap import IMap, IMapUnordered
 from hubcore._links import DirectLink
-from hubcore._locks import DummySemaphore, room_for
+from hubcore._locks import DummySemaphore
 from hubcore._mapping import MappingMixin, pass_value
 from hubcore.event import Event
 from hubcore.greenlet import Greenlet
-from hubcore.hub import kill
+from hubcore.hub import kill, spawn_raw
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -44,6 +44,35 @@ class _Leave(DirectLink):
             group._left(source)
 
     __call__ = notify
+
+
+class _CallBack(DirectLink):
+    """Starts a greenlet that calls `callback(source)`."""
+
+    __slots__ = ("callback",)
+
+    def __init__(self, callback: pass_value) -> None:
+        self.callback = callback
+
+    def notify(self, source: Any) -> None:
+        spawn_raw(self.callback, source)
+
+    __call__ = notify
+
+
+class _Room(Semaphore):
+    """What who waits for room in a pool waits on, and what reports call it."""
+
+    __slots__ = ("pool",)
+
+    def __init__(self, pool: Pool, size: int) -> None:
+        super().__init__(0)  # not of 1, which would be a lock, with an owner
+        self.counter = size
+        self.pool = weak_reference(pool)
+
+    def __repr__(self) -> str:
+        pool = self.pool()
+        return super().__repr__() if pool is None else f"<room in {pool!r}>"
 
 
 class Group(MappingMixin):
@@ -163,6 +192,12 @@ class Group(MappingMixin):
     def _is_inside(self) -> bool:
         return getcurrent() in self.greenlets
 
+    def _call_back(self, task: Any, callback: pass_value) -> None:
+        # Started before the group knows that `task` has ended: who joins the group finds that it was called.
+        task.unlink(self._leave)
+        task.rawlink(_CallBack(callback))
+        task.rawlink(self._leave)
+
     def __len__(self) -> int:
         return len(self.greenlets)
 
@@ -180,14 +215,22 @@ class Pool(Group):
     """A Group with room for `size` greenlets, any number if that is None: who adds one more waits for room."""
 
     def __init__(self, size: int | None = None, greenlet_class: type[Greenlet] | None = None) -> None:
-        if size is not None and index(size) < 0:
+        try:
+            too_small = size is not None and index(size) < 0
+        except TypeError:
+            raise TypeError(
+                f"a pool's size is a whole number of greenlets, or None for any number; not {size!r}"
+            ) from None
+        if too_small:
             raise ValueError(f"a pool has room for 0 greenlets or more, not {size!r}")
         super().__init__()
         self.size = size
         if greenlet_class is not None:
             self.greenlet_class = greenlet_class
         # To let a pool grow by n, add n to this one's counter and to `size`.
-        self._semaphore: Any = DummySemaphore() if size is None else room_for(size)
+        self._semaphore: Any = DummySemaphore()
+        if size is not None:
+            self._semaphore = _Room(self, size)
 
     def add(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
         """As Group.add, once there is room: PoolFull if there is none within `timeout` seconds, or not `blocking`."""

@@ -294,3 +294,32 @@ def test_pass_value_equals_its_callback():
     spawn(int).link(pass_value(said.append))
     sleep(1)
     assert said == [0]
+
+
+def test_a_size_that_is_no_whole_number_is_named():
+    for size in ("x", 1.5):
+        with pytest.raises(TypeError, match=f"a whole number of greenlets, or None for any number; not {size!r}"):
+            Pool(size)
+
+
+def test_who_waits_for_room_is_said_to():
+    pool = Pool(1)
+    member = pool.spawn(lambda: pool.spawn(int).get())
+    hubcore.idle()
+    assert repr(member.waiting_on) == f"<room in {pool!r}>"
+    member.kill()
+
+
+def test_the_spawn_site_is_the_pools_callers():
+    task = Pool(1).spawn(int)
+    line = test_the_spawn_site_is_the_pools_callers.__code__.co_firstlineno + 1
+    assert task.spawn_site == (__file__, line, "test_the_spawn_site_is_the_pools_callers")
+    task.join()
+
+
+def test_the_spawn_site_is_in_hubcore_where_nobody_else_is_on_the_stack():
+    sites = []
+    pool = Pool(1)
+    pool.apply_async(int, callback=lambda result: sites.append(hubcore.getcurrent().spawn_site))
+    pool.join()
+    assert [file.startswith(hubcore.__path__[0]) for file, _, _ in sites] == [True]

@@ -239,3 +239,23 @@ def test_apply_async_does_not_wait_for_room():
     assert later.get() == 2
     settle(hubcore.get_hub())
     assert said == [2]
+
+
+@pytest.mark.parametrize("made", [Group, lambda: Pool(3), lambda: Pool(None)], ids=["group", "3", "any"])
+def test_who_joins_finds_the_callbacks_called(made):
+    pool = made()
+    said = []
+    for number in range(3):
+        pool.apply_async(double, (number,), callback=said.append)
+    pool.join()
+    assert said == [0, 2, 4]
+
+
+def test_apply_async_with_a_callback_hides_no_failure(caplog):
+    pool = Pool(1)
+    said = []
+    pool.apply_async(double, (None,), callback=said.append)
+    pool.join()
+    assert said == []
+    assert len(caplog.records) == 1
+    assert "TypeError" in caplog.text
