@@ -59,6 +59,16 @@ class _Gathering(DirectLink):
             self.waiter = None
 
 
+def _link(waited_for: Any, gathering: _Gathering) -> None:
+    try:
+        rawlink = waited_for.rawlink
+    except AttributeError:
+        raise TypeError(
+            f"what is waited for has `rawlink`, as greenlets, events, locks and queues do; {waited_for!r} has not"
+        ) from None
+    rawlink(gathering)
+
+
 class _WaitingFor:
     """What a greenlet in wait() or iwait() is said to wait on."""
 
@@ -98,7 +108,7 @@ class _Iwait:
         self._what = _WaitingFor(self._objects, self._gathering)
         if self._left > 0:
             for each in self._objects:
-                each.rawlink(self._gathering)
+                _link(each, self._gathering)
                 self._linked.append(each)
 
     def __iter__(self) -> Self:
@@ -167,7 +177,7 @@ def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> l
     linked = []
     try:
         for each in objects:
-            each.rawlink(gathering)
+            _link(each, gathering)
             linked.append(each)
         gathering.wait_for(wanted, _WaitingFor(objects, gathering), timeout)
     finally:

@@ -6,14 +6,12 @@ from _thread import get_ident
 
 from hubcore._workers import running
 from hubcore.exceptions import InvalidThreadUseError
-from hubcore.hub import hubs
+from hubcore.hub import Hub, hubs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-    from hubcore.hub import Hub
 
 __all__ = ["run"]
 
@@ -27,6 +25,8 @@ def run(function: Callable[..., Any], *args: Any, hub: Hub | None = None, **kwar
     own thread, where it would wait for itself.
     """
     target = hub if hub is not None else _default()
+    if not isinstance(target, Hub):
+        raise TypeError(f"hub is a Hub (get_hub() of its thread), not {target!r}")
     if target.thread_ident == get_ident() and not target.destroyed:
         raise InvalidThreadUseError(f"{target!r} is this thread's own hub; call {function!r} itself, or spawn it")
     call = target.spawn_threadsafe(function, *args, **kwargs)

@@ -395,7 +395,13 @@ def raise_as_it_is(error: BaseException) -> None:
 
 
 def _check_deadline(deadline: float) -> None:
-    if not deadline <= inf:
+    try:
+        known = deadline <= inf
+    except TypeError:
+        raise TypeError(
+            f"a scope's deadline is a time of the hub's loop, or infinity for none; not {deadline!r}"
+        ) from None
+    if not known:
         raise ValueError("a scope's deadline is a time of the hub's loop, or infinity for none; not nan")
 
 
@@ -403,12 +409,20 @@ def _scope_of_seconds(function: str, seconds: float | None, shield: bool, fails:
     if seconds is None or seconds == inf:
         after = -1.0
     else:
-        after = seconds
-        if not after >= 0.0:
-            raise ValueError(f"{function} takes a number of seconds from 0 on, or None for no limit; not {seconds!r}")
+        try:
+            after = seconds
+            valid = after >= 0.0
+        except TypeError:
+            raise TypeError(_wrong_seconds(function, seconds)) from None
+        if not valid:
+            raise ValueError(_wrong_seconds(function, seconds))
     scope = CancelScope.__new__(CancelScope)
     scope._begin(inf, after, shield, fails)
     return scope
+
+
+def _wrong_seconds(function: str, seconds: object) -> str:
+    return f"{function} takes a number of seconds from 0 on, or None for no limit; not {seconds!r}"
 
 
 def _scope_until(deadline: float, shield: bool, fails: bool) -> CancelScope:

@@ -190,3 +190,15 @@ def test_the_effective_deadline(hub):
             assert current_effective_deadline() == now + 50
     assert current_effective_deadline() == inf
     assert spawn(current_effective_deadline).get() == inf
+
+
+@pytest.mark.parametrize("make", [move_on_after, fail_after])
+def test_seconds_that_are_no_number_are_named(make):
+    with pytest.raises(TypeError, match=f"{make.__name__} takes a number of seconds .*; not 'x'"):
+        make("x")
+
+
+@pytest.mark.parametrize("make", [move_on_at, fail_at, CancelScope])
+def test_a_deadline_that_is_no_number_is_named(make):
+    with pytest.raises(TypeError, match=r"a scope's deadline is a time of the hub's loop, .*; not 'x'"):
+        make("x")
