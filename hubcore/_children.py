@@ -46,9 +46,9 @@ class Child(Watcher):
             self._io = self.loop.io(fd, READ, False)
             self._io.start(self._ended)
         else:
-            from _thread import start_new_thread
+            from hubcore._workers import start_thread
 
-            start_new_thread(self._wait_in_thread, ())
+            start_thread(self._wait_in_thread, ())
 
     def _end(self) -> None:
         if self._watching:

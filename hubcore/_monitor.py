@@ -9,7 +9,7 @@ that is, is found out only then. Time is real time here, whatever the hub's cloc
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock, get_ident, start_new_thread
+from _thread import allocate_lock, get_ident
 from _weakref import ref as weak_reference
 from time import monotonic
 
@@ -17,7 +17,7 @@ from greenlet import getcurrent
 
 from hubcore import config, events
 from hubcore._blocking import Blocking
-from hubcore._workers import will_wake_nobody
+from hubcore._workers import start_thread, will_wake_nobody
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         if config.max_memory_usage and self.can_monitor_memory_usage():
             self.install_monitor_memory_usage()
         self.monitor_thread_ident = 0
-        self.monitor_thread_ident = start_new_thread(self._run, ())
+        self.monitor_thread_ident = start_thread(self._run, ())
 
     def announce(self) -> None:
         """Tell the subscribers of `hubcore.events` that it has begun. Once, by the hub that it watches."""

@@ -57,6 +57,15 @@ def any_starting() -> bool:
     return bool(_starting)
 
 
+def start_thread(function: Callable[..., object], args: tuple[object, ...]) -> int:
+    """Start a native thread that calls `function(*args)`; its ident. RuntimeError if that cannot be."""
+    # Until CPython 3.12 the thread that imports it first is its main thread, which the process waits for when it ends.
+    # That must be none of these, which would import it with logging.
+    import threading as threading
+
+    return start_new_thread(function, args)
+
+
 def start(call: Call) -> None:
     """Have a worker thread call `call()`, which must not raise. Never waits; any thread.
 
@@ -67,7 +76,7 @@ def start(call: Call) -> None:
     except IndexError:
         _starting.append(None)
         try:
-            start_new_thread(_work, (call, _idle))
+            start_thread(_work, (call, _idle))
         except BaseException:
             _starting.pop()
             raise

@@ -274,3 +274,24 @@ def test_the_watchdog_finds_one_while_a_heartbeat_goes_on(hub_backend):
         env={"HUBCORE_MONITOR_THREAD": "1", "HUBCORE_DEADLOCK_CHECK_PERIOD": "0.01"},
     )
     assert done.stdout == "deadlock: 2 greenlets wait for each other\n"
+
+
+def test_a_report_does_not_keep_the_process_from_ending():
+    run_python(
+        """
+        import sys
+        from time import monotonic
+        import hubcore
+        assert "threading" not in sys.modules, "this is about who imports it first"
+
+        def burn():
+            end = monotonic() + 0.3
+            while monotonic() < end:
+                pass
+
+        hubcore.spawn(burn).join()
+        import threading
+        assert threading.current_thread() is threading.main_thread()
+        """,
+        env={"HUBCORE_MONITOR_THREAD": "1", "HUBCORE_MAX_BLOCKING_TIME": "0.05"},
+    )
