@@ -10,7 +10,7 @@ from greenlet import GreenletExit, getcurrent
 
 from hubcore._imap import IMap, IMapUnordered
 from hubcore._links import DirectLink
-from hubcore._locks import DummySemaphore
+from hubcore._locks import DummySemaphore, Semaphore
 from hubcore._mapping import MappingMixin, pass_value
 from hubcore.event import Event
 from hubcore.greenlet import Greenlet
