@@ -46,7 +46,7 @@ AUGMENTED = [
     "_tls",
     "_tlscalls",
 ]
-BINDING = ["_arena", "_sockio"]
+BINDING = ["_arena", "_sockio", "_sockaddr"]
 LIBRARIES = {"libev": ("ev", "ev.h", "libev"), "libuv": ("uv", "uv.h", "libuv")}
 
 PURE = os.environ.get("HUBCORE_PURE") == "1"

@@ -90,6 +90,13 @@ def _would_block():
 
 
 @cython.cfunc
+@cython.inline
+def _may_wait(waits: SocketWaits, flags: cython.int) -> cython.bint:
+    """Whether a call that would block waits; as in the standard library MSG_DONTWAIT does not end a timeout early."""
+    return waits.timeout > 0.0 or (waits.timeout < 0.0 and not flags & sys.MSG_DONTWAIT)
+
+
+@cython.cfunc
 def _before_read(waits: SocketWaits, flags: cython.int):
     """After a short read the next would find nothing: wait first."""
     if waits.short_read:
@@ -123,7 +130,7 @@ def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> byt
                 data = data[:n]
                 break
             data = None  # not to be held while waiting
-        if waits.timeout == 0.0:
+        if not _may_wait(waits, flags):
             _would_block()
         waits.wait_read(waits.timeout)
     if 0 < n < bufsize and flags == 0 and waits.stream:
@@ -163,7 +170,7 @@ def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags
             n = _recv(waits.fd, cython.cast(cython.p_char, view.buf), size, flags)
             if n >= 0:
                 break
-            if waits.timeout == 0.0:
+            if not _may_wait(waits, flags):
                 _would_block()
             waits.wait_read(waits.timeout)
     finally:
@@ -186,7 +193,7 @@ def send(self: object, data: object, flags: cython.int = 0) -> int:
             n = _send(waits.fd, cython.cast(cython.p_char, view.buf), view.len, flags)
             if n >= 0:
                 return n
-            if waits.timeout == 0.0:
+            if not _may_wait(waits, flags):
                 _would_block()
             waits.wait_write(waits.timeout)
     finally:
@@ -211,7 +218,7 @@ def sendall(self: object, data: object, flags: cython.int = 0) -> None:
                 if sent >= view.len:
                     return
                 continue
-            if waits.timeout == 0.0:
+            if not _may_wait(waits, flags):
                 _would_block()
             end = _wait_to_send_more(waits, end)
     finally:

@@ -10,6 +10,9 @@ cdef class SocketWaits:
     cdef public double timeout
     cdef public bint stream
     cdef public bint ref
+    cdef public int family
+    cdef public int kind
+    cdef public int proto
     cdef bint short_read
     cdef Io _reader
     cdef Io _writer

@@ -24,12 +24,13 @@ class SocketWaits:
     so nothing that arrived meanwhile is missed.
     """
 
-    __slots__ = ("_reader", "_writer", "fd", "ref", "short_read", "stream", "timeout")
+    __slots__ = ("_reader", "_writer", "family", "fd", "kind", "proto", "ref", "short_read", "stream", "timeout")
 
     def __init__(self, fd: int, stream: bool, timeout: float) -> None:
         self.fd = fd
         self.stream = stream
         self.timeout = timeout
+        self.family = self.kind = self.proto = 0  # of the socket, for the calls that have to do with an address
         self.ref = True
         self.short_read = False
         self._reader: Io | None = None

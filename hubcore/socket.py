@@ -10,20 +10,22 @@ import os
 import socket as _stdlib
 import sys
 from _socket import socket as _native
-from errno import EAGAIN, EALREADY, EBADF, EINPROGRESS, EISCONN
+from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from operator import index
-from socket import error, gaierror, getdefaulttimeout, herror, timeout
+from socket import error, gaierror, herror, timeout
 
-from hubcore import _resolver
+from hubcore import _resolver, _sendfile
+from hubcore._happy_eyeballs import Race
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore._sockwait import SocketWaits
 from hubcore._waitfd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
 from hubcore.hub import get_hub, sleep
 
 try:
+    from hubcore import _sockaddr as _fast_addressed
     from hubcore import _sockio as _fast
 except ImportError:  # an uncompiled run: the same by way of the standard library's socket
-    _fast = None  # type: ignore[assignment]
+    _fast = _fast_addressed = None  # type: ignore[assignment]
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FOREVER = -1.0
+_DONTWAIT = getattr(_stdlib, "MSG_DONTWAIT", 0)
 _truth = bool if sys.version_info >= (3, 12) else index  # of setblocking's argument, as the standard library has it
 
 
@@ -45,10 +48,14 @@ class socket(_stdlib.socket):
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         super().__init__(family, type, proto, fileno)
-        default = getdefaulttimeout()
+        timeout = _native.gettimeout(self)  # the default one, or 0.0 for SOCK_NONBLOCK
         _native.settimeout(self, 0.0)
-        stream = _native.type.__get__(self) & 0xF == _stdlib.SOCK_STREAM
-        self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if default is None else default)
+        kind = _native.type.__get__(self)
+        stream = kind & 0xF == _stdlib.SOCK_STREAM
+        waits = self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if timeout is None else timeout)
+        waits.family = _native.family.__get__(self)
+        waits.kind = kind
+        waits.proto = _native.proto.__get__(self)
 
     # Waiting.
 
@@ -69,6 +76,12 @@ class socket(_stdlib.socket):
                 if waits.timeout == 0.0:
                     raise
             wait(waits.timeout)
+
+    def _with_flags(self, flags: int, call: Callable[..., Any], *args: Any, write: bool = False) -> Any:
+        """As `_when_readable`, unless `flags` say not to wait."""
+        if _DONTWAIT and _DONTWAIT & index(flags) and self._waits.timeout < 0.0:
+            return call(self, *args)
+        return self._until_it_does(call, args, self._waits.wait_write if write else self._waits.wait_read)
 
     # Timeouts: the fd itself is always non-blocking.
 
@@ -96,8 +109,7 @@ class socket(_stdlib.socket):
         self._set_timeout(_FOREVER if _truth(flag) else 0.0)
 
     def _set_timeout(self, seconds: float) -> None:
-        if self._waits.fd < 0:
-            raise OSError(EBADF, os.strerror(EBADF))
+        _native.setblocking(self, False)  # for its error, and it may share the flag with another process
         self._waits.timeout = seconds
 
     def getblocking(self) -> bool:
@@ -119,6 +131,10 @@ class socket(_stdlib.socket):
         self._waits.ref = bool(value)
 
     # Connecting.
+
+    def bind(self, address: Any) -> None:
+        """As socket.bind; a host name is looked up cooperatively. Switches only for that."""
+        _native.bind(self, _resolved(self, address))
 
     def accept(self) -> tuple[socket, Any]:
         """As socket.accept, hence not of a subclass. Switches when no connection is there."""
@@ -173,21 +189,21 @@ class socket(_stdlib.socket):
             return error.errno
         return 0
 
-    # Receiving and sending. Those of the fast path are replaced below where it is built.
+    # Receiving and sending. What the fast path has is replaced below where it is built.
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """As socket.recv. Switches when nothing is there."""
-        data: bytes = self._when_readable(_native.recv, bufsize, flags)
+        data: bytes = self._with_flags(flags, _native.recv, bufsize, flags)
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As socket.recv_into. Switches when nothing is there."""
-        n: int = self._when_readable(_native.recv_into, buffer, nbytes, flags)
+        n: int = self._with_flags(flags, _native.recv_into, buffer, nbytes, flags)
         return n
 
     def send(self, data: Any, flags: int = 0) -> int:
         """As socket.send. Switches when the kernel takes nothing."""
-        n: int = self._when_writable(_native.send, data, flags)
+        n: int = self._with_flags(flags, _native.send, data, flags, write=True)
         return n
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -210,48 +226,62 @@ class socket(_stdlib.socket):
                         raise TimeoutError("timed out") from None
                     waits.wait_write(left if waits.timeout > 0.0 else _FOREVER)
 
-    if _fast is not None:
-        recv = _fast.recv
-        recv_into = _fast.recv_into
-        send = _fast.send
-        sendall = _fast.sendall
-
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
         """As socket.recvfrom. Switches when nothing is there."""
-        found: tuple[bytes, Any] = self._when_readable(_native.recvfrom, bufsize, flags)
+        found: tuple[bytes, Any] = self._with_flags(flags, _native.recvfrom, bufsize, flags)
         return found
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         """As socket.recvfrom_into. Switches when nothing is there."""
-        found: tuple[int, Any] = self._when_readable(_native.recvfrom_into, buffer, nbytes, flags)
+        found: tuple[int, Any] = self._with_flags(flags, _native.recvfrom_into, buffer, nbytes, flags)
         return found
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
         """As socket.recvmsg. Switches when nothing is there."""
-        return self._when_readable(_native.recvmsg, bufsize, ancbufsize, flags)
+        return self._with_flags(flags, _native.recvmsg, bufsize, ancbufsize, flags)
 
     def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:
         """As socket.recvmsg_into. Switches when nothing is there."""
-        return self._when_readable(_native.recvmsg_into, buffers, ancbufsize, flags)
+        return self._with_flags(flags, _native.recvmsg_into, _again(buffers), ancbufsize, flags)
 
-    def sendmsg(self, buffers: Any, *args: Any) -> int:
+    def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
         """As socket.sendmsg; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
-        if len(args) == 3 and args[2] is not None:
-            args = (*args[:2], _resolved(self, args[2]))
-        n: int = self._when_writable(_native.sendmsg, buffers, *args)
+        if address is not None:
+            address = _resolved(self, address)
+        buffers, ancdata = _again(buffers), _again(ancdata)
+        n: int = self._with_flags(flags, _native.sendmsg, buffers, ancdata, flags, address, write=True)
         return n
+
+    if hasattr(_native, "sendmsg_afalg"):
+
+        def sendmsg_afalg(self, msg: Any = (), **how: Any) -> int:
+            """As socket.sendmsg_afalg. Switches when the kernel takes nothing."""
+            msg = _again(msg)
+            n: int = self._when_writable(lambda sock: _native.sendmsg_afalg(sock, msg, **how))
+            return n
 
     def sendto(self, data: Any, *args: Any) -> int:
         """As socket.sendto; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
         if args:
             args = (*args[:-1], _resolved(self, args[-1]))
-        n: int = self._when_writable(_native.sendto, data, *args)
+        flags = args[0] if len(args) == 2 else 0
+        n: int = self._with_flags(flags, _native.sendto, data, *args, write=True)
         return n
 
-    def sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        """As socket.sendfile. Switches when the kernel takes no more."""
-        # The standard library's quick way sleeps in a selector of its own; the other one is made of send().
-        return self._sendfile_use_send(file, offset, count)  # type: ignore[attr-defined,no-any-return]
+    if _fast is not None:
+        recv = _fast.recv
+        recv_into = _fast.recv_into
+        send = _fast.send
+        sendall = _fast.sendall
+        _accept_any, _recvfrom_any, _sendto_any = accept, recvfrom, sendto  # for what the fast path leaves to them
+        accept = _fast_addressed.accept
+        recvfrom = _fast_addressed.recvfrom
+        sendto = _fast_addressed.sendto
+
+    def _sendfile_use_sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
+        # What socket.sendfile tries first, and the standard library does by waiting in a selector of its own.
+        self._check_sendfile_params(file, offset, count)  # type: ignore[attr-defined]
+        return _sendfile.send(self._waits, file, offset, count)
 
     # The end.
 
@@ -274,7 +304,14 @@ class socket(_stdlib.socket):
         return self._waits.fd < 0
 
 
-SocketType = socket
+if _fast_addressed is not None:
+    _fast_addressed.accepted_are(socket)
+SocketType = _native  # as in the standard library: what every socket is an instance of
+
+
+def _again(values: Any) -> Any:
+    """`values` as a thing that can be gone through for each try, if it is not; what is no iterable stays what it is."""
+    return values if isinstance(values, (list, tuple)) or not hasattr(values, "__iter__") else list(values)
 
 
 def _octets(view: memoryview) -> memoryview:
@@ -287,12 +324,20 @@ def _resolved(sock: socket, address: Any) -> Any:
     """`address` with its host looked up, so that the C code has no look-up left to block in."""
     if sock.family not in (_stdlib.AF_INET, _stdlib.AF_INET6) or not isinstance(address, tuple) or not address:
         return address
+    return _resolved_for(sock.family, sock.type, sock.proto, address)
+
+
+def _resolved_for(family: int, kind: int, proto: int, address: Any) -> Any:
+    if not isinstance(address, tuple) or not address:
+        return address
     host = address[0]
     if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>") or _resolver._is_address(host):
         return address
     port = address[1] if len(address) > 1 else 0
     if not isinstance(port, int):
         return address  # the C code has the right error for that
+    if not 0 <= port <= 65535:
+        port = 0  # likewise, once the host is found
     if isinstance(host, str):
         if "\0" in host:
             return address
@@ -300,7 +345,7 @@ def _resolved(sock: socket, address: Any) -> Any:
             host = host.encode()  # as the C code has it: only what is not ASCII goes through the idna codec
     elif isinstance(host, bytearray):
         host = bytes(host)
-    found = _resolver.getaddrinfo(host, port, sock.family, sock.type, sock.proto)
+    found = _resolver.getaddrinfo(host, port, family, kind, proto)
     resolved = found[0][4]
     return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
 
@@ -343,29 +388,34 @@ def create_connection(
     *,
     all_errors: bool = False,
 ) -> socket:
-    """socket.create_connection, cooperatively: try each address that the host has, in turn. Switches."""
+    """socket.create_connection, cooperatively and by RFC 8305: one that does not answer does not hold up the next.
+
+    The families take turns; an attempt is given 250 ms before the next starts beside it, the first that succeeds wins,
+    and the others' sockets are closed. `timeout` is each attempt's, and the socket's afterwards. Of several failures
+    the last address's is raised. Switches.
+    """
     host, port = address
-    errors: list[OSError] = []
-    for family, kind, proto, _, sockaddr in getaddrinfo(host, port, 0, _stdlib.SOCK_STREAM):
-        sock = None
+
+    def make(found: Any) -> socket:
+        sock = socket(*found[:3])
         try:
-            sock = socket(family, kind, proto)
             if timeout is not _stdlib._GLOBAL_DEFAULT_TIMEOUT:  # type: ignore[attr-defined]
                 sock.settimeout(timeout)
             if source_address:
                 sock.bind(source_address)
-            sock.connect(sockaddr)
-            return sock
-        except OSError as failure:
-            errors.append(failure)
-            if sock is not None:
-                sock.close()
         except BaseException:
-            if sock is not None:
-                sock.close()
+            sock.close()
             raise
-    if not errors:
+        return sock
+
+    found = getaddrinfo(host, port, 0, _stdlib.SOCK_STREAM)
+    if not found:
         raise OSError("getaddrinfo returns an empty list")
+    race = Race(found, make, lambda sock, found: sock.connect(found[4]))
+    sock: socket | None = race.run()
+    if sock is not None:
+        return sock
+    errors = race.errors()
     try:
         if not all_errors:
             raise errors[-1]
@@ -383,6 +433,8 @@ def create_server(
     dualstack_ipv6: bool = False,
 ) -> socket:
     """socket.create_server: a bound and listening socket whose accept() is cooperative."""
+    if family in (_stdlib.AF_INET, _stdlib.AF_INET6):
+        address = _resolved_for(family, _stdlib.SOCK_STREAM, 0, address)
     plain = _stdlib.create_server(
         address, family=family, backlog=backlog, reuse_port=reuse_port, dualstack_ipv6=dualstack_ipv6
     )

@@ -33,6 +33,7 @@ LAYERS = {
         channel _memory_channel _selection
     """,
     "plain Python": """
+        _happy_eyeballs _sendfile _sockaddr _activation
         _sslcontext _sslsocket _tls _tlscalls _tlswire
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
         _job _executor _imap _mapping from_thread

@@ -1,0 +1,57 @@
+"""socket.sendfile's quick way, from file to socket inside the kernel, with the waits in the hub."""
+
+from __future__ import annotations
+
+import os
+import socket
+from errno import EAGAIN
+
+from hubcore.hub import get_hub
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hubcore._sockwait import SocketWaits
+
+_MOST = 1 << 30  # in one call; some kernels refuse 2 GiB and more
+_give_up = socket._GiveupOnSendfile  # type: ignore[attr-defined]  # how socket.sendfile is told to go on by send()
+
+
+def send(waits: SocketWaits, file: Any, offset: int, count: int | None) -> int:
+    """Send `count` bytes of `file` (None: all) from `offset` on, and leave the file's position behind the last sent.
+
+    Switches when the kernel takes no more; the socket's timeout is each wait's, as in the standard library. Raises
+    what socket.sendfile goes on by send() after, if the file is not one of a file system.
+    """
+    try:
+        fileno = file.fileno()
+        size = os.fstat(fileno).st_size
+    except (AttributeError, OSError) as error:  # io.UnsupportedOperation is an OSError
+        raise _give_up(error) from None
+    if not size:
+        return 0
+    if waits.timeout == 0.0:
+        raise ValueError("non-blocking sockets are not supported")
+    if not hasattr(os, "sendfile"):
+        raise _give_up("this platform has no sendfile")
+    sent = 0
+    try:
+        while count is None or sent < count:
+            get_hub().spend()
+            try:
+                n = os.sendfile(waits.fd, fileno, offset + sent, _MOST if count is None else min(count - sent, _MOST))
+            except OSError as error:
+                if error.errno == EAGAIN:
+                    waits.wait_write(waits.timeout)
+                    continue
+                if not sent:
+                    raise _give_up(error) from None
+                raise
+            if n == 0:
+                break
+            sent += n
+    finally:
+        if sent and hasattr(file, "seek"):
+            file.seek(offset + sent)
+    return sent

@@ -1,0 +1,222 @@
+# cython: annotation_typing=True, binding=True
+"""The compiled path of accept, recvfrom and sendto: what `_sockio` is for calls that have to do with an address.
+
+For IPv4, IPv6 and Unix sockets. The functions are methods of `hubcore.socket.socket`; what they leave to others they
+call there, by the names `_accept_any`, `_recvfrom_any` and `_sendto_any`.
+"""
+
+import cython
+
+if not cython.compiled:
+    raise ImportError("hubcore._sockaddr is not built; run: pip install -e .")
+
+import os
+import socket as _stdlib
+
+from cython.cimports.cpython.buffer import PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
+from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
+from cython.cimports.cpython.mem import PyMem_RawMalloc
+from cython.cimports.cpython.ref import PyObject
+from cython.cimports.hubcore import _sysio as sys
+from cython.cimports.hubcore._sockwait import SocketWaits
+from cython.cimports.libc.string import memset, strlen
+
+from hubcore._sockwait import SocketWaits as _SocketWaits
+
+_LARGEST = cython.declare(cython.Py_ssize_t, 65536)
+_scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
+# The address of the call that is being made; used only while the GIL is held, and not across a switch.
+_address = cython.declare(sys.hubcore_address)
+_socket_class = cython.declare(object, None)
+_default_timeout = cython.declare(object, _stdlib.getdefaulttimeout)
+_initialise = cython.declare(object, _stdlib.socket.__init__)
+if _scratch == cython.NULL:
+    raise MemoryError
+
+
+def accepted_are(cls: object) -> None:
+    """What accept() returns is a `cls` from now on."""
+    global _socket_class
+    _socket_class = cls
+
+
+@cython.cfunc
+def _raise(error: cython.int):
+    raise OSError(error, os.strerror(error))
+
+
+@cython.cfunc
+@cython.inline
+def _may_wait(waits: SocketWaits, flags: cython.int) -> cython.bint:
+    return waits.timeout > 0.0 or (waits.timeout < 0.0 and not flags & sys.MSG_DONTWAIT)
+
+
+@cython.cfunc
+def _read_address(length: sys.socklen_t):
+    """What is in `_address`, as the standard library writes it."""
+    text: cython.char[64]
+    family: cython.int = _address.any.sa_family
+    if length == 0:
+        return None  # the kernel gave none, as for a connected stream
+    if family == sys.AF_INET:
+        if sys.inet_ntop(family, cython.address(_address.v4.sin_addr), text, 64) == cython.NULL:
+            _raise(sys.errno)
+        return (text[: strlen(text)].decode("ascii"), sys.ntohs(_address.v4.sin_port))
+    if family == sys.AF_INET6:
+        if sys.inet_ntop(family, cython.address(_address.v6.sin6_addr), text, 64) == cython.NULL:
+            _raise(sys.errno)
+        return (
+            text[: strlen(text)].decode("ascii"),
+            sys.ntohs(_address.v6.sin6_port),
+            sys.ntohl(_address.v6.sin6_flowinfo),
+            _address.v6.sin6_scope_id,
+        )
+    size: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, length) - sys.hubcore_path_offset
+    if size > 0 and _address.un.sun_path[0] == 0:
+        return PyBytes_FromStringAndSize(_address.un.sun_path, size)  # abstract
+    if size <= 0:
+        return ""
+    return os.fsdecode(PyBytes_FromStringAndSize(_address.un.sun_path, size).partition(b"\0")[0])
+
+
+@cython.cfunc
+@cython.exceptval(-1)
+def _write_address(family: cython.int, address: object) -> cython.int:
+    """Put `address` into `_address`: its length, or 0 if it takes more than that, such as a look-up."""
+    if type(address) is not tuple or not 2 <= len(address) <= (2 if family == sys.AF_INET else 4):
+        return 0
+    host = address[0]
+    port = address[1]
+    if type(host) is not str or type(port) is not int or not 0 <= port <= 65535:
+        return 0
+    name: cython.p_const_char = sys.PyUnicode_AsUTF8(host)
+    if strlen(name) != cython.cast(cython.size_t, len(host)):
+        return 0  # not ASCII, or with a NUL in it
+    memset(cython.address(_address), 0, cython.sizeof(sys.hubcore_address))
+    if family == sys.AF_INET:
+        if sys.inet_pton(family, name, cython.address(_address.v4.sin_addr)) != 1:
+            return 0
+        _address.v4.sin_family = family
+        _address.v4.sin_port = sys.htons(port)
+        return cython.sizeof(sys.sockaddr_in)
+    for number in address[2:]:
+        if type(number) is not int or not 0 <= number < (1 << 20):
+            return 0
+    if sys.inet_pton(family, name, cython.address(_address.v6.sin6_addr)) != 1:
+        return 0
+    _address.v6.sin6_family = family
+    _address.v6.sin6_port = sys.htons(port)
+    _address.v6.sin6_flowinfo = sys.htonl(address[2] if len(address) > 2 else 0)
+    _address.v6.sin6_scope_id = address[3] if len(address) > 3 else 0
+    return cython.sizeof(sys.sockaddr_in6)
+
+
+@cython.cfunc
+@cython.inline
+def _is_ours(waits: SocketWaits) -> cython.bint:
+    return waits.family == sys.AF_INET or waits.family == sys.AF_INET6 or waits.family == sys.AF_UNIX
+
+
+def accept(self: object) -> tuple:
+    """socket.accept, cooperatively: a connection and its address. Switches when none is there."""
+    waits: SocketWaits = self._waits
+    if not _is_ours(waits):
+        return self._accept_any()
+    if waits.timeout != 0.0:
+        waits._spend()
+    length: sys.socklen_t = 0
+    fd: cython.int
+    error: cython.int
+    while True:
+        length = cython.sizeof(sys.hubcore_address)
+        fd = sys.hubcore_accept(waits.fd, cython.address(_address.any), cython.address(length))
+        if fd >= 0:
+            break
+        error = sys.errno
+        if error == sys.EINTR:
+            continue
+        if error != sys.EAGAIN or waits.timeout == 0.0:
+            _raise(error)
+        waits.wait_read(waits.timeout)
+    try:
+        address = _read_address(length)
+        sock = _socket_class.__new__(_socket_class)
+        # Told that it is non-blocking, the standard library makes no system call for it.
+        _initialise(sock, waits.family, waits.kind | sys.SOCK_NONBLOCK, waits.proto, fd)
+    except BaseException:
+        os.close(fd)
+        raise
+    timeout = _default_timeout()
+    own: SocketWaits = _SocketWaits(fd, waits.stream, -1.0 if timeout is None else timeout)
+    own.family = waits.family
+    own.kind = waits.kind
+    own.proto = waits.proto
+    sock._waits = own
+    return sock, address
+
+
+def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> tuple:
+    """socket.recvfrom, cooperatively: what came and from where. Switches when there is nothing."""
+    waits: SocketWaits = self._waits
+    if bufsize < 0:
+        raise ValueError("negative buffersize in recvfrom")
+    if bufsize > _LARGEST or not _is_ours(waits):
+        return self._recvfrom_any(bufsize, flags)
+    if waits.timeout != 0.0:
+        waits._spend()
+    length: sys.socklen_t = 0
+    n: cython.Py_ssize_t
+    error: cython.int
+    while True:
+        length = cython.sizeof(sys.hubcore_address)
+        n = sys.recvfrom(waits.fd, _scratch, bufsize, flags, cython.address(_address.any), cython.address(length))
+        if n >= 0:
+            # The address first: making it runs no code of others, but making the tuple may.
+            data = PyBytes_FromStringAndSize(_scratch, n)
+            return data, _read_address(length)
+        error = sys.errno
+        if error == sys.EINTR:
+            continue
+        if error != sys.EAGAIN or not _may_wait(waits, flags):
+            _raise(error)
+        waits.wait_read(waits.timeout)
+
+
+def sendto(self: object, data: object, *args: object) -> int:
+    """socket.sendto, cooperatively; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
+    waits: SocketWaits = self._waits
+    count: cython.Py_ssize_t = len(args)
+    if not 1 <= count <= 2 or not (waits.family == sys.AF_INET or waits.family == sys.AF_INET6):
+        return self._sendto_any(data, *args)
+    flags: cython.int = args[0] if count == 2 else 0
+    address = args[count - 1]
+    length: cython.int = _write_address(waits.family, address)
+    if length == 0:
+        return self._sendto_any(data, *args)
+    sys.PySys_Audit(
+        "socket.sendto",
+        "OO",
+        cython.cast(cython.pointer[PyObject], self),
+        cython.cast(cython.pointer[PyObject], address),
+    )
+    if waits.timeout != 0.0:
+        waits._spend()
+    view: cython.Py_buffer
+    n: cython.Py_ssize_t
+    error: cython.int
+    PyObject_GetBuffer(data, cython.address(view), PyBUF_SIMPLE)
+    try:
+        while True:
+            # Others may have used it: while this one let them run, or waited.
+            length = _write_address(waits.family, address)
+            n = sys.sendto(waits.fd, view.buf, view.len, flags, cython.address(_address.any), length)
+            if n >= 0:
+                return n
+            error = sys.errno
+            if error == sys.EINTR:
+                continue
+            if error != sys.EAGAIN or not _may_wait(waits, flags):
+                _raise(error)
+            waits.wait_write(waits.timeout)
+    finally:
+        PyBuffer_Release(cython.address(view))
