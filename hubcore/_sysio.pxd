@@ -74,7 +74,10 @@ cdef extern from *:
         sockaddr_in6 v6
         sockaddr_un un
     Py_ssize_t hubcore_path_offset
+    int MSG_DONTWAIT
     int hubcore_accept(int fd, sockaddr* address, socklen_t* length)
+    ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sockaddr* address, socklen_t* length)
+    ssize_t sendto(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length)
     unsigned short ntohs(unsigned short n)
     unsigned short htons(unsigned short n)
     unsigned int ntohl(unsigned int n)
@@ -85,9 +88,6 @@ cdef extern from *:
 cdef extern from "sys/socket.h" nogil:
     ssize_t recv(int fd, void* buffer, size_t size, int flags)
     ssize_t send(int fd, const void* buffer, size_t size, int flags)
-    ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sockaddr* address, socklen_t* length)
-    ssize_t sendto(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length)
-    int MSG_DONTWAIT
 
 cdef extern from "unistd.h" nogil:
     int close(int fd)
