@@ -23,14 +23,19 @@ class BaseServer:
     """A server on `listener`, an address or a socket, that calls `handle(*args)` for each thing that comes.
 
     `spawn` says in what: "default" and "raw" in a new greenlet each, None in the accepting greenlet itself, a callable
-    does it itself, and an object with `spawn`, `full`, `wait_available`, `join` and `kill` (a Pool) limits how many.
+    does it itself, an object with `spawn`, `full` and `wait_available` (a Pool) limits how many, and a number is a Pool
+    of that size.
     """
 
     #: Seconds before the next try after an error such as EMFILE; doubled at each in a row.
     min_delay = 0.01
     max_delay = 1.0
+    #: How many to take without a wait before others get their turn.
+    max_accept = 100
     #: Seconds that stop() gives handlers to finish before it kills them.
     stop_timeout = 1
+    #: Seconds that stop() waits for handlers that it has killed.
+    kill_timeout = 1
     #: Errors of accept() after which the server stops.
     fatal_errors = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 
@@ -74,18 +79,23 @@ class BaseServer:
 
     def set_spawn(self, spawn: Any) -> None:
         """See the class."""
-        self.pool = None
+        self.pool: Any = None
         if spawn == "default":
             self._spawn: Callable[..., Any] | None = Greenlet.spawn
         elif spawn == "raw":
             self._spawn = spawn_raw
+        elif isinstance(spawn, int) and not isinstance(spawn, bool):
+            from hubcore.pool import Pool
+
+            self.pool = Pool(spawn)
+            self._spawn = self.pool.spawn
         elif spawn is None or callable(spawn):
             self._spawn = spawn
         elif hasattr(spawn, "spawn"):
             self.pool = spawn
             self._spawn = spawn.spawn
         else:
-            raise TypeError(f"spawn is 'default', 'raw', None, a callable or a pool, not {spawn!r}")
+            raise TypeError(f"spawn is 'default', 'raw', None, a callable, a pool or its size, not {spawn!r}")
 
     @property
     def started(self) -> bool:
@@ -131,9 +141,9 @@ class BaseServer:
             self.socket = self.make_listener(self.address)
             self.address = self.socket.getsockname()
 
-    def is_fatal_error(self, error: BaseException) -> bool:
-        """Whether the server stops after this error of `do_read`."""
-        return isinstance(error, OSError) and error.errno in self.fatal_errors
+    def is_fatal_error(self, ex: BaseException) -> bool:
+        """Whether the server stops after the error `ex` of `do_read`."""
+        return isinstance(ex, OSError) and ex.errno in self.fatal_errors
 
     def start_accepting(self) -> None:
         """Accept on the socket that it listens on."""
@@ -157,19 +167,19 @@ class BaseServer:
             waiter.wake()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Close; wait for the handlers, `timeout` seconds (default `stop_timeout`), and kill those left. Switches."""
+        """Close; wait for the handlers, `timeout` seconds (default `stop_timeout`), and kill those left. Switches.
+
+        Only this server's handlers, when it shares a pool with others. Greenlets of spawn="raw" and of a callable that
+        returns something else are nobody to wait for.
+        """
         self.close()
         if timeout is None:
             timeout = self.stop_timeout
-        if self.pool is not None:
-            self.pool.join(timeout=timeout)
-            self.pool.kill(block=True, timeout=1)
-            return
         from hubcore._wait import joinall, killall
 
         handlers = [each for each in self._handlers if isinstance(each, Greenlet) and each is not getcurrent()]
         joinall(handlers, timeout)
-        killall([each for each in handlers if not each.ready()])
+        killall([each for each in handlers if not each.ready()], timeout=self.kill_timeout)
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
         """Start, and wait until the server is stopped or this greenlet is interrupted; then stop. Switches."""
@@ -185,6 +195,7 @@ class BaseServer:
 
     def _accept_forever(self) -> None:
         delay = self.min_delay
+        taken = 0
         while True:
             if self.pool is not None and self.pool.full():
                 self.pool.wait_available()
@@ -198,8 +209,9 @@ class BaseServer:
                     self._acceptor = None
                     self.close()
                     return
-                # Such as EMFILE: there will be room again when other connections end.
-                get_hub().handle_error(self, *sys.exc_info())
+                # Such as EMFILE: there will be room again when other connections end. Told once, until it goes well.
+                if delay == self.min_delay:
+                    get_hub().handle_error(self, *sys.exc_info())
                 sleep(delay)
                 delay = min(self.max_delay, delay * 2)
                 continue
@@ -211,6 +223,10 @@ class BaseServer:
             except Exception:
                 # A handler that failed in this greenlet, or one that could not be spawned: the next may go better.
                 get_hub().handle_error(self, *sys.exc_info())
+            taken += 1
+            if taken >= self.max_accept:
+                taken = 0
+                sleep(0)
 
     def do_handle(self, *args: Any) -> None:
         """Have `handle(*args)` run."""
@@ -228,11 +244,14 @@ class BaseServer:
 
     def _run_handler(self, *args: Any) -> None:
         try:
-            if self._handle is None:
-                raise TypeError(f"{self!r} was given nothing to handle connections with")
-            self._handle(*args)
+            self._call_handle(*args)
         finally:
             self.do_close(*args)
+
+    def _call_handle(self, *args: Any) -> None:
+        if self._handle is None:
+            raise TypeError(f"{self!r} was given nothing to handle connections with")
+        self._handle(*args)
 
     def __enter__(self) -> Self:
         self.start()

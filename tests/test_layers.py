@@ -36,10 +36,10 @@ LAYERS = {
         _sslcontext _sslsocket _tls _tlscalls _tlswire
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
         _job _executor _imap _mapping from_thread
-        baseserver contextvars fileobject pool
+        backdoor baseserver contextvars fileobject pool
         resolver
         resolver.* select selectors server socket ssl threadpool util
-        _happy_eyeballs _sendfile _sockaddr _activation
+        _happy_eyeballs _sendfile _sockaddr _listening _tlsserver
         _anyfd _kernelqueue _fileposix _filethread
     """,
     "outside": "(package) cli cli.* testing testing.* __main__",
