@@ -36,6 +36,8 @@ class BaseServer:
     stop_timeout = 1
     #: Seconds that stop() waits for handlers that it has killed.
     kill_timeout = 1
+    #: What is called for each thing that comes: the argument of that name, or a method of a subclass.
+    handle: Callable[..., object] | None = None
     #: Errors of accept() after which the server stops.
     fatal_errors = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 
@@ -43,7 +45,8 @@ class BaseServer:
         self._acceptor: Greenlet | None = None
         self._handlers: set[Any] = set()
         self._stopped_waiters: list[Any] = []
-        self._handle = handle
+        if handle is not None:
+            self.set_handle(handle)
         self.set_listener(listener)
         self.set_spawn(spawn)
 
@@ -75,7 +78,7 @@ class BaseServer:
 
     def set_handle(self, handle: Callable[..., object]) -> None:
         """Call `handle` for what comes from now on."""
-        self._handle = handle
+        self.handle = handle
 
     def set_spawn(self, spawn: Any) -> None:
         """See the class."""
@@ -249,9 +252,9 @@ class BaseServer:
             self.do_close(*args)
 
     def _call_handle(self, *args: Any) -> None:
-        if self._handle is None:
+        if self.handle is None:
             raise TypeError(f"{self!r} was given nothing to handle connections with")
-        self._handle(*args)
+        self.handle(*args)
 
     def __enter__(self) -> Self:
         self.start()

@@ -39,7 +39,7 @@ LAYERS = {
         backdoor baseserver contextvars fileobject pool
         resolver
         resolver.* select selectors server socket ssl threadpool util
-        _happy_eyeballs _sendfile _sockaddr _listening _tlsserver
+        _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console
         _anyfd _kernelqueue _fileposix _filethread
     """,
     "outside": "(package) cli cli.* testing testing.* __main__",

@@ -1,0 +1,114 @@
+"""A Python prompt into a running process: BackdoorServer.
+
+Whoever can connect can do whatever the process can, so it listens on a Unix socket that only its user can open, or on
+a loopback address.
+
+    server = BackdoorServer(locals={"app": app})
+    server.start()
+    print(server.address)            # and then: socat readline UNIX-CONNECT:<that>
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from hubcore import socket
+from hubcore._version import __version__
+from hubcore.server import StreamServer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+_HOSTS_OF_LOOPBACK = "127.0.0.1 or ::1"
+
+
+class BackdoorServer(StreamServer):
+    """Serves a Python prompt, one greenlet per connection, in which `locals` are the variables.
+
+    `listener` is as for StreamServer; None, the default, is a Unix socket named after the process in $XDG_RUNTIME_DIR
+    or the folder for temporary files. A Unix socket that it makes can be opened by this user only. An address that
+    other machines can reach is a ValueError unless `allow_remote` is true; nothing asks for a password there.
+
+    Each connection has variables and standard streams of its own, which greenlets that are spawned from it share.
+    quit(), exit(), Ctrl-D and sys.exit() end the connection. What blocks at the prompt blocks the whole hub.
+    """
+
+    def __init__(
+        self,
+        listener: Any = None,
+        locals: dict[str, Any] | None = None,
+        banner: str | None = None,
+        *,
+        allow_remote: bool = False,
+        **server_args: Any,
+    ) -> None:
+        self.allow_remote = allow_remote
+        self.locals: dict[str, Any] = {"__doc__": None, "__name__": "__console__", **(locals or {})}
+        self.banner = banner
+        super().__init__(default_path() if listener is None else listener, **{"spawn": "default", **server_args})
+        if isinstance(self.address, tuple):
+            self._check(self.address, bound=self.socket is not None)
+
+    def make_listener(self, address: Any) -> socket.socket:
+        """As StreamServer's, and nobody else may open it."""
+        if isinstance(address, tuple):
+            listener = super().make_listener(address)
+            try:
+                self._check(listener.getsockname(), bound=True)
+            except BaseException:
+                listener.close()
+                raise
+            return listener
+        # The mask is what decides before the file is there; it is the whole process's, for this moment.
+        mask = os.umask(0o177)
+        try:
+            return super().make_listener(address)
+        finally:
+            os.umask(mask)
+
+    def _check(self, address: tuple[Any, ...], bound: bool) -> None:
+        import ipaddress
+
+        host = address[0].decode() if isinstance(address[0], bytes) else str(address[0])
+        try:
+            here = ipaddress.ip_address(host.partition("%")[0])
+        except ValueError:
+            if host:
+                return  # a name: what it stands for is looked at once it is bound
+            here = ipaddress.ip_address("::")
+        here = getattr(here, "ipv4_mapped", None) or here
+        if not here.is_loopback and not self.allow_remote:
+            if bound and self.socket is not None:
+                self.socket, unused = None, self.socket
+                unused.close()
+            raise ValueError(
+                f"a backdoor on {address!r} could be opened from other machines; use {_HOSTS_OF_LOOPBACK} or a path, "
+                "or say allow_remote=True"
+            )
+
+    def handle(self, conn: Any, _address: Any) -> None:
+        """Serve a prompt on `conn` until its end. Switches."""
+        from hubcore._console import Console
+
+        banner = self.banner
+        if banner is None:
+            banner = f"Python {sys.version} on {sys.platform}\nhubcore {__version__}, process {os.getpid()}"
+        try:
+            Console(conn, self.locals).run(banner)
+        except OSError:
+            pass  # the peer has vanished
+
+
+def default_path() -> str:
+    """Where a backdoor listens that was not told."""
+    folder = os.environ.get("XDG_RUNTIME_DIR")
+    if not folder:
+        import tempfile
+
+        folder = tempfile.gettempdir()
+    return os.path.join(folder, f"hubcore-backdoor-{os.getpid()}.socket")
+
+
+__all__ = ["BackdoorServer"]
