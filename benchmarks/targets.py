@@ -47,6 +47,8 @@ TARGETS = (
     Target("echo", LIBEV, 3.5, GEVENT),
     Target("echo", LIBEV, 0.9, "uvloop-protocol"),
     Target("echo", LIBUV, 0.85, LIBEV),
+    *(Target("echo-64k", variant, 1.5, GEVENT) for variant in BOTH),
+    *(Target(case, variant, 3, GEVENT) for case in ("udp", "accept") for variant in BOTH),
     *(Target("tls-echo", variant, 2, GEVENT) for variant in BOTH),
     *(Target("tls-echo", variant, 1, "uvloop-streams") for variant in BOTH),
     *(Target("memory", variant, 6.5 * KILOBYTE) for variant in BOTH),

@@ -7,6 +7,7 @@ from benchmarks.cases import (
     imports,
     local,
     locks,
+    network,
     parked,
     pingpong,
     pools,
@@ -21,7 +22,7 @@ from benchmarks.model import Case
 
 _SCHEDULING = (spawn, switch, yield_alone, sleepers, timeout)
 _WAITING = (locks, queues, fanout, pools, local)
-_INPUT_AND_OUTPUT = (pingpong, echo)
+_INPUT_AND_OUTPUT = (pingpong, echo, network)
 _FOOTPRINT = (parked, connections, imports)
 
 CASES: dict[str, Case] = {
