@@ -21,6 +21,8 @@ cdef class SocketWaits:
     cpdef wait_read(self, double timeout)
     @cython.locals(hub=Hub, io=Io)
     cpdef wait_write(self, double timeout)
+    @cython.locals(io=Io)
+    cpdef wait_connected(self, double timeout)
     @cython.locals(waiter=Waiter)
     cdef _wait(self, Hub hub, Io io, double timeout)
     cdef Io _new_io(self, Hub hub, int events, Io old)

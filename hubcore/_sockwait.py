@@ -52,6 +52,15 @@ class SocketWaits:
             io = self._writer = self._new_io(hub, WRITE, io)
         self._wait(hub, io, timeout)
 
+    def wait_connected(self, timeout: float) -> None:
+        """As `wait_write`, once: an fd that is connected is nearly always writable, so it is not watched on."""
+        try:
+            self.wait_write(timeout)
+        finally:
+            io = self._writer
+            if io is not None:
+                io._end()
+
     def _new_io(self, hub: Hub, events: int, old: Io | None) -> Io:
         """A watcher in `hub`'s loop in place of `old`, which another thread, or this process before a fork, used."""
         if self.fd < 0:

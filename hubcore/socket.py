@@ -12,7 +12,7 @@ import sys
 from _socket import socket as _native
 from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from operator import index
-from socket import error, gaierror, herror, timeout
+from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
 from hubcore import _resolver, _sendfile
 from hubcore._happy_eyeballs import Race
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from typing import Any
 
 _FOREVER = -1.0
+_INTERNET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
+_STREAM = int(_stdlib.SOCK_STREAM)
+_NONBLOCK = int(getattr(_stdlib, "SOCK_NONBLOCK", 0))
 _DONTWAIT = getattr(_stdlib, "MSG_DONTWAIT", 0)
 _truth = bool if sys.version_info >= (3, 12) else index  # of setblocking's argument, as the standard library has it
 
@@ -47,11 +50,19 @@ class socket(_stdlib.socket):
     __slots__ = ("_waits",)
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
-        super().__init__(family, type, proto, fileno)
-        timeout = _native.gettimeout(self)  # the default one, or 0.0 for SOCK_NONBLOCK
-        _native.settimeout(self, 0.0)
+        timeout: float | None = None
+        if fileno is None and _NONBLOCK:
+            # Asked for by the type, it takes no system call of its own.
+            if type == -1:
+                type = _stdlib.SOCK_STREAM
+            timeout = 0.0 if type & _NONBLOCK else getdefaulttimeout()
+            super().__init__(family, int(type) | _NONBLOCK, proto)
+        else:
+            super().__init__(family, type, proto, fileno)
+            timeout = _native.gettimeout(self)  # the default one, or 0.0 for SOCK_NONBLOCK
+            _native.settimeout(self, 0.0)
         kind = _native.type.__get__(self)
-        stream = kind & 0xF == _stdlib.SOCK_STREAM
+        stream = kind & 0xF == _STREAM
         waits = self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if timeout is None else timeout)
         waits.family = _native.family.__get__(self)
         waits.kind = kind
@@ -151,7 +162,7 @@ class socket(_stdlib.socket):
         if code in (EINPROGRESS, EALREADY):
             if waits.timeout == 0.0:
                 raise BlockingIOError(code, os.strerror(code))
-            waits.wait_write(waits.timeout)
+            waits.wait_connected(waits.timeout)
             code = self.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)
             if code == EISCONN:
                 code = 0
@@ -322,9 +333,8 @@ def _octets(view: memoryview) -> memoryview:
 
 def _resolved(sock: socket, address: Any) -> Any:
     """`address` with its host looked up, so that the C code has no look-up left to block in."""
-    if sock.family not in (_stdlib.AF_INET, _stdlib.AF_INET6) or not isinstance(address, tuple) or not address:
-        return address
-    return _resolved_for(sock.family, sock.type, sock.proto, address)
+    waits = sock._waits
+    return _resolved_for(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
 
 
 def _resolved_for(family: int, kind: int, proto: int, address: Any) -> Any:
