@@ -24,17 +24,19 @@ def wrapper(ssl_args: dict[str, Any]) -> Callable[[Any], Any]:
         raise TypeError("a TLS server needs an ssl_context, or a certfile (and keyfile)")
     if context is not None and given:
         raise TypeError(f"with an ssl_context, {', '.join(sorted(given))} must be set in that")
-    import hubcore.ssl as ssl
+    from hubcore._sslcontext import SSLContext
 
     if context is None:
-        context = _context(ssl, given)
-    elif not isinstance(context, ssl.SSLContext):
+        context = _context(SSLContext, given)
+    elif not isinstance(context, SSLContext):
         raise TypeError(f"ssl_context must be a hubcore.ssl.SSLContext, which waits cooperatively, not {context!r}")
     return lambda sock: context.wrap_socket(sock, **wrapping)
 
 
-def _context(ssl: Any, given: dict[str, Any]) -> Any:
-    context = ssl.SSLContext(given.get("ssl_version", ssl.PROTOCOL_TLS_SERVER))
+def _context(kind: Any, given: dict[str, Any]) -> Any:
+    from ssl import PROTOCOL_TLS_SERVER
+
+    context = kind(given.get("ssl_version", PROTOCOL_TLS_SERVER))
     context.load_cert_chain(given["certfile"], given.get("keyfile"), given.get("password"))
     if "ca_certs" in given:
         context.load_verify_locations(given["ca_certs"])
