@@ -33,7 +33,8 @@ test-all:
 
 # CPython's own tests, with hubcore's modules in place of the standard library's.
 cpython-tests: $(STAMPS)/build
-	$(BIN)/python -m tests.cpython test_ssl test_httplib test_ftplib test_poplib test_imaplib test_urllib2_localnet \
+	$(BIN)/python -m tests.cpython test_socket test_timeout test_socketserver \
+		test_ssl test_httplib test_ftplib test_poplib test_imaplib test_urllib2_localnet \
 		test_select test_poll test_epoll test_selectors
 
 lint: $(STAMPS)/group-lint $(STAMPS)/group-build

@@ -13,6 +13,8 @@ from typing import Any
 
 # What is replaced, once hubcore has it: the name in the standard library, which is the name in hubcore.
 REPLACED = ("socket", "ssl", "select", "selectors")
+# What hangs here and there with the standard library, too.
+LEFT_OUT = {"test_socket": {"ThreadedVSOCKSocketStreamTest": "not every virtual machine passes VSOCK on to itself"}}
 
 
 def replace(names: tuple[str, ...]) -> None:
@@ -26,6 +28,9 @@ def replace(names: tuple[str, ...]) -> None:
             if error.name != full:
                 raise
     sys.modules.update(ours)
+    from hubcore import _workers
+
+    _workers._IDLE_SECONDS = 0.02  # the tests wait for every thread to end; those of look-ups stay for longer
 
 
 def short_name(test: unittest.TestCase) -> str:
@@ -68,6 +73,8 @@ def main() -> None:
     loader = unittest.TestLoader()
     loader.testNamePatterns = [f"*{pattern}*" for pattern in arguments.patterns] if arguments.patterns else None
     module = importlib.import_module(f"test.{arguments.name}")
+    for case, reason in LEFT_OUT.get(arguments.name, {}).items():
+        unittest.skip(reason)(getattr(module, case))
     tests = loader.loadTestsFromModule(module)
     runner = unittest.TextTestRunner(sys.stderr, verbosity=2 if arguments.v else 1, resultclass=Result)
     result = runner.run(tests)
