@@ -160,7 +160,7 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
     waits: SocketWaits = self._waits
     if bufsize < 0:
         raise ValueError("negative buffersize in recvfrom")
-    if bufsize > _LARGEST or not _is_ours(waits):
+    if bufsize > _LARGEST or flags & sys.MSG_TRUNC or not _is_ours(waits):
         return self._recvfrom_any(bufsize, flags)
     if waits.timeout != 0.0:
         waits._spend()

@@ -112,6 +112,8 @@ def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> byt
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
         return b""  # there may be nothing to read, and nothing is what was asked for
+    if flags & sys.MSG_TRUNC:
+        return self._recv_any(bufsize, flags)  # the kernel may tell of more than it has put into the buffer
     if waits.short_read:
         _before_read(waits, flags)
     elif waits.timeout != 0.0:

@@ -74,7 +74,7 @@ cdef extern from *:
         sockaddr_in6 v6
         sockaddr_un un
     Py_ssize_t hubcore_path_offset
-    int MSG_DONTWAIT
+    int MSG_DONTWAIT, MSG_TRUNC
     int hubcore_accept(int fd, sockaddr* address, socklen_t* length)
     ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sockaddr* address, socklen_t* length)
     ssize_t sendto(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length)

@@ -280,11 +280,12 @@ class socket(_stdlib.socket):
         return n
 
     if _fast is not None:
+        # For what the fast path leaves to them.
+        _recv_any, _accept_any, _recvfrom_any, _sendto_any = recv, accept, recvfrom, sendto
         recv = _fast.recv
         recv_into = _fast.recv_into
         send = _fast.send
         sendall = _fast.sendall
-        _accept_any, _recvfrom_any, _sendto_any = accept, recvfrom, sendto  # for what the fast path leaves to them
         accept = _fast_addressed.accept
         recvfrom = _fast_addressed.recvfrom
         sendto = _fast_addressed.sendto

@@ -109,6 +109,18 @@ def test_datagrams_larger_than_the_scratch_buffer_and_smaller_than_what_came(hub
         assert server.recvfrom(3) == (b"", client.getsockname())
 
 
+def test_the_true_size_of_a_datagram_that_is_larger_than_the_buffers(hub):
+    """MSG_TRUNC: the kernel tells of more bytes than it has given."""
+    first, second = socket.socketpair(type=stdlib.SOCK_DGRAM)
+    with first, second:
+        second.sendall(b"a" * 100_000)
+        look = socket.MSG_PEEK | socket.MSG_TRUNC
+        assert len(first.recv(10, look)) == 100_000
+        assert len(first.recvfrom(10, look)[0]) == 100_000
+        assert first.recv_into(bytearray(10), 10, look) == 100_000
+        assert first.recv(10) == b"a" * 10
+
+
 BAD_ADDRESSES = {
     "a port too large": ("127.0.0.1", 65536),
     "a negative port": ("127.0.0.1", -1),
