@@ -26,3 +26,7 @@ cpdef Hub get_hub()
 cdef Hub hub_here()
 @cython.locals(hub=Hub)
 cdef _sleep(seconds, ref)
+
+
+cdef class _Cleaner:
+    cdef unsigned long ident

@@ -81,8 +81,7 @@ class Hub(Scheduler):
         self.periodic_monitoring_thread: PeriodicMonitoringThread | None = None
         self._status = 0  # what an orphan's process ends with
         self._calls: set[Any] = set()  # of other threads, that have not ended
-        _thread.hub = self
-        _thread.cleaner = _Cleaner(self)
+        _own(self)
         hubs.add(self)
         from hubcore._signals import hub_made
 
@@ -336,15 +335,21 @@ class Hub(Scheduler):
 
 
 class _Cleaner:
-    """Lives in the thread's locals and so ends with the thread, whose hub it then destroys."""
+    """Lives in the thread's locals and so ends with the thread, whose hub it then destroys.
 
-    def __init__(self, hub: Hub) -> None:
-        self.hub: Hub | None = hub
+    Compiled, without objects as attributes and alone in its locals, because then the collector does not know of it:
+    whoever asks that for all objects, in another thread, would else keep it alive, and the hub from being destroyed.
+    """
+
+    __slots__ = ("ident",)
+
+    def __init__(self) -> None:
+        self.ident = get_ident()
 
     def __del__(self) -> None:
-        hub = self.hub
-        self.hub = None
-        if hub is None or hub.destroyed or hub.thread_ident != get_ident():
+        # In another thread only uncompiled, where somebody may have kept it.
+        hub = _owned.pop(self.ident, None) if self.ident == get_ident() else None
+        if hub is None or hub.destroyed:
             return
         try:
             getcurrent()
@@ -359,6 +364,9 @@ class _Cleaner:
 
 
 _thread = _local()
+_end_of_thread = _local()  # with nothing but the cleaner
+# By thread, the hub that is to be destroyed when its thread ends.
+_owned: dict[int, Hub | None] = {}
 # By thread, the hub that is being destroyed because its thread ends.
 _ending: dict[int, Hub] = {}
 #: The hubs of all threads, but those that were destroyed.
@@ -402,11 +410,14 @@ def set_hub(hub: Hub | None) -> None:
     if hub is not None and hub.thread_ident != get_ident():
         hub.loop.check_thread()
     _cached_hub = None
-    cleaner = getattr(_thread, "cleaner", None)
-    if cleaner is not None:
-        cleaner.hub = None  # the hub that was there is its user's now, not the thread's to destroy
-    _thread.hub = hub
-    _thread.cleaner = None if hub is None else _Cleaner(hub)
+    _own(hub)
+
+
+def _own(hub: Hub | None) -> None:
+    """Have `hub` be the calling thread's, destroyed when that ends. One that was before is its user's now."""
+    _thread.hub = _owned[get_ident()] = hub
+    if not hasattr(_end_of_thread, "cleaner"):
+        _end_of_thread.cleaner = _Cleaner()
 
 
 def _forget(hub: Hub) -> None:
@@ -415,7 +426,7 @@ def _forget(hub: Hub) -> None:
         _cached_hub = None
     if hub.thread_ident not in _ending and getattr(_thread, "hub", None) is hub:
         _thread.hub = None
-        _thread.cleaner = None
+        _owned.pop(hub.thread_ident, None)
 
 
 def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) -> RawGreenlet:

@@ -1,5 +1,7 @@
 """Threads: a hub for each, on any backend, and greenlets of one that others wait for and wake."""
 
+import gc
+import os
 import threading
 
 import pytest
@@ -270,3 +272,31 @@ def test_a_thread_without_a_hub_waits_for_greenlets_and_still_has_none(hub, thre
     assert seen[0] == 1
     assert sorted(seen[1]) == [1, 2]
     assert seen[2:] == [[2], [], True, None]
+
+
+@pytest.mark.skipif(os.environ.get("HUBCORE_PURE") == "1", reason="uncompiled, the collector knows what ends the hub")
+def test_a_thread_that_ends_destroys_its_hub_also_while_another_looks_at_all_objects(hub):
+    parked, go, hubs, log = threading.Event(), threading.Event(), [], []
+
+    def waits():
+        try:
+            hubcore.sleep(1000)
+        finally:
+            log.append("unwound")
+
+    def thread():
+        hubs.append(hubcore.get_hub())
+        hubcore.spawn(waits)
+        hubcore.sleep(0)
+        parked.set()
+        go.wait(20)
+
+    started = threading.Thread(target=thread)
+    started.start()
+    assert parked.wait(20)
+    everything = gc.get_objects()
+    go.set()
+    started.join(20)
+    assert log == ["unwound"]
+    assert hubs[0].destroyed
+    del everything
