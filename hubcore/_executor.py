@@ -197,6 +197,8 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         Switches if it waits.
         """
         shared = self._shared_here()
+        with shared.lock:  # so that the word to end comes behind every call that was taken
+            shared.closed = True
         shared.close(cancel_futures)
         if wait:
             for end in list(shared.ends):

@@ -296,5 +296,25 @@ def test_calls_under_way_do_not_keep_the_process_from_ending(hub_backend):
     assert done.stderr == ""
 
 
+def test_a_call_that_is_taken_while_another_thread_shuts_it_down_is_made(kind):
+    for _ in range(50):
+        executor, taken = kind(1), []
+
+        def submit_on(executor=executor, taken=taken):
+            try:
+                while True:
+                    taken.append(executor.submit(int))
+            except RuntimeError:
+                pass
+
+        thread = threading.Thread(target=submit_on)
+        thread.start()
+        while not taken:
+            time.sleep(0)
+        executor.shutdown(wait=False)
+        thread.join(PATIENCE)
+        assert concurrent.futures.wait(taken, PATIENCE).not_done == set()
+
+
 def test_hubcore_does_not_import_concurrent_futures_for_a_thread_pool():
     run_python("import sys, hubcore.threadpool; assert 'concurrent.futures' not in sys.modules")
