@@ -57,7 +57,7 @@ class Barrier:
                 self._count -= 1
                 if self._count == 0 and self._state in (_DRAINING, _RESETTING):
                     self._state = _FILLING
-                    self._condition.notify_all()
+                    self._wake_all()
 
     def _let_go(self) -> None:
         try:
@@ -84,7 +84,11 @@ class Barrier:
 
     def _break(self) -> None:
         self._state = _BROKEN
-        self._condition.notify_all()
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        # Also by one whose hub was destroyed, and who could not take the lock back.
+        self._condition._wake_all()
 
     def reset(self) -> None:
         """Be as new; who waits gets BrokenBarrierError."""

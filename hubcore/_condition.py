@@ -47,7 +47,9 @@ class Condition(Source):
     def __enter__(self) -> Any:
         return self._lock.__enter__()
 
-    def __exit__(self, *failure: object) -> Any:
+    def __exit__(self, *failure: Any) -> Any:
+        if failure and getattr(failure[1], "came_without", None) is self:
+            return None  # from a wait that could not take the lock back: it may be another's now
         return self._lock.__exit__(*failure)
 
     def wait(self, timeout: float | None = None) -> bool:
@@ -100,7 +102,12 @@ class Condition(Source):
 
     def notify_all(self) -> None:
         """Wake all who wait, as `notify`."""
-        self.notify(self._waiters.count)
+        if not self._is_owned():
+            raise RuntimeError(f"cannot notify {self!r} without having its lock")
+        self._wake_all()
+
+    def _wake_all(self) -> None:
+        self._wake(self._waiters.count)
 
     def _wake(self, n: int) -> None:
         while n > 0 and self._waiters.wake_first(True):
@@ -149,7 +156,8 @@ class Condition(Source):
                 else:
                     self._acquire_restore(state)
                 break
-            except _FUTILE:
+            except _FUTILE as error:
+                error.came_without = self  # type: ignore[union-attr]
                 raise
             except BaseException as error:
                 if failure is None:

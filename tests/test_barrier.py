@@ -6,6 +6,7 @@ import pytest
 
 import hubcore
 from hubcore import Timeout, spawn
+from hubcore.exceptions import HubDestroyed
 from hubcore.lock import Barrier, BrokenBarrierError
 from hubcore.testing import settle
 
@@ -141,3 +142,16 @@ def test_those_who_come_early_for_the_next_round_wait_for_the_last_one_to_leave(
     hubcore.joinall([spawn(goes_round, name) for name in "ab"], raise_error=True)
     assert sorted(rounds) == rounds
     assert len(rounds) == 10
+
+
+def test_a_hub_that_is_destroyed_breaks_it_also_where_another_has_its_lock(hub, caplog):
+    barrier = Barrier(2)
+    waits = spawn(barrier.wait)
+    settle(hub)
+    barrier._condition.acquire()  # as a thread does that is just coming or leaving
+    hub.destroy()
+    barrier._condition.release()
+    assert isinstance(waits.value, HubDestroyed)
+    assert barrier.broken
+    assert barrier.n_waiting == 0
+    assert caplog.records == []

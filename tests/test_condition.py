@@ -259,3 +259,25 @@ def test_its_owner_is_the_locks(hub):
     condition.acquire()
     condition._at_fork_reinit()
     assert condition.owner is None
+
+
+@pytest.mark.parametrize("kind", [RLock, lambda: Semaphore(1)])
+def test_a_with_block_that_lost_its_lock_with_the_hub_does_not_release_it(hub, caplog, kind):
+    lock = kind()
+    condition = Condition(lock)
+
+    def body():
+        with condition:
+            if kind is RLock:
+                with condition:
+                    condition.wait()
+            else:
+                condition.wait()
+
+    waits = spawn(body)
+    settle(hub)
+    assert lock.acquire(timeout=1)  # the main greenlet's, which keeps it
+    hub.destroy()
+    assert isinstance(waits.value, hubcore.exceptions.HubDestroyed)
+    assert lock.locked()
+    assert caplog.records == []
