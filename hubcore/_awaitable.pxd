@@ -21,6 +21,8 @@ cdef class Awaitable(Source):
     cdef _add_link(self, link)
     @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, tuple link)
+    @cython.locals(links=list, link=tuple, i=Py_ssize_t)
+    cdef _drop_callback(self, DirectLink callback)
     cdef list _take_links(self)
     cdef _notify_links(self)
 

@@ -15,7 +15,7 @@ cdef class Linkable(RawGreenlet):
 
     @cython.locals(fresh=list)
     cdef _add_link(self, link)
-    @cython.locals(links=list)
+    @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, link)
     @cython.locals(links=list, others=list, direct=DirectLink, waiter=Waiter)
     cdef _notify(self)

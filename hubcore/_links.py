@@ -16,7 +16,7 @@ from hubcore.hub import get_hub
 if not cython.compiled:
     from hubcore._park import Waiter
     from hubcore._rawgreenlet import FINISHED
-    from hubcore._uncompiled import get_ident
+    from hubcore._uncompiled import atomic, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,6 +112,9 @@ class Linkable(RawGreenlet):
 
     def unlink(self, callback: object) -> None:
         """Undo a link or rawlink of `callback`; harmless if there is none."""
+        if isinstance(callback, (Waiter, DirectLink)):
+            self._drop_link(callback)
+            return
         links = self._links
         if links is not None and callback in links:
             link = links[links.index(callback)]
@@ -152,8 +155,11 @@ class Linkable(RawGreenlet):
 
     def _drop_link(self, link: object) -> None:
         links = self._links
-        if links is not None and link in links:
-            links.remove(link)
+        if links is not None:
+            for i in range(len(links)):  # by identity, which is many times faster than to compare
+                if links[i] is link:
+                    del links[i]
+                    return
 
     def _notify(self) -> None:
         """It has ended: tell those that can be told at once, and have the hub call the others."""
@@ -196,3 +202,7 @@ class Linkable(RawGreenlet):
                 link(self)
             except BaseException:
                 self.hub.handle_error((link, self), *sys.exc_info())
+
+
+if not cython.compiled:
+    atomic(Linkable, "_drop_link")
