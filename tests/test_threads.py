@@ -8,6 +8,7 @@ import pytest
 
 import hubcore
 from hubcore import get_hub, sleep, spawn
+from hubcore.backends import loop_class
 from hubcore.hub import Hub, get_hub_if_any
 from hubcore.testing import run_python
 
@@ -39,6 +40,12 @@ class Together:
             thread.join()
         for error in self.errors:
             raise error
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _libuv_has_what_it_keeps():
+    """Its first loop makes a pipe for signals that stays with the process, and is no leak of a test."""
+    loop_class("libuv")().close()
 
 
 @pytest.fixture
