@@ -23,6 +23,7 @@ if _os.environ.get("HUBCORE_PURE") == "1":
 from greenlet import GreenletExit, getcurrent
 
 from hubcore import _fork as _fork
+from hubcore import _originals as _originals
 from hubcore import config
 from hubcore._signal_handler import signal_handler
 from hubcore._taskgroup import Supervisor, TaskGroup

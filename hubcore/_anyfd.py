@@ -14,6 +14,7 @@ from errno import EBADF
 
 from greenlet import getcurrent
 
+from hubcore._originals import original
 from hubcore.exceptions import BlockingSwitchOutError
 from hubcore.hub import get_hub, get_hub_if_any
 from hubcore.watchers import READ, WRITE, Io
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 _USUAL = 1e6  # nearer to 0, a timeout needs no second thought
 _LOOK_EVERY = 0.05  # seconds, where there is no epoll to tell of what the loop cannot watch
 
-_epoll = getattr(_stdlib, "epoll", None)
+_epoll: Any = original("select", "epoll") if hasattr(_stdlib, "epoll") else None  # of the module, it may be ours
 _UNASKED = _stdlib.POLLERR | _stdlib.POLLHUP | _stdlib.POLLNVAL  # reported whether asked for or not
 # What a loop can watch, as it calls it.
 _MASKS = {_stdlib.POLLIN: READ, _stdlib.POLLOUT: WRITE, _stdlib.POLLIN | _stdlib.POLLOUT: READ | WRITE}
@@ -119,7 +120,7 @@ class AnyFd:
 
     def _watch_edges(self, fd: int, events: int) -> None:
         if self._edges is None:
-            self._edges = _epoll()  # type: ignore[misc]
+            self._edges = _epoll()
             self._ios.append(Io(self._hub.loop, self._edges.fileno(), READ))
         try:
             self._edges.register(fd, events | _stdlib.EPOLLET)

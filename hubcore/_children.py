@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from hubcore._originals import waitpid
 from hubcore.watchers import READ, Watcher
 
 TYPE_CHECKING = False
@@ -65,7 +66,7 @@ class Child(Watcher):
             if hasattr(os, "waitid"):
                 os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
             else:  # macOS before Python 3.13: only a wait that reaps
-                self._reaped = os.waitpid(self.pid, 0)
+                self._reaped = waitpid(self.pid, 0)
         except ChildProcessError:
             pass  # somebody else reaped it: it has ended all the same
         self.loop.run_callback_threadsafe(self._ended)
@@ -74,7 +75,7 @@ class Child(Watcher):
         if not self._started:
             return
         try:
-            self.rpid, self.rstatus = self._reaped or os.waitpid(self.pid, os.WNOHANG)
+            self.rpid, self.rstatus = self._reaped or waitpid(self.pid, os.WNOHANG)
             if self.rpid == 0:
                 return
         except ChildProcessError:

@@ -5,16 +5,17 @@ from __future__ import annotations
 import itertools
 from concurrent import futures
 from contextvars import copy_context
-from queue import Empty, SimpleQueue
-from threading import RLock, Thread
+from queue import Empty
 
 from hubcore import _workers
+from hubcore._originals import RLock, original, saved
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from queue import SimpleQueue
     from typing import Any
 
     Initializer = Callable[..., object]
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 else:
     _StandardFuture = futures.Future
 
+# The threads are native, whatever was patched, and so is what they wait on.
+_new_queue: Any = original("queue", "SimpleQueue")
 _numbers = itertools.count()
 
 
@@ -175,7 +178,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
                 name = f"{self._prefix}_{len(shared.ends)}"
                 shared.ends.append(end)
                 try:
-                    Thread(target=_work, args=(shared, end), name=name, daemon=True).start()
+                    _start(name, shared, end)
                 except RuntimeError:
                     shared.ends.remove(end)
                     if not shared.ends:
@@ -221,7 +224,7 @@ class _Shared:
         self.initializer = initializer
         self.initargs = initargs
         self.lock = RLock()  # a finalizer may submit
-        self.calls: SimpleQueue[_Call | None] = SimpleQueue()
+        self.calls: SimpleQueue[_Call | None] = _new_queue()
         self.ends: list[Event] = []  # one for each thread, set when it ends
         self.idle = 0
         self.waiting = 0  # calls that no thread has taken yet
@@ -258,6 +261,23 @@ class _Shared:
                 call.future.set_exception(error)
         if self.closed:
             self.calls.put(None)  # it may have been among them
+
+
+def _start(name: str, shared: _Shared, end: Event) -> None:
+    """Start a native thread of that name. RuntimeError if that cannot be."""
+    if "_thread" in saved:  # where a threading.Thread is a greenlet
+        _workers.start_thread(_named_work, (name, shared, end))
+    else:
+        from threading import Thread
+
+        Thread(target=_work, args=(shared, end), name=name, daemon=True).start()
+
+
+def _named_work(name: str, shared: _Shared, end: Event) -> None:
+    from threading import current_thread
+
+    current_thread().name = name
+    _work(shared, end)
 
 
 def _work(shared: _Shared, end: Event) -> None:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import gc
-from _thread import get_ident
 
 from greenlet import getcurrent, greenlet
 
+from hubcore._originals import get_ident
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._scheduler import Scheduler

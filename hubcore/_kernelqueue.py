@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import os
 import select as _stdlib
-from _thread import get_ident
 
 from hubcore._anyfd import let_others_run, seconds_of, spend
+from hubcore._originals import get_ident, original
 from hubcore.hub import get_hub
 from hubcore.watchers import READ
 
@@ -23,8 +23,9 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
     from hubcore.watchers import Io
 
-_native_epoll: Any = getattr(_stdlib, "epoll", None)
-_native_kqueue: Any = getattr(_stdlib, "kqueue", None)
+# Not by the module alone: there, these may be ours.
+_native_epoll: Any = original("select", "epoll") if hasattr(_stdlib, "epoll") else None
+_native_kqueue: Any = original("select", "kqueue") if hasattr(_stdlib, "kqueue") else None
 
 
 class KernelQueue:

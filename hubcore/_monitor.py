@@ -9,7 +9,6 @@ that is, is found out only then. Time is real time here, whatever the hub's cloc
 from __future__ import annotations
 
 import os
-from _thread import allocate_lock, get_ident
 from _weakref import ref as weak_reference
 from time import monotonic
 
@@ -17,6 +16,7 @@ from greenlet import getcurrent
 
 from hubcore import config, events
 from hubcore._blocking import Blocking
+from hubcore._originals import allocate_lock, get_ident
 from hubcore._workers import start_thread, will_wake_nobody
 
 TYPE_CHECKING = False

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 
+from hubcore._originals import get_ident
 from hubcore._report import describe_wait
 from hubcore._stacks import caller, format_frame
 from hubcore._tree import GreenletTree

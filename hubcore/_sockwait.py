@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from _thread import get_ident
 from errno import EBADF
 
+from hubcore._originals import get_ident
 from hubcore.exceptions import ConcurrentObjectUseError
 from hubcore.hub import get_hub
 from hubcore.watchers import READ, WRITE

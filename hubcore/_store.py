@@ -8,9 +8,9 @@ the store busy: what is put then is late, and stored by who is busy with it, at 
 from __future__ import annotations
 
 from _collections import deque
-from _thread import RLock
 
 from hubcore._awaitable import Awaitable
+from hubcore._originals import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

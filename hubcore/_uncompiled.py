@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 import sys
-from _thread import RLock, get_ident
 from functools import wraps
 
 from greenlet import getcurrent, greenlet
+
+from hubcore._originals import RLock, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import os
 import sys
 from _collections import deque
-from _thread import RLock, allocate_lock, get_ident, start_new_thread
+
+from hubcore._originals import RLock, allocate_lock, get_ident, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

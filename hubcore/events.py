@@ -9,9 +9,14 @@ subscriber must not wait, and reaches a hub by `hub.loop.run_callback_threadsafe
 
 from __future__ import annotations
 
+from hubcore import _patch_events
+from hubcore._patch_events import DoNotPatch as DoNotPatch
+from hubcore._patch_events import _Interface
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Any
 
     from greenlet import greenlet
 
@@ -29,15 +34,17 @@ __all__ = [
     "MemoryUsageUnderThreshold",
     "PeriodicMonitorThreadStartedEvent",
     "notify",
+    "notify_and_call_entry_points",
     "subscribers",
 ]
+__all__ += _patch_events.__all__
 
 #: Called with every event. One that raises is reported, and the others are called all the same.
 subscribers: list[Callable[[object], object]] = []
 
 
 def notify(event: object) -> None:
-    """Tell all subscribers of `event`. Any thread; never raises an Exception."""
+    """Tell all subscribers of `event`. Any thread; never raises an Exception, but lets a DoNotPatch pass."""
     for subscriber in tuple(subscribers):
         try:
             subscriber(event)
@@ -47,13 +54,13 @@ def notify(event: object) -> None:
             logging.getLogger("hubcore").error("%r failed at %r", subscriber, event, exc_info=error)
 
 
-class _Interface:
-    """The base of what stands for gevent's interfaces, which are zope's there and plain base classes here."""
+def notify_and_call_entry_points(event: Any) -> None:
+    """`notify`, and call the entry points of the group `event.ENTRY_POINT_NAME`. What those raise comes out."""
+    notify(event)
+    from hubcore._plugins import plugins
 
-    @classmethod
-    def providedBy(cls, thing: object) -> bool:
-        """Whether `thing` is one."""
-        return isinstance(thing, cls)
+    for plugin in plugins(event.ENTRY_POINT_NAME):
+        plugin(event)
 
 
 class IPeriodicMonitorThread(_Interface):
@@ -78,6 +85,8 @@ class IMemoryUsageUnderThreshold(_Interface):
 
 class PeriodicMonitorThreadStartedEvent(IPeriodicMonitorThreadStartedEvent):
     """`monitor` begins; now is the time to give it functions. Called in the thread of its hub."""
+
+    ENTRY_POINT_NAME = "hubcore.plugins.hub.periodic_monitor_thread_started"
 
     def __init__(self, monitor: PeriodicMonitoringThread) -> None:
         self.monitor = monitor
@@ -124,3 +133,9 @@ class MemoryUsageUnderThreshold(_MemoryUsageEvent, IMemoryUsageUnderThreshold):
     def __init__(self, mem_usage: int, max_allowed: int, memory_info: object, max_usage: int) -> None:
         super().__init__(mem_usage, max_allowed, memory_info)
         self.max_usage = max_usage
+
+
+def __getattr__(name: str) -> Any:
+    if name in _patch_events.__all__:
+        return getattr(_patch_events, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from _thread import get_ident
-
+from hubcore._originals import get_ident
 from hubcore._workers import running
 from hubcore.exceptions import InvalidThreadUseError
 from hubcore.hub import Hub, hubs

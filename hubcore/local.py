@@ -11,12 +11,12 @@ locks: what two of them share is a dict or a deque, and each change is one opera
 from __future__ import annotations
 
 from _collections import deque
-from _thread import _local as ThreadLocal
 from _weakref import ref as weak_reference
 from itertools import count
 
 import cython
 
+from hubcore._originals import _local as ThreadLocal
 from hubcore._rawgreenlet import RawGreenlet
 
 if not cython.compiled:

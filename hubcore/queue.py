@@ -11,6 +11,8 @@ from hubcore._channel import Channel
 from hubcore._simple_queue import ShutDown, SimpleQueue
 from hubcore._task_queue import JoinableQueue, LifoQueue, PriorityQueue, Queue, UnboundQueue
 
+#: What `hubcore.monkey` replaces in the standard library's module.
+__implements__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
 __all__ = [
     "Channel",
     "Empty",

@@ -12,10 +12,16 @@ from select import error
 
 from hubcore import _kernelqueue
 from hubcore._anyfd import let_others_run, seconds_of, spend, wait_for_any
+from hubcore._originals import original
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
+
+# Not by the module: there, these may be ours.
+_native_select: Any = original("select", "select")
+_native_poll: Callable[[], _stdlib.poll] = original("select", "poll")
 
 if hasattr(_stdlib, "epoll"):
     epoll = _kernelqueue.epoll
@@ -70,7 +76,7 @@ class poll:
     __slots__ = ("__weakref__", "_events", "_poll", "_polling")
 
     def __init__(self) -> None:
-        self._poll = _stdlib.poll()
+        self._poll = _native_poll()
         self._events: dict[int, int] = {}
         self._polling = False
 
@@ -115,7 +121,8 @@ _EVENTS = (_stdlib.POLLIN, _stdlib.POLLOUT, _stdlib.POLLPRI)
 
 
 def _look(lists: Any) -> tuple[list[Any], list[Any], list[Any]]:
-    return _stdlib.select(lists[0], lists[1], lists[2], 0)
+    found: tuple[list[Any], list[Any], list[Any]] = _native_select(lists[0], lists[1], lists[2], 0)
+    return found
 
 
 def _items_of(items: list[Any], fds: list[int], ready: list[int]) -> list[Any]:
@@ -156,14 +163,14 @@ class _Item:
 def _judge_of_select(timeout: Any) -> None:
     """Raise what select has to say against `timeout`, if anything, without waiting for it."""
     try:
-        _stdlib.select([_Item()], [], [], timeout)
+        _native_select([_Item()], [], [], timeout)
     except _Accepted:
         pass
 
 
 def _judge_of_poll(timeout: Any) -> None:
     """Raise what a poll object has to say against `timeout`, if anything, without waiting for it."""
-    ready_at_once = _stdlib.poll()
+    ready_at_once = _native_poll()
     ready_at_once.register(_NEVER_OPEN)
     ready_at_once.poll(timeout)
 
@@ -180,5 +187,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
+#: What `hubcore.monkey` replaces in the standard library's module.
+__implements__ = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
 __all__ = ["error", "poll", "select"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]

@@ -84,5 +84,11 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
+#: What `hubcore.monkey` replaces in the standard library's module.
+__implements__ = [
+    name
+    for name in ("DefaultSelector", "SelectSelector", "PollSelector", "EpollSelector", "KqueueSelector")
+    if hasattr(_stdlib, name)
+]
 __all__ = ["DefaultSelector", "GeventSelector", "PollSelector", "SelectSelector"]
 __all__ += [name for name in dir(_stdlib) if name[0].isupper() and name not in __all__]

@@ -16,6 +16,7 @@ from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
 from hubcore import _resolver, _sendfile
 from hubcore._happy_eyeballs import Race
+from hubcore._originals import original
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore._sockwait import SocketWaits
 from hubcore._waitfd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
@@ -318,6 +319,7 @@ class socket(_stdlib.socket):
 
 if _fast_addressed is not None:
     _fast_addressed.accepted_are(socket)
+_native_socketpair: Any = original("socket", "socketpair")  # of the module, it may be ours
 SocketType = _native  # as in the standard library: what every socket is an instance of
 
 
@@ -461,7 +463,7 @@ def socketpair(family: int | None = None, type: int = _stdlib.SOCK_STREAM, proto
     """socket.socketpair: two connected sockets."""
     if family is None:
         family = getattr(_stdlib, "AF_UNIX", _stdlib.AF_INET)
-    first, second = _stdlib.socketpair(family, type, proto)
+    first, second = _native_socketpair(family, type, proto)
     return (
         socket(first.family, first.type, first.proto, fileno=first.detach()),
         socket(second.family, second.type, second.proto, fileno=second.detach()),
@@ -477,6 +479,11 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
+#: What `hubcore.monkey` replaces in the standard library's module, whose other functions are made of these.
+__implements__ = [
+    "create_connection", "fromfd", "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex",
+    "getnameinfo", "socket", "socketpair",
+]  # fmt: skip
 __all__ = [
     "SocketType", "cancel_wait", "cancel_wait_ex", "create_connection", "create_server", "error", "fromfd", "gaierror",
     "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo", "herror", "socket",

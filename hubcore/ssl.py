@@ -50,5 +50,16 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
+#: What `hubcore.monkey` replaces in the standard library's module, whose functions are made of these.
+__implements__ = ["SSLContext", "SSLSocket", "create_connection", "socket"]
+
+
+def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) -> None:
+    if "SSLContext" in items:
+        from hubcore._sslstale import mend_contexts
+
+        mend_contexts()
+
+
 # The standard library's module has no list of its own: all that does not begin with an underscore is public.
 __all__ = sorted(name for name in vars(_stdlib) if not name.startswith("_"))

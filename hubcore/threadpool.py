@@ -7,12 +7,12 @@ threads. Two calls of one pool may run in two threads, also where its limit is 1
 from __future__ import annotations
 
 import os
-from _thread import get_ident
 
 from hubcore import _workers
 from hubcore._job import Job
 from hubcore._locks import room_for
 from hubcore._mapping import MappingMixin
+from hubcore._originals import get_ident
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False

@@ -19,6 +19,7 @@ LAYERS = {
     "ground": """
         exceptions _version config _pure _ready _deadlines _park _greenlet
         _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _uncompiled _workers _native events
+        _originals _cpython _plugins _patch_events
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
     "switching": """
@@ -33,7 +34,7 @@ LAYERS = {
         channel _memory_channel _selection
     """,
     "plain Python": """
-        _sslcontext _sslsocket _tls _tlscalls _tlswire
+        _sslcontext _sslsocket _sslstale _tls _tlscalls _tlswire
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
         _job _executor _imap _mapping from_thread
         backdoor baseserver contextvars fileobject pool
@@ -42,6 +43,7 @@ LAYERS = {
         _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console
         _anyfd _kernelqueue _fileposix _filethread
     """,
+    "patching": "monkey _patching _patch_pieces _patch_all _stale",
     "outside": "(package) cli cli.* testing testing.* __main__",
 }
 

@@ -7,6 +7,7 @@ import os
 import select
 from math import ceil
 
+from hubcore._originals import original
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
 
@@ -44,7 +45,7 @@ class SelectLoop(Loop):
         self._open()
 
     def _open(self) -> None:
-        self.poller = select.poll()
+        self.poller = original("select", "poll")()  # of the module, it may be a cooperative one
         self._wake_read, self._wake_write = os.pipe()
         os.set_blocking(self._wake_read, False)
         os.set_blocking(self._wake_write, False)

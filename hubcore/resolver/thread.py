@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import _socket
 import os
-from _thread import allocate_lock
 from operator import index
 
 from hubcore import config
+from hubcore._originals import allocate_lock
 from hubcore._workers import Workers
 from hubcore.hub import get_hub
 from hubcore.resolver import AbstractResolver, is_address

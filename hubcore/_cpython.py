@@ -1,0 +1,92 @@
+"""Every private name of CPython that hubcore relies on, in one table, and the check that they are there.
+
+CPython may change them in any version. `check` is called before a module is patched: a name that is missing becomes an
+ImportError that says which, on which Python, and what to do; not a crash later.
+"""
+
+from __future__ import annotations
+
+import sys
+
+
+class Private:
+    """A private name of a module, for patching what it is needed, what for, and which versions have it."""
+
+    __slots__ = ("before", "module", "name", "patching", "since", "use")
+
+    def __init__(
+        self, patching: str, module: str, name: str, use: str, since: tuple[int, int], before: tuple[int, int]
+    ) -> None:
+        self.patching = patching
+        self.module = module
+        self.name = name
+        self.use = use
+        self.since = since
+        self.before = before
+
+
+_FIRST = (3, 11)
+_ANY = (99, 0)
+
+
+def _row(
+    patching: str, where: str, use: str, since: tuple[int, int] = _FIRST, before: tuple[int, int] = _ANY
+) -> Private:
+    module, _, name = where.partition(":")
+    return Private(patching, module, name, use, since, before)
+
+
+#: (what is being patched, module:name, what for, first version that has it, first that has it no more)
+TABLE = [
+    _row("socket", "_socket:socket", "the C class under socket.socket"),
+    _row("socket", "_socket:socket._accept", "accepting without the standard library's own wrapping"),
+    _row("socket", "socket:_intenum_converter", "the enumerations in what getaddrinfo returns"),
+    _row("socket", "socket:_GLOBAL_DEFAULT_TIMEOUT", "the default of create_connection's timeout"),
+    _row("socket", "socket:_GiveupOnSendfile", "sendfile's way to go on by send()"),
+    _row("socket", "socket:socket._sendfile_use_sendfile", "what socket.sendfile tries first"),
+    _row("socket", "socket:socket._check_sendfile_params", "sendfile's check of its arguments"),
+    _row("socket", "socket:socket._real_close", "what closes a socket when its last file is closed"),
+    _row("selectors", "selectors:SelectSelector._select", "the function on which SelectSelector waits"),
+    _row("selectors", "selectors:PollSelector._selector_cls", "the class on which PollSelector is built"),
+    _row("ssl", "ssl:_create_unverified_context", "the context of those who do not verify"),
+    _row("ssl", "ssl:_create_stdlib_context", "the context of the standard library's own modules"),
+    _row("ssl", "ssl:SSLSocket._create", "how an SSLContext makes its sockets"),
+    _row("ssl", "ssl:SSLSocket._real_connect", "connecting with a handshake at the end"),
+    _row("ssl", "ssl:SSLContext._msg_callback", "the callback for messages of TLS"),
+    _row("ssl", "ssl:_TLSContentType", "the numbers in that callback"),
+    _row("ssl", "ssl:_TLSAlertType", "the numbers in that callback"),
+    _row("ssl", "ssl:_TLSMessageType", "the numbers in that callback"),
+]
+
+#: Modules of the standard library that keep the originals they hold, beside those whose name begins with "_".
+KEEP_ORIGINALS = frozenset({"asyncio.events", "faulthandler", "functools", "multiprocessing.forkserver", "posix", "nt"})
+
+
+def missing(patching: str | None = None) -> list[Private]:
+    """The rows of the table, or those for `patching`, that this Python ought to have and does not. Imports modules."""
+    from importlib import import_module
+
+    wrong = []
+    for row in TABLE:
+        if patching not in (None, row.patching) or not row.since <= sys.version_info[:2] < row.before:
+            continue
+        try:
+            found: object = import_module(row.module)
+            for part in row.name.split("."):
+                found = getattr(found, part)
+        except (ImportError, AttributeError):
+            wrong.append(row)
+    return wrong
+
+
+def check(patching: str) -> None:
+    """ImportError, with what is missing and what to do, unless all names are there that patching `patching` needs."""
+    wrong = missing(patching)
+    if wrong:
+        names = "; ".join(f"{row.module}.{row.name} ({row.use})" for row in wrong)
+        version = ".".join(map(str, sys.version_info[:3]))
+        raise ImportError(
+            f"hubcore cannot patch {patching!r} on {sys.implementation.name} {version}, which does not have {names}. "
+            f"Use a version of hubcore that knows this Python, or leave {patching!r} out: patch_all({patching}=False), "
+            f"hubcore run --no-{patching}"
+        )

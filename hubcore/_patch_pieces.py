@@ -1,0 +1,166 @@
+"""Patching the standard library piece by piece: one function for each, with gevent's names and arguments.
+
+Each may be called again; what is in place stays. Where a DoNotPatch prevents a module, the function returns False.
+"""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+from hubcore import _cpython
+from hubcore._originals import saved
+from hubcore._patching import patch_item, patch_module, warn
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from types import ModuleType
+    from typing import Any
+
+_DNS = ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
+
+
+def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:
+    """Patch the standard library's module `name` by hubcore's of the same name."""
+    _cpython.check(name)
+    return patch_module(import_module(name), import_module(f"hubcore.{name}"), items, _warnings=warnings)
+
+
+def patch_os() -> bool:
+    """Replace fork and waitpid and their kin in `os`: a child gets a fresh hub, and waiting for one lets others run."""
+    return _patch("os")
+
+
+def patch_time() -> bool:
+    """Replace `time.sleep`."""
+    return _patch("time")
+
+
+def patch_thread(
+    threading: bool = True,
+    _threading_local: bool = True,
+    Event: bool = True,
+    logging: bool = True,
+    existing_locks: bool = True,
+    _warnings: list[str] | None = None,
+) -> bool:
+    """Make threads greenlets: replace the names of `_thread`, and of `threading` unless that is False.
+
+    `Event` replaces threading.Event; `existing_locks` replaces locks that modules hold already, `logging` those of
+    logging; `_threading_local` replaces `_threading_local.local`. To be called in the main thread, before others start.
+    """
+    _cpython.check("threading")
+    ours = import_module("hubcore.thread")
+    more = import_module("hubcore._patch_threading") if threading else None
+    if not patch_module(import_module("_thread"), ours, _warnings=_warnings):
+        return False
+    done = True
+    if more is not None:
+        items = list(import_module("hubcore.threading").__implements__)
+        if not Event and "Event" in items:
+            items.remove("Event")
+        done = patch_module(import_module("threading"), import_module("hubcore.threading"), items, _warnings=_warnings)
+        if done:
+            more.patch_threading(
+                existing_locks=existing_locks, logging=logging, Event=Event, warn=lambda text: warn(text, _warnings)
+            )
+    if _threading_local:
+        patch_item(import_module("_threading_local"), "local", import_module("hubcore.local").local)
+    return done
+
+
+def patch_socket(dns: bool = True, aggressive: bool = True) -> bool:
+    """Replace the socket class, what makes sockets and, unless `dns` is False, what looks names up.
+
+    `aggressive` is accepted for gevent's sake.
+    """
+    implements = import_module("hubcore.socket").__implements__
+    return _patch("socket", implements if dns else [name for name in implements if name not in _DNS])
+
+
+def patch_dns() -> bool:
+    """Replace only the functions of `socket` that look names up."""
+    return _patch("socket", _DNS)
+
+
+def patch_select(aggressive: bool = True) -> bool:
+    """Replace `select`, `poll`, `epoll` and `kqueue` of `select`, as far as this system has them, and `selectors`.
+
+    Nothing is taken away: epoll objects are the kernel's, and wait cooperatively. `aggressive` is accepted for gevent's
+    sake.
+    """
+    done = _patch("select")
+    return patch_selectors() and done
+
+
+def patch_selectors() -> bool:
+    """Replace the classes of `selectors`."""
+    return _patch("selectors")
+
+
+def patch_ssl(_warnings: list[str] | None = None, _first_time: bool = True) -> bool:
+    """Replace SSLContext and SSLSocket of `ssl`. Contexts that were made before give cooperative sockets as well."""
+    return _patch("ssl", warnings=_warnings)
+
+
+def patch_subprocess() -> bool:
+    """Replace Popen of `subprocess`, and what is made of it: waiting for a child or its pipes lets others run."""
+    return _patch("subprocess")
+
+
+def patch_signal() -> bool:
+    """Replace `signal.signal` and its kin: handlers run in a greenlet."""
+    return _patch("signal")
+
+
+def patch_queue() -> bool:
+    """Replace the classes of `queue`."""
+    return _patch("queue")
+
+
+def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> None:
+    """Does nothing, as in gevent since its version 22: sys.stdin and its kin stay. See `hubcore.fileobject`."""
+
+
+def patch_builtins() -> None:
+    """Does nothing: no builtin function needs it. For gevent's sake."""
+
+
+def patch_contextvars() -> None:
+    """Does nothing: every greenlet has its own context anyway. For gevent's sake."""
+
+
+def rebind_stdlib() -> list[str]:
+    """Replace what modules of the standard library that were imported before have taken out of patched ones.
+
+    For instance `socketserver._ServerSelector`, which is `selectors.PollSelector` as it was. Returns what was replaced.
+    """
+    replaced: list[str] = []
+    by_id = {
+        id(old): (old, getattr(sys.modules[module], name))
+        for module, names in saved.items()
+        if module in sys.modules
+        for name, old in names.items()
+        if callable(old) and hasattr(sys.modules[module], name)
+    }
+    for name, module in list(sys.modules.items()):
+        if name.partition(".")[0] not in sys.stdlib_module_names or name in saved or _keeps_originals(name, module):
+            continue
+        for attribute, value in list(vars(module).items()):
+            pair = by_id.get(id(value))
+            if pair is not None and pair[0] is not pair[1]:
+                patch_item(module, attribute, pair[1])
+                replaced.append(f"{name}.{attribute}")
+    return replaced
+
+
+def _keeps_originals(name: str, module: ModuleType | Any) -> bool:
+    # The C modules are where the originals come from, and importlib's locks are taken where nothing may switch.
+    loader = getattr(getattr(module, "__spec__", None), "loader", None)
+    return (
+        name.startswith(("_", "importlib"))
+        or name in _cpython.KEEP_ORIGINALS
+        or not hasattr(module, "__file__")
+        or type(loader).__name__ == "ExtensionFileLoader"
+    )

@@ -1,0 +1,80 @@
+"""Make the standard library cooperative, in place: `from hubcore import monkey; monkey.patch_all()`.
+
+Best before anything else is imported: `hubcore run program.py` and `python -m hubcore.monkey program.py` do that, and
+so does HUB_PATCH=1 for any Python where `hubcore patch-hook install` was run. Names and arguments are gevent's.
+"""
+
+from __future__ import annotations
+
+from hubcore._originals import get_original as get_original
+from hubcore._originals import saved as saved
+from hubcore._patch_all import patch_all
+from hubcore._patch_pieces import (
+    patch_builtins,
+    patch_contextvars,
+    patch_dns,
+    patch_os,
+    patch_queue,
+    patch_select,
+    patch_selectors,
+    patch_signal,
+    patch_socket,
+    patch_ssl,
+    patch_subprocess,
+    patch_sys,
+    patch_thread,
+    patch_time,
+)
+from hubcore._patching import (
+    MonkeyPatchWarning,
+    is_anything_patched,
+    is_module_patched,
+    is_object_patched,
+    patch_item,
+    patch_module,
+    remove_item,
+)
+
+__all__ = [
+    "MonkeyPatchWarning",
+    "get_original",
+    "is_anything_patched",
+    "is_module_patched",
+    "is_object_patched",
+    "main",
+    "patch_all",
+    "patch_builtins",
+    "patch_contextvars",
+    "patch_dns",
+    "patch_item",
+    "patch_module",
+    "patch_os",
+    "patch_queue",
+    "patch_select",
+    "patch_selectors",
+    "patch_signal",
+    "patch_socket",
+    "patch_ssl",
+    "patch_subprocess",
+    "patch_sys",
+    "patch_thread",
+    "patch_time",
+    "remove_item",
+    "saved",
+]
+
+
+def main() -> None:
+    """`python -m hubcore.monkey [options] script.py|-m module [argument ...]`: exits with the program's status."""
+    import sys
+
+    from hubcore.cli.run import monkey_main
+
+    sys.exit(monkey_main(sys.argv[1:]))
+
+
+if __name__ == "__main__":
+    # By its real name: the program may import it, and must find what was patched here.
+    from hubcore.monkey import main as _main
+
+    _main()
