@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import select as _stdlib
 
+from hubcore import _readahead
 from hubcore._anyfd import let_others_run, seconds_of, spend
 from hubcore._originals import get_ident, original
 from hubcore.hub import get_hub
@@ -119,10 +120,14 @@ class KernelQueue:
 class epoll(KernelQueue):
     """select.epoll, cooperatively."""
 
-    __slots__ = ()
+    __slots__ = ("_wanted",)
 
     def __init__(self, sizehint: int = -1, flags: int = 0) -> None:
-        super().__init__(_native_epoll(sizehint, flags))
+        self._open(_native_epoll(sizehint, flags))
+
+    def _open(self, queue: Any) -> None:
+        KernelQueue.__init__(self, queue)
+        self._wanted: dict[int, int] = {}  # the events of each fd that was registered here
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -132,19 +137,22 @@ class epoll(KernelQueue):
     def fromfd(cls, fd: int, /) -> Self:
         """As select.epoll.fromfd: an object for an fd that is an epoll's already."""
         self = cls.__new__(cls)
-        KernelQueue.__init__(self, _native_epoll.fromfd(fd))
+        self._open(_native_epoll.fromfd(fd))
         return self
 
     def register(self, fd: Any, eventmask: int = _stdlib.POLLIN | _stdlib.POLLPRI | _stdlib.POLLOUT) -> None:
         """As select.epoll.register."""
         self._queue.register(fd, eventmask)
+        self._wanted[_number(fd)] = eventmask
 
     def modify(self, fd: Any, eventmask: int) -> None:
         """As select.epoll.modify."""
         self._queue.modify(fd, eventmask)
+        self._wanted[_number(fd)] = eventmask
 
     def unregister(self, fd: Any) -> None:
         """As select.epoll.unregister."""
+        self._wanted.pop(_number(fd), None)
         self._queue.unregister(fd)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
@@ -152,6 +160,10 @@ class epoll(KernelQueue):
         queue = self._queue
         seconds = seconds_of(timeout, 1.0, _judge)
         spend()  # before something is taken, which a kill that comes now would lose
+        if _readahead.sockets and _readahead.readable(self._wanted.keys()):
+            found = _readahead.added(queue.poll(0, maxevents), self._wanted, _stdlib.EPOLLIN)
+            if found:
+                return found[: maxevents if maxevents > 0 else None]
         return self._take(lambda: queue.poll(0, maxevents), seconds)
 
     def __enter__(self) -> Self:
@@ -160,6 +172,10 @@ class epoll(KernelQueue):
 
     def __exit__(self, *failure: object) -> None:
         self.close()
+
+
+def _number(fd: Any) -> int:
+    return fd if isinstance(fd, int) else fd.fileno()
 
 
 def _judge(timeout: Any) -> None:

@@ -10,7 +10,7 @@ import ssl as _stdlib
 from contextlib import suppress
 from errno import EINVAL, ENOTCONN
 
-from hubcore import _tlscalls
+from hubcore import _readahead, _tlscalls
 from hubcore._tls import Tls
 from hubcore.socket import socket
 
@@ -29,7 +29,8 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
 
     Made by SSLContext.wrap_socket. One greenlet may read while others write: each send or sendall goes out in one
     piece. After an error of `sendall` the connection goes on where it was: what had been encrypted is sent first.
-    Unless its timeout is 0, it is read ahead of what was asked for: who waits for its file descriptor asks pending().
+    Unless its timeout is 0, it is read ahead of what was asked for: hubcore.select knows of that; who waits for its
+    file descriptor in another way asks pending().
     """
 
     __slots__ = ("_outer", "_rest", "_sslobj")
@@ -73,6 +74,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
             self._rest, sock._rest = sock._rest, b""
         self._sslobj = None
         sock.detach()
+        _readahead.enter(self.fileno(), self)
         try:
             self._context = context
             self._session = session
@@ -150,7 +152,17 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
             outer.take_back(rest)
         return self
 
+    def _readable_now(self) -> bool:
+        """Whether a read would succeed, or say that this was all, without the kernel. Never switches."""
+        return bool(self._rest) if self._sslobj is None else self._sslobj.readable()
+
+    def detach(self) -> int:
+        """As socket.detach: whoever waits gets OSError (EBADF)."""
+        _readahead.leave(self.fileno())
+        return super().detach()
+
     def _real_close(self) -> None:  # type: ignore[override]
+        _readahead.leave(self.fileno())
         tls = self._sslobj
         self._sslobj = self._outer = None
         if tls is not None and tls.has_unread_tickets():

@@ -30,11 +30,12 @@ class Tls(Wire):
     One greenlet may read while others write, each write in one piece. `early` is ciphertext that has come in already.
     """
 
-    __slots__ = ("_ahead", "_tried", "_untouched")
+    __slots__ = ("_ahead", "_ended", "_tried", "_untouched")
 
     def __init__(self, waits: SocketWaits, outer: Wire | None, early: bytes) -> None:
         Wire.__init__(self, waits, outer)
         self._ahead: bytes | None = None  # what pending() has found
+        self._ended: bool = False  # as pending() has found
         self._tried: bytes | None = None  # what a write has encrypted that could not be sent in time
         self._untouched = True  # nothing was ever read
         if early:
@@ -117,12 +118,21 @@ class Tls(Wire):
         if not count and self._incoming.pending:
             try:
                 self._ahead = self._native.read(_RECORD) or None
+                self._ended = self._ahead is None
+            except SSLWantReadError:
+                pass  # there is only a part of a record
             except SSLError:
-                pass  # there is only a part of a record; or the next read raises it as well
+                self._ended = True  # the next read raises it as well
             self._more = True
             self._answer()
             return len(self._ahead) if self._ahead is not None else 0
         return count
+
+    def readable(self) -> bool:
+        """Whether a read would succeed, fail, or say that this was all, without more from the socket."""
+        if self._native.version() is None:  # to read would be to go on with the handshake
+            return self._incoming.pending > 0
+        return self.pending() > 0 or self._ended
 
     def _from_ahead(self, size: int, buffer: Any) -> Any:
         ahead = self._ahead

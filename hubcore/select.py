@@ -10,7 +10,7 @@ import select as _stdlib
 from operator import index
 from select import error
 
-from hubcore import _kernelqueue
+from hubcore import _kernelqueue, _readahead
 from hubcore._anyfd import let_others_run, seconds_of, spend, wait_for_any
 from hubcore._originals import original
 
@@ -42,6 +42,9 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> 
     lists = (_items(rlist), _items(wlist), _items(xlist))
     spend()
     found = _look(lists)
+    if _readahead.sockets and (ahead := _readahead.readable(fds := [*map(_fd, lists[0])])):
+        ahead.update(map(_fd, found[0]))
+        return [item for item, fd in zip(lists[0], fds, strict=True) if fd in ahead], found[1], found[2]
     if found[0] or found[1] or found[2]:
         return found
     if seconds == 0.0:
@@ -107,7 +110,7 @@ class poll:
         try:
             spend()
             found = self._poll.poll(0)
-            if found:
+            if found := _readahead.added(found, self._events, _stdlib.POLLIN):
                 return found
             if seconds == 0.0:
                 let_others_run()
