@@ -165,7 +165,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         _readahead.leave(self.fileno())
         tls = self._sslobj
         self._sslobj = self._outer = None
-        if tls is not None and tls.has_unread_tickets():
+        if tls is not None and tls.leaves_unread():
             close_unread(self.detach())
         else:
             super()._real_close()

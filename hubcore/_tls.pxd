@@ -13,6 +13,7 @@ cdef str _LATE_HANDSHAKE
 cdef class Tls(Wire):
     cdef bytes _ahead
     cdef bint _ended
+    cdef bint _failed
     cdef bytes _tried
     cdef bint _untouched
 

@@ -30,12 +30,13 @@ class Tls(Wire):
     One greenlet may read while others write, each write in one piece. `early` is ciphertext that has come in already.
     """
 
-    __slots__ = ("_ahead", "_ended", "_tried", "_untouched")
+    __slots__ = ("_ahead", "_ended", "_failed", "_tried", "_untouched")
 
     def __init__(self, waits: SocketWaits, outer: Wire | None, early: bytes) -> None:
         Wire.__init__(self, waits, outer)
         self._ahead: bytes | None = None  # what pending() has found
         self._ended: bool = False  # as pending() has found
+        self._failed: bool = False  # a handshake has, or a shutdown
         self._tried: bytes | None = None  # what a write has encrypted that could not be sent in time
         self._untouched = True  # nothing was ever read
         if early:
@@ -258,6 +259,7 @@ class Tls(Wire):
             except SSLWantReadError:
                 pass
             except BaseException:
+                self._failed = True
                 self._answer()  # the alert that says why
                 raise
             else:
@@ -265,9 +267,14 @@ class Tls(Wire):
             end = self._flush(end, late)
             end = self._fill(end, late, False)
 
-    def has_unread_tickets(self) -> bool:
-        """Whether the server has sent, or is about to send, tickets that nobody has read: closing has to care."""
+    def leaves_unread(self) -> bool:
+        """Whether the peer has sent what nobody has read, nor will, so that closing has to care.
+
+        That is a server's tickets; or the rest of what came when a handshake failed, whose alert has to arrive.
+        """
         native = self._native
+        if self._failed and self._outer is None:
+            return True
         return self._untouched and self._outer is None and not native.server_side and native.version() == "TLSv1.3"
 
     def _send_tickets(self, end: float) -> None:
