@@ -97,5 +97,7 @@ def __getattr__(name: str) -> object:
 
 
 def fork(*args: object, **kwargs: object) -> int:
-    """os.fork(): the child starts with a fresh hub and runs none of this process's greenlets. Never switches."""
-    return _os.fork(*args, **kwargs)
+    """os.fork(): the child starts with a fresh hub and runs none of this process's greenlets. See `hubcore.os.fork`."""
+    from hubcore.os import fork
+
+    return fork(*args, **kwargs)

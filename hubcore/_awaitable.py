@@ -17,9 +17,11 @@ from time import monotonic
 
 import cython
 
+from hubcore._deadlines import check_seconds
 from hubcore._links import DirectLink
 from hubcore._park import Source, WaitQueue
-from hubcore.hub import get_hub_if_any
+from hubcore._signals import in_main_thread
+from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
     from hubcore._native import park_thread, thread_waiter
@@ -150,11 +152,21 @@ class Awaitable(Source):
 
 
 def waiter_at(place: object) -> Waiter:
-    """A waiter of the calling greenlet, or of the thread where that has no hub, at `place`, to be put into a queue."""
+    """A waiter of the calling greenlet, or of the thread where that has no hub, at `place`, to be put into a queue.
+
+    The main thread gets its hub now if it had none, so that it is told when the wait can never end.
+    """
     hub = hub_here()
     if hub is None:
-        return thread_waiter(place)
+        hub = hub_of_main_thread()
+        if hub is None:
+            return thread_waiter(place)
     return hub.new_waiter(place)
+
+
+def hub_of_main_thread() -> Hub | None:
+    """In the main thread its hub, made if there was none; None elsewhere."""
+    return get_hub() if in_main_thread() else None
 
 
 def park(waiter: Waiter, timeout: float | None) -> bool:
@@ -173,12 +185,15 @@ def _is_over(waiter: Waiter, timeout: float) -> bool:
     try:
         return timeout <= 0
     except BaseException:
-        waiter.abandon()  # a timeout that is no number: nobody may hand this wait anything any more
+        waiter.abandon()  # nobody may hand this wait anything any more
+        check_seconds(timeout, "a timeout")
         raise
 
 
 def check_timeout(timeout: float) -> None:
     """ValueError unless `timeout` is a time limit for a queue or channel: 0 or more, as in the standard library."""
+    if not isinstance(timeout, (float, int)):
+        check_seconds(timeout, "a timeout")
     if not timeout >= 0:
         raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
 

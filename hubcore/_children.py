@@ -31,6 +31,12 @@ class Child(Watcher):
         self._io: Io | None = None
         self._watching = False
         self._reaped: tuple[int, int] | None = None
+        self.elsewhere = False  # whether somebody else has reaped it
+
+    def reaped_elsewhere(self, status: int) -> None:
+        """Somebody else has just reaped the child, and this is its status. Never switches."""
+        self.elsewhere = True
+        self._reaped = (self.pid, status)
 
     def _begin(self) -> None:
         try:
@@ -80,6 +86,7 @@ class Child(Watcher):
                 return
         except ChildProcessError:
             # Somebody else reaped it, and with it the status is gone.
+            self.elsewhere = True
             self.rpid, self.rstatus = self.pid, 0
         callback, args = self.callback, self.args or ()
         self.stop()

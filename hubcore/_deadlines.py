@@ -11,6 +11,17 @@ from __future__ import annotations
 
 from math import inf
 
+
+def check_seconds(seconds: object, what: str) -> None:
+    """TypeError or ValueError, of `what`, unless `seconds` is a number that a time can be reckoned with."""
+    try:
+        number = seconds + 0.0  # type: ignore[operator]
+    except TypeError:
+        raise TypeError(f"{what} is a number of seconds, not {seconds!r}") from None
+    if number != number:
+        raise ValueError(f"{what} is a number of seconds, not {seconds!r}")
+
+
 _ARITY = 4  # children per node: half the levels of a binary heap, and a node's children lie side by side
 
 

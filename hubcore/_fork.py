@@ -3,6 +3,11 @@
 Running them there would do everything twice: send twice, commit twice, answer twice. So the hub that the forking
 thread had is set aside with everything parked in it, never to be resumed, unwound or collected, and the greenlet that
 called fork goes on alone, in a new hub once it needs one.
+
+Handlers of os.register_at_fork may wait, for a lock say. Before the fork, and after it in the parent, that is a wait
+like others. In the child it is one in the fresh hub, in which nobody else runs; but Python calls there first the
+handlers that were registered before hubcore was imported, and those find the parent's hub still in place: they may not
+wait, and get BlockingSwitchOutError.
 """
 
 from __future__ import annotations
@@ -24,8 +29,34 @@ if TYPE_CHECKING:
 _set_aside: list[Hub | greenlet | None] = []
 
 
+# The hub of each greenlet that is about to fork.
+_forking: dict[greenlet, Hub] = {}
+_parent = 0
+
+
+def in_child() -> bool:
+    """Where a fork has begun and its handlers are being called: whether this is the child already."""
+    return os.getpid() != _parent
+
+
+def _before_fork() -> None:
+    global _parent
+    _parent = os.getpid()
+    own = hub.get_hub_if_any()
+    if own is not None:
+        _forking[getcurrent()] = own
+        own.fork_begins()
+
+
+def _after_fork_in_parent() -> None:
+    own = _forking.pop(getcurrent(), None)
+    if own is not None:
+        own.fork_ends()
+
+
 def _after_fork_in_child() -> None:
     parents_hub = hub.get_hub_if_any()
+    _forking.clear()
     _signals.forget_after_fork()
     _end_parents_waits()
     _set_aside.extend(hub.hubs)  # those of other threads too, which are not here
@@ -90,4 +121,4 @@ def end_child(status: int) -> None:
 
 
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_after_fork_in_child)
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork_in_parent, after_in_child=_after_fork_in_child)

@@ -7,6 +7,7 @@ from contextvars import copy_context
 
 import cython
 
+from hubcore._awaitable import hub_of_main_thread
 from hubcore._workers import running, start
 from hubcore.event import AsyncResult
 from hubcore.hub import get_hub_if_any
@@ -44,6 +45,8 @@ class Job(AsyncResult):
         self._kwargs: dict[str, object] | None = kwargs
         self._context: Any = copy_context()
         self.hub_of_origin: Hub | None = hub_here()
+        if self.hub_of_origin is None:
+            self.hub_of_origin = hub_of_main_thread()  # the call may want to call back
 
     def submit(self) -> None:
         """Have a worker run it. RuntimeError if there is none and none can be started. Never waits."""

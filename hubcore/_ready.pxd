@@ -20,6 +20,7 @@ cdef class ReadyQueue:
     cdef object _inbox
 
     cpdef push(self, object entry)
+    cpdef push_first(self, object entry)
     cpdef push_threadsafe(self, object entry)
     cpdef bint is_empty(self) except -1
     cpdef object peek(self)

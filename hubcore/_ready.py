@@ -91,6 +91,14 @@ class ReadyQueue:
         self._ring[(self._head + self.count) & self._mask] = entry
         self.count += 1
 
+    def push_first(self, entry: object) -> None:
+        """Put `entry` before all others. The owning thread only."""
+        if self.count > self._mask:
+            self._grow()
+        self._head = (self._head - 1) & self._mask
+        self._ring[self._head] = entry
+        self.count += 1
+
     def push_threadsafe(self, entry: object) -> None:
         """Append `entry` to the inbox and make a sleeping poll return. Any thread; not for signal handlers."""
         # deque.append is atomic, and the wake-up comes after it: either this poll's owner sees the entry when it

@@ -51,8 +51,8 @@ def describe_parked(hub: Hub) -> str:
     return "\n".join(lines)
 
 
-def why_it_may_not_wait(hub: Scheduler, current: greenlet) -> BaseException:
-    """What to raise where `current` would have to wait in `hub` and may not."""
+def why_it_may_not_wait(hub: Scheduler, current: greenlet, closing: int) -> BaseException | None:
+    """What to raise where `current` would have to wait in `hub` and may not; None if it may after all."""
     ident = get_ident()
     if hub.thread_ident != ident:
         return InvalidThreadUseError(
@@ -69,7 +69,16 @@ def why_it_may_not_wait(hub: Scheduler, current: greenlet) -> BaseException:
             "this call would have to wait, but it was made while the hub polls (by a finalizer or a signal handler), "
             "when nothing may wait"
         )
-    return HubDestroyed(hub)
+    if closing & 1:
+        return HubDestroyed(hub)
+    from hubcore._fork import in_child
+
+    if not in_child():
+        return None
+    return BlockingSwitchOutError(
+        "this call would have to wait, but it was made by a handler that os.register_at_fork() has had since before "
+        "hubcore was imported; in a child that was just forked nothing may wait before the parent's greenlets are gone"
+    )
 
 
 def nothing_left(hub: Hub) -> str:

@@ -18,7 +18,7 @@ cdef class Scheduler(Interrupter):
     cdef readonly bint destroyed
     cdef Py_ssize_t _batch
     cdef int _budget
-    cdef bint _closing
+    cdef int _closing
 
     cdef _set_up(self, Loop loop)
     cpdef Waiter new_waiter(self, object waiting_on)
@@ -28,6 +28,8 @@ cdef class Scheduler(Interrupter):
     cpdef yield_now(self)
     cpdef spend(self)
     cpdef schedule(self, RawGreenlet new)
+    @cython.locals(waiter=Waiter)
+    cpdef run_aside(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)
     @cython.locals(ready=ReadyQueue)
@@ -43,7 +45,7 @@ cdef class Scheduler(Interrupter):
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(waiter=Waiter)
     cdef _take_turn(self, greenlet current)
-    cdef _may_not_wait(self, greenlet current)
+    cdef _may_not_wait(self, greenlet current, Waiter waiter)
 
 @cython.locals(following=Waiter, target=greenlet)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1

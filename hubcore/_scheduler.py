@@ -19,6 +19,7 @@ import sys
 import cython
 from greenlet import GreenletExit
 
+from hubcore._deadlines import check_seconds
 from hubcore._interrupts import Interrupter
 from hubcore._park import Waiter, WaiterList
 from hubcore._rawgreenlet import RawGreenlet
@@ -76,7 +77,7 @@ class Scheduler(Interrupter):
         self.destroyed = False
         self._batch = 0
         self._budget = _BUDGET
-        self._closing = False
+        self._closing = 0  # 1 while it is destroyed, and 2 more for each fork that a greenlet of it is about to make
         self._set_up_interrupts()
 
     # Waiting: what everything that blocks is made of.
@@ -95,8 +96,7 @@ class Scheduler(Interrupter):
         if current is not waiter.greenlet:
             raise InvalidSwitchError(f"{waiter!r} was made for another greenlet than {current!r}, which would park")
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            waiter.abandon()
-            self._may_not_wait(current)
+            self._may_not_wait(current, waiter)
         if waiter.outcome == WAITING:
             # The kind of greenlet is asked for once: the check walks the type's bases.
             raw = None
@@ -133,7 +133,8 @@ class Scheduler(Interrupter):
         try:
             self.loop.add_deadline(waiter, timeout)
         except BaseException:
-            waiter.abandon()  # a timeout that is no number: nobody may hand this wait anything any more
+            waiter.abandon()  # nobody may hand this wait anything any more
+            check_seconds(timeout, "a timeout")
             raise
 
     def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:
@@ -167,7 +168,7 @@ class Scheduler(Interrupter):
         """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._may_not_wait(current)
+            self._may_not_wait(current, None)
         raw = None
         if isinstance(current, RawGreenlet):
             raw = current
@@ -227,6 +228,26 @@ class Scheduler(Interrupter):
         new._phase = SCHEDULED
         self.ready.push(new)
 
+    def run_aside(self, new: RawGreenlet) -> None:
+        """Run `new`, which was never started, now; go on here when it waits or has ended, before anybody else does.
+
+        For what comes in between, as signals do: nobody else notices. Hub's thread only, not in the hub greenlet.
+        """
+        waiter = new_waiter(self.ready, getcurrent(), "what came in between", 0.0)
+        waiter.wake()
+        self.ready.push_first(waiter)
+        new._phase = SCHEDULED
+        if switch_fails(new):
+            self._thrown_before_its_turn(waiter)
+
+    def fork_begins(self) -> None:
+        """The current greenlet is about to fork: until `fork_ends` it may wait here, but not in the child."""
+        self._closing += 2
+
+    def fork_ends(self) -> None:
+        """In the parent: it has forked."""
+        self._closing -= 2
+
     def switch(self, *args: object, **kwargs: object) -> object:
         """Give up the processor until somebody switches back to the calling greenlet; return what they passed.
 
@@ -234,7 +255,7 @@ class Scheduler(Interrupter):
         """
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._may_not_wait(current)
+            self._may_not_wait(current, None)
         waiter = new_waiter(self.ready, current, "a switch back to it", self.loop.now())
         waiter.fall_asleep()
         self._note_parked(current, waiter)
@@ -324,7 +345,7 @@ class Scheduler(Interrupter):
             self._nothing_left()
         elif isinstance(entry, RawGreenlet):
             raw = entry
-            if self._closing:
+            if self._closing & 1:
                 raw.forgo(HubDestroyed(self))
             elif raw._phase == SCHEDULED:
                 try:
@@ -351,10 +372,15 @@ class Scheduler(Interrupter):
     ) -> None:
         raise NotImplementedError
 
-    def _may_not_wait(self, current: greenlet) -> None:
+    def _may_not_wait(self, current: greenlet, waiter: Waiter | None) -> None:
+        """Raise that `current` may not wait now; return if it may after all: at a fork, but not in the child."""
         from hubcore._report import why_it_may_not_wait
 
-        raise why_it_may_not_wait(self, current)
+        why = why_it_may_not_wait(self, current, self._closing)
+        if why is not None:
+            if waiter is not None:
+                waiter.abandon()
+            raise why
 
 
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:

@@ -10,12 +10,16 @@ from __future__ import annotations
 # The C module under `signal`, which adds enumerations to it that take longer to import than all of hubcore.
 import _signal
 import os
+import sys
 from _thread import get_ident
 
 from hubcore.watchers import READ, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
+    from hubcore._park import Waiter
     from hubcore.hub import Hub
     from hubcore.loop import Loop
     from hubcore.watchers import Io
@@ -32,6 +36,8 @@ class _WakeupPipe:
         self.watchers: dict[int, list[Signal]] = {}
         # Whoever had a wake-up fd before, such as asyncio, still gets every byte.
         self.previous = _signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
+        self.warn = True  # whether to say so where it is full; nobody says what was asked for then
+        self.pausers: list[Waiter] = []
         self.io: Io = hub.loop.io(self.read_fd, READ, False)
         self.io.start(hub.signals_came, self._on_signals)
 
@@ -42,13 +48,25 @@ class _WakeupPipe:
         except BlockingIOError:
             return
         if self.previous >= 0:
-            try:
-                os.write(self.previous, numbers)
-            except OSError:
-                self.previous = -1  # its owner has closed it
+            self._hand_on(numbers)
+        if self.pausers:
+            self.hub.loop.run_callback(
+                _end_pauses, tuple(self.pausers)
+            )  # handlers run first, and may raise in who pauses
         for number in numbers:
             for watcher in tuple(self.watchers.get(number, ())):
                 watcher._queue(number)
+
+    def _hand_on(self, numbers: bytes) -> None:
+        try:
+            os.write(self.previous, numbers)
+        except BlockingIOError as error:
+            if self.warn:
+                what = "Exception ignored when trying to send to the signal wakeup fd"
+                arguments: Any = sys.UnraisableHookArgs
+                sys.unraisablehook(arguments((type(error), error, error.__traceback__, what, None)))
+        except OSError:
+            self.previous = -1  # its owner has closed it
 
     def close(self) -> None:
         self.io.close()
@@ -57,17 +75,23 @@ class _WakeupPipe:
         restored = self.previous if current in (self.write_fd, -1) else current
         if restored >= 0:
             try:
-                _signal.set_wakeup_fd(restored, warn_on_full_buffer=False)
+                _signal.set_wakeup_fd(restored, warn_on_full_buffer=self.warn)
             except (OSError, ValueError):
                 pass  # its owner has closed it
         os.close(self.read_fd)
         os.close(self.write_fd)
 
 
+def _end_pauses(waiters: tuple[Waiter, ...]) -> None:
+    for waiter in waiters:
+        waiter.wake()
+
+
 _pipe: _WakeupPipe | None = None
 
 
-def _in_main_thread() -> bool:
+def in_main_thread() -> bool:
+    """Whether this is the thread where Python handles signals."""
     # set_wakeup_fd is what needs it, and says by ValueError whether this is it; asking `threading` would import that.
     try:
         current = _signal.set_wakeup_fd(-1)
@@ -81,7 +105,7 @@ def _in_main_thread() -> bool:
 def hub_made(hub: Hub) -> None:
     """A thread got a hub: if it is the main thread, that hub watches for signals from now on."""
     global _pipe
-    if _pipe is None and _in_main_thread():
+    if _pipe is None and in_main_thread():
         _pipe = _WakeupPipe(hub)
 
 
@@ -107,6 +131,43 @@ def forget_after_fork() -> None:
         os.close(_pipe.read_fd)
         os.close(_pipe.write_fd)
         _pipe = None
+
+
+def hand_on() -> None:
+    """Whoever is to learn of the signals that have come learns of them now. Main thread only, not while it polls."""
+    if _pipe is not None and _pipe.previous >= 0:
+        _pipe._on_signals()
+
+
+def set_wakeup_fd(fd: int, warn_on_full_buffer: bool) -> int:
+    """As signal.set_wakeup_fd, without taking the hub's from it."""
+    if _pipe is None:
+        return _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
+    hand_on()  # what has come so far is for the one from before
+    before = _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)  # or the right error
+    _signal.set_wakeup_fd(_pipe.write_fd, warn_on_full_buffer=False)
+    if before == _pipe.write_fd:
+        before = _pipe.previous
+    _pipe.previous = fd
+    _pipe.warn = bool(warn_on_full_buffer)
+    return before
+
+
+def watched_by(hub: Hub) -> bool:
+    """Whether `hub` is the one that learns of signals."""
+    return _pipe is not None and _pipe.hub is hub
+
+
+def add_pauser(waiter: Waiter) -> None:
+    """Wake `waiter` at the next signal that is handled, once its handler has run or waits."""
+    if _pipe is not None:
+        _pipe.pausers.append(waiter)
+
+
+def drop_pauser(waiter: Waiter) -> None:
+    """`waiter` waits no more."""
+    if _pipe is not None and waiter in _pipe.pausers:
+        _pipe.pausers.remove(waiter)
 
 
 def _write_only(signum: int, frame: object) -> None:

@@ -13,6 +13,7 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._above import Offer, from_above
+from hubcore._deadlines import check_seconds
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
@@ -24,7 +25,6 @@ from hubcore.watchers import Io
 
 if not cython.compiled:
     from hubcore._uncompiled import get_ident, getcurrent, import_greenlet, switch_to
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -242,7 +242,7 @@ class Hub(Scheduler):
     def _unwind(self) -> None:
         """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
         current = getcurrent()
-        self._closing = True
+        self._closing |= 1
         self.loop.deadlines.give_up(HubDestroyed(self))
         for _ in range(_UNWIND_ROUNDS):
             for waiter in self.parked:
@@ -464,12 +464,12 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
     With `ref` False the sleep alone does not keep the loop alive. Greenlets that sleep for the same time wake in the
     order in which they went to sleep.
     """
+    if not isinstance(seconds, (float, int)) or seconds != seconds:
+        check_seconds(seconds, "the time to sleep")
     if seconds > 0:
         _sleep(seconds, ref)
-    elif seconds <= 0:
-        get_hub().yield_now()
     else:
-        raise ValueError(f"cannot sleep for {seconds!r} seconds")
+        get_hub().yield_now()
 
 
 def _sleep(seconds: float, ref: bool) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cython
 
-from hubcore._deadlines import Deadline
+from hubcore._deadlines import Deadline, check_seconds
 from hubcore.hub import get_hub
 
 if not cython.compiled:
@@ -55,6 +55,8 @@ class Timeout(BaseException):
             self.cancel()
         if self.seconds is None:
             return
+        if not isinstance(self.seconds, (float, int)) or self.seconds != self.seconds:
+            check_seconds(self.seconds, "the time of a Timeout")
         hub = get_hub()
         expiry = Expiry(self, getcurrent(), hub)
         expiry.ref = bool(self.ref)

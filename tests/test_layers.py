@@ -29,7 +29,7 @@ LAYERS = {
     """,
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
-        _hub_call _awaitable event lock _locks _condition _barrier
+        _handlers _hub_call _awaitable event lock _locks _condition _barrier
         queue _store _simple_queue _task_queue _channel
         channel _memory_channel _selection
     """,
@@ -40,7 +40,7 @@ LAYERS = {
         _job _executor _imap _mapping from_thread
         backdoor baseserver contextvars fileobject pool
         resolver
-        resolver.* select selectors server socket ssl threadpool util
+        resolver.* _childwait os signal time select selectors server socket ssl threadpool util
         _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console
         _anyfd _kernelqueue _fileposix _filethread
     """,

@@ -1,0 +1,106 @@
+"""Signal handlers of the program, each call in a greenlet of its own, at once.
+
+Facts: Python calls a handler in the main thread between two byte codes, on the stack of whatever runs there. That may
+be any greenlet, in the middle of anything, or the hub, and if nothing runs it is whoever happens to poll the loop.
+A handler may wait for a lock that the interrupted greenlet holds, or sleep; the hub may never wait.
+
+Consequence: the handler gets a greenlet. What was interrupted waits until the handler has ended or waits itself, and
+then goes on before anybody else does, as if nothing had been. Where the hub was interrupted the handler runs next.
+
+What it raises is the main greenlet's, which is where programs expect it: at once if that is what was interrupted, else
+where it waits. A KeyboardInterrupt comes out in the interrupted greenlet, and so in the main one after it, because
+otherwise Ctrl-C could not end a greenlet that never waits.
+"""
+
+from __future__ import annotations
+
+from contextvars import copy_context
+
+from greenlet import GreenletExit, getcurrent
+
+from hubcore import _signals
+from hubcore._rawgreenlet import RawGreenlet
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+    from typing import Any
+
+    from hubcore.hub import Hub
+
+    Function = Callable[[int, FrameType | None], Any]
+
+
+class Handler:
+    """What Python has as the handler of a signal in place of `function`. Equal to it, for those who look past us."""
+
+    __slots__ = ("function",)
+
+    def __init__(self, function: Function) -> None:
+        self.function = function
+
+    def __call__(self, signum: int, frame: FrameType | None) -> None:
+        """The signal came. Called by Python, in the main thread."""
+        hub = get_hub_if_any()
+        if hub is None or hub.destroyed:
+            self.function(signum, frame)
+            return
+        run = _Run(hub)
+        new = RawGreenlet(hub, run, (self.function, signum, frame))
+        new.gr_context = copy_context()
+        current = getcurrent()
+        if current is hub or hub.loop.polling:
+            hub.schedule(new)
+            return
+        _signals.hand_on()
+        run.aside = True
+        hub.run_aside(new)
+        run.aside = False
+        error, run.error = run.error, None
+        if error is None:
+            return
+        try:
+            if current is hub.main or isinstance(error, KeyboardInterrupt):
+                raise error
+            hub.interrupt(hub.main, error)
+        finally:
+            del error  # its traceback refers to this frame
+
+    def __eq__(self, other: object) -> bool:
+        function = other.function if isinstance(other, Handler) else other
+        return bool(self.function == function)
+
+    def __hash__(self) -> int:
+        return hash(self.function)
+
+    def __repr__(self) -> str:
+        return repr(self.function)
+
+
+class _Run:
+    """One call of a handler, in its greenlet."""
+
+    __slots__ = ("aside", "error", "hub")
+
+    def __init__(self, hub: Hub) -> None:
+        self.hub = hub
+        self.aside = False  # whether what was interrupted waits for it
+        self.error: BaseException | None = None
+
+    def __call__(self, function: Function, signum: int, frame: FrameType | None) -> None:
+        try:
+            function(signum, frame)
+        except BaseException as error:
+            if self.aside:
+                self.error = error
+            elif isinstance(error, GreenletExit):
+                raise  # somebody ended it, such as a hub that is being destroyed
+            else:
+                self.hub.interrupt(self.hub.main, error)
+
+
+def given(handler: Any) -> Any:
+    """The handler as the program gave it."""
+    return handler.function if isinstance(handler, Handler) else handler

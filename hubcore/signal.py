@@ -1,0 +1,126 @@
+"""The standard library's signal module: handlers may wait, and what waits for a signal lets other greenlets run.
+
+Everything that is not here is the standard library's own: it all works beside a hub. See docs/signals.md.
+"""
+
+from __future__ import annotations
+
+import signal as _stdlib
+from time import monotonic
+
+from hubcore import _signals
+from hubcore._handlers import Handler, given
+from hubcore.hub import get_hub_if_any, sleep
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+# The originals, whatever the module has later.
+_getsignal = _stdlib.getsignal
+_set_wakeup_fd = _stdlib.set_wakeup_fd
+_signal = _stdlib.signal
+_pause: Any = getattr(_stdlib, "pause", None)
+_sigtimedwait: Any = getattr(_stdlib, "sigtimedwait", None)
+_sigwait: Any = getattr(_stdlib, "sigwait", None)
+_sigwaitinfo: Any = getattr(_stdlib, "sigwaitinfo", None)
+
+_SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.05  # seconds
+
+
+def signal(signalnum: int, handler: Any) -> Any:
+    """As signal.signal, main thread only: have `handler(signalnum, frame)` called; returns the handler from before.
+
+    It is called at once, in a greenlet of its own, and may wait. What it raises is raised in the main greenlet.
+    """
+    if callable(handler) and handler is not _stdlib.default_int_handler:
+        handler = Handler(given(handler))
+    return given(_signal(signalnum, handler))
+
+
+def getsignal(signalnum: int) -> Any:
+    """As signal.getsignal: the handler that was given."""
+    return given(_getsignal(signalnum))
+
+
+def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
+    """As signal.set_wakeup_fd, main thread only. The hub, which needs the process's only one, passes on what comes.
+
+    It comes when a handler that was set here is called, or when the hub sees the signal.
+    """
+    return _signals.set_wakeup_fd(fd, warn_on_full_buffer)
+
+
+def pause() -> None:
+    """As signal.pause: wait until a signal was handled. Switches."""
+    hub = get_hub_if_any()
+    if hub is None or not _signals.watched_by(hub):
+        _pause()
+        return
+    waiter = hub.new_waiter("a signal")
+    _signals.add_pauser(waiter)
+    # A signal comes from outside, for which real time has to pass, on a virtual clock too.
+    hub.loop.begin_outside()
+    try:
+        hub.park(waiter)
+    finally:
+        hub.loop.end_outside()
+        _signals.drop_pauser(waiter)
+
+
+# To wait for blocked signals, every thread has its own queue of them beside the process's; a worker thread would see
+# only the latter, and take one more when its greenlet was killed. So these look, at growing intervals.
+
+
+def sigwait(sigset: Iterable[int]) -> Any:
+    """As signal.sigwait. Switches; a signal is seen within 50 ms."""
+    if get_hub_if_any() is None or _sigtimedwait is None:
+        return _sigwait(sigset)
+    number = _look(sigset, None).si_signo
+    try:
+        return _stdlib.Signals(number)
+    except ValueError:
+        return number
+
+
+def sigwaitinfo(sigset: Iterable[int]) -> Any:
+    """As signal.sigwaitinfo, otherwise as `sigwait`."""
+    return _sigwaitinfo(sigset) if get_hub_if_any() is None else _look(sigset, None)
+
+
+def sigtimedwait(sigset: Iterable[int], timeout: float) -> Any:
+    """As signal.sigtimedwait, otherwise as `sigwait`: None if nothing came in `timeout` seconds."""
+    if get_hub_if_any() is None or not isinstance(timeout, (int, float)) or not timeout > 0:
+        return _sigtimedwait(sigset, timeout)
+    return _look(sigset, timeout)
+
+
+def _look(sigset: Iterable[int], timeout: float | None) -> Any:
+    numbers = list(sigset)
+    end = None if timeout is None else monotonic() + timeout
+    nap = _SHORTEST_NAP
+    while (found := _sigtimedwait(numbers, 0)) is None:
+        if end is not None:
+            left = end - monotonic()
+            if left <= 0:
+                return None
+            nap = min(nap, left)
+        sleep(nap)
+        nap = min(2 * nap, _LONGEST_NAP)
+    return found
+
+
+def __getattr__(name: str) -> Any:
+    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    return getattr(_stdlib, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_stdlib)})
+
+
+__implements__ = ["getsignal", "pause", "set_wakeup_fd", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]
+__implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
+__all__ = [*__implements__]
+__all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
