@@ -131,26 +131,54 @@ def patch_contextvars() -> None:
     """Does nothing: every greenlet has its own context anyway. For gevent's sake."""
 
 
+# Old functions and classes that are cooperative as they are: what they are made of was replaced in their module.
+_MADE_OF_OTHERS = frozenset(
+    {
+        ("socket", "create_connection"), ("socket", "fromfd"), ("socket", "getfqdn"), ("socket", "socketpair"),
+        ("ssl", "SSLContext"), ("ssl", "SSLSocket"), ("ssl", "create_connection"),
+        ("threading", "Event"), ("threading", "Timer"), ("threading", "_DummyThread"),
+    }
+)  # fmt: skip
+#: Those that are harmless to keep: they tell something, and do not wait.
+_HARMLESS = frozenset({"get_ident", "getsignal", "getpid", "error", "_get_main_thread_ident"})
+
+
+_MADE_OF_LOCKS = frozenset({("queue", "Queue"), ("queue", "LifoQueue"), ("queue", "PriorityQueue")})
+_rebound: set[tuple[str, str]] = set()  # what stdlib modules had taken out of others
+
+
+def counterparts() -> dict[int, tuple[Any, Any, str]]:
+    """What was replaced, by its id(): the old object, the new one and its name. Without what is harmless to keep."""
+    found: dict[int, tuple[Any, Any, str]] = {}
+    left = _MADE_OF_OTHERS | _rebound | (_MADE_OF_LOCKS if "threading" in saved else frozenset())
+    # The public modules' names first: threading.Lock rather than _thread.allocate_lock.
+    for module in sorted(saved, key=lambda name: name.startswith("_")):
+        now = sys.modules.get(module)
+        if now is None or module not in sys.stdlib_module_names:
+            continue
+        for name, old in sorted(saved[module].items(), key=lambda item: item[0].startswith("_")):
+            new = getattr(now, name, None)
+            if callable(old) and callable(new) and new is not old:
+                if (module, name) not in left and name not in _HARMLESS:
+                    found.setdefault(id(old), (old, new, f"{module}.{name}"))
+    return found
+
+
 def rebind_stdlib() -> list[str]:
     """Replace what modules of the standard library that were imported before have taken out of patched ones.
 
     For instance `socketserver._ServerSelector`, which is `selectors.PollSelector` as it was. Returns what was replaced.
     """
     replaced: list[str] = []
-    by_id = {
-        id(old): (old, getattr(sys.modules[module], name))
-        for module, names in saved.items()
-        if module in sys.modules
-        for name, old in names.items()
-        if callable(old) and hasattr(sys.modules[module], name)
-    }
+    by_id = counterparts()
     for name, module in list(sys.modules.items()):
         if name.partition(".")[0] not in sys.stdlib_module_names or name in saved or _keeps_originals(name, module):
             continue
         for attribute, value in list(vars(module).items()):
             pair = by_id.get(id(value))
-            if pair is not None and pair[0] is not pair[1]:
+            if pair is not None:
                 patch_item(module, attribute, pair[1])
+                _rebound.add((name, attribute))
                 replaced.append(f"{name}.{attribute}")
     return replaced
 

@@ -1,7 +1,239 @@
-"""What still refers to the standard library as it was before the patch."""
+"""What still refers to the standard library as it was before the patch: found by going through all modules.
+
+`from time import sleep`, run before the patch, leaves the old function in the module that said so, and no patch of
+`time` changes that. The same goes for a class derived from an old one, a function's default, a closure, a table, and
+objects made by then.
+"""
 
 from __future__ import annotations
 
+import sys
+from types import FunctionType, ModuleType
+
+from hubcore import _import_record
+from hubcore._originals import saved
+from hubcore._patch_pieces import counterparts
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    Put = Callable[[Any], object]
+
+_DEEPEST = 5  # tables in instances in tables ...
+_LONGEST = 10_000  # items of one table
+_OURS = ("hubcore", "greenlet", "cython", "__mp_main__")
+_ATOMS = (str, bytes, int, float, complex, bool, type(None))
+
+
+class Stale:
+    """One reference to `original` ("time.sleep") in `module`: `where` it is, and what (`kind`).
+
+    `put` replaces it, if that can be done, and `how` says how it came there, if that is known.
+    """
+
+    __slots__ = ("how", "kind", "module", "new", "original", "put", "where")
+
+    def __init__(
+        self, where: str, kind: str, module: str, original: str, put: Put | None = None, new: Any = None
+    ) -> None:
+        self.where = where
+        self.kind = kind
+        self.module = module
+        self.original = original
+        self.put = put
+        self.new = new
+        self.how = ""
+
+    def __str__(self) -> str:
+        return f"{self.where} {self.kind} {self.original}"
+
+
+def find() -> list[Stale]:
+    """All of it, in the order of the modules' import. Nothing is changed; never switches."""
+    search = _Search(counterparts())
+    for name, module in list(sys.modules.items()):
+        if isinstance(module, ModuleType) and _is_looked_at(name, module):
+            search.module(name, module)
+    for each in search.found:
+        each.how = _import_record.chain(each.module)
+    return search.found
+
+
+def report(found: list[Stale]) -> list[str]:
+    """Lines that tell of what was found, module by module, and of what to do."""
+    lines = [f"{len(found)} references to what blocks the whole thread were made before the patch:"]
+    modules: dict[str, list[Stale]] = {}
+    for each in found:
+        modules.setdefault(each.module, []).append(each)
+    for module, those in modules.items():
+        how = next((each.how for each in those if each.how), "")
+        lines.append(f"  {module or '?'}{f', {how}' if how else ''}")
+        lines += [f"    {each}" for each in those]
+    lines.append("Patch before these modules are imported: `hubcore run PROGRAM` does that.")
+    mendable = sum(each.put is not None for each in found)
+    if mendable:
+        lines.append(
+            f"patch_all(rebind=True) replaces {'all' if mendable == len(found) else mendable} of them in place."
+        )
+    return lines
+
 
 def settle(strict: bool = False, rebind: bool = False) -> None:
-    """Find it, replace what can be with `rebind`, and raise for the rest with `strict`."""
+    """With `rebind`, replace what can be replaced; with `strict`, raise StaleReferences for what is left, if any is."""
+    found = find()
+    if rebind:
+        for each in found:
+            if each.put is not None:
+                each.put(each.new)
+        found = find()
+    if strict:
+        found += locks()
+        if found:
+            from hubcore.exceptions import StaleReferences
+
+            raise StaleReferences("\n".join(report(found)), found)
+
+
+def locks() -> list[Stale]:
+    """Native locks that programs and libraries made before the patch and that could not be replaced."""
+    if "threading" not in saved:
+        return []
+    from hubcore._patch_threading import left_locks
+
+    found = []
+    for lock in left_locks():
+        module = lock.where[0].rpartition(".")[0]
+        while module and module not in sys.modules:
+            module = module.rpartition(".")[0]
+        if not _is_outside(module.partition(" ")[0]):
+            continue
+        each = Stale(", ".join(lock.where), "is", module, "a native lock made before the patch")
+        each.original += f" ({lock.reason})"
+        found.append(each)
+    return found
+
+
+def _is_outside(module: str) -> bool:
+    """Whether it is neither of the standard library nor ours."""
+    top = module.partition(".")[0]
+    return top not in sys.stdlib_module_names and top not in _OURS
+
+
+def _is_looked_at(name: str, module: ModuleType) -> bool:
+    # A module may be known by two names, such as os.path; it is looked at by its own.
+    return (_is_outside(name) or name == "__main__") and module.__name__ in (name, "__main__")
+
+
+class _Search:
+    """One walk. `targets` are the originals by their id(): the object, what has its place now, and its name."""
+
+    def __init__(self, targets: dict[int, tuple[Any, Any, str]]) -> None:
+        self.targets = targets
+        self.found: list[Stale] = []
+        self._seen: set[int] = {id(vars(sys)), id(sys.modules), id(saved)}
+        self._module = ""
+
+    def module(self, name: str, module: ModuleType) -> None:
+        self._module = name
+        names = vars(module)
+        for attribute, value in list(names.items()):
+            if not attribute.startswith("__"):
+                self.value(value, f"{name}.{attribute}", lambda new, a=attribute: setattr(module, a, new), 0)  # type: ignore[misc]
+
+    def value(self, value: Any, where: str, put: Put | None, depth: int) -> None:
+        """Look at `value`, found at `where`, where `put` replaces it."""
+        target = self.targets.get(id(value))
+        if target is not None and target[0] is value:
+            self.add(where, "is", target, put)
+            return
+        kind = type(value)
+        if kind in _ATOMS or kind is ModuleType or id(value) in self._seen or depth > _DEEPEST:
+            return
+        self._seen.add(id(value))
+        if kind is FunctionType:
+            self.function(value, where, depth)
+        elif isinstance(value, type):
+            self.cls(value, where, depth)
+        elif isinstance(value, dict):
+            self.items(list(value.items())[:_LONGEST], value, where, depth)
+        elif isinstance(value, list):
+            self.items(list(enumerate(value[:_LONGEST])), value, where, depth)
+        elif isinstance(value, (tuple, set, frozenset)):
+            for i, item in enumerate(list(value)[:_LONGEST]):
+                self.value(
+                    item, f"{where}[{i}]" if isinstance(value, tuple) else f"an item of {where}", None, depth + 1
+                )
+        elif isinstance(value, (staticmethod, classmethod)):
+            self.value(value.__func__, where, None, depth)
+        elif isinstance(value, property):
+            for function in (value.fget, value.fset, value.fdel):
+                self.value(function, where, None, depth)
+        else:
+            self.instance(value, where, depth)
+
+    def add(self, where: str, kind: str, target: tuple[Any, Any, str], put: Put | None = None) -> None:
+        self.found.append(Stale(where, kind, self._module, target[2], put, target[1]))
+
+    def items(self, items: list[tuple[Any, Any]], holder: Any, where: str, depth: int) -> None:
+        for key, item in items:
+            text = f"{where}[{key!r:.60}]" if isinstance(key, _ATOMS) else f"an item of {where}"
+            self.value(item, text, lambda new, k=key: holder.__setitem__(k, new), depth + 1)  # type: ignore[misc]
+
+    def function(self, function: Any, where: str, depth: int) -> None:
+        if not self.is_here(function):
+            return
+        for i, value in enumerate(function.__defaults__ or ()):
+            self.value(value, f"a default of {where}()", lambda new, i=i: _set_default(function, i, new), depth + 1)  # type: ignore[misc]
+        for name, value in (function.__kwdefaults__ or {}).items():
+            set_default = lambda new, n=name: function.__kwdefaults__.__setitem__(n, new)  # noqa: E731
+            self.value(value, f"the default of {name} of {where}()", set_default, depth + 1)
+        for name, cell in zip(function.__code__.co_freevars, function.__closure__ or (), strict=True):
+            try:
+                value = cell.cell_contents
+            except ValueError:
+                continue  # it is empty
+            if name != "__class__":
+                set_cell = lambda new, c=cell: setattr(c, "cell_contents", new)  # noqa: E731
+                self.value(value, f"{name}, a variable of {where}()", set_cell, depth + 1)
+        self.value(getattr(function, "__wrapped__", None), where, None, depth)
+
+    def cls(self, cls: type, where: str, depth: int) -> None:
+        if not self.is_here(cls):
+            return
+        for base in cls.__bases__:
+            target = self.targets.get(id(base))
+            if target is not None:
+                self.add(where, "derives from", target)
+        for name, value in list(vars(cls).items()):
+            if name in ("__dict__", "__weakref__", "__doc__", "__module__"):
+                continue
+            old = value.__func__ if isinstance(value, staticmethod) else value
+            set_it = lambda new, n=name, v=value: setattr(cls, n, staticmethod(new) if v is not old else new)  # noqa: B023, E731
+            self.value(old, f"{where}.{name}", set_it, depth + 1)
+
+    def instance(self, value: Any, where: str, depth: int) -> None:
+        target = self.targets.get(id(type(value)))
+        if target is not None:
+            self.add(where, "is an instance of", target)
+            return
+        try:
+            attributes = object.__getattribute__(value, "__dict__")
+        except AttributeError:
+            return
+        if isinstance(attributes, dict) and isinstance(type(value).__module__, str):
+            for name, item in list(attributes.items())[:_LONGEST]:
+                set_it = lambda new, n=name: attributes.__setitem__(n, new)  # noqa: E731
+                self.value(item, f"{where}.{name}", set_it, depth + 1)
+
+    def is_here(self, thing: Any) -> bool:
+        """Whether the class or function is one of a module that is looked at; others are somebody else's to report."""
+        module = getattr(thing, "__module__", None)
+        return isinstance(module, str) and (_is_outside(module) or module == "__main__")
+
+
+def _set_default(function: Any, index: int, new: Any) -> None:
+    defaults = list(function.__defaults__)
+    defaults[index] = new
+    function.__defaults__ = tuple(defaults)

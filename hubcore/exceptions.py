@@ -10,6 +10,8 @@ from greenlet import GreenletExit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hubcore.hub import Hub
     from hubcore.scopes import CancelScope
 
@@ -28,6 +30,7 @@ __all__ = [
     "InvalidSwitchError",
     "InvalidThreadUseError",
     "LoopExit",
+    "StaleReferences",
 ]
 
 
@@ -122,3 +125,14 @@ class ClosedChannel(ChannelError):
     """This very end was closed, before or while it was used."""
 
     _what = "this end was closed"
+
+
+class StaleReferences(RuntimeError):
+    """patch_all(strict=True) found what still refers to the standard library as it was; `references` are those.
+
+    The message names each, where it is, how it got there, and what to do.
+    """
+
+    def __init__(self, message: str, references: list[Any]) -> None:
+        super().__init__(message)
+        self.references = references

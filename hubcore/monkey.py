@@ -68,9 +68,9 @@ def main() -> None:
     """`python -m hubcore.monkey [options] script.py|-m module [argument ...]`: exits with the program's status."""
     import sys
 
-    from hubcore.cli.run import monkey_main
+    from hubcore.cli import monkey
 
-    sys.exit(monkey_main(sys.argv[1:]))
+    sys.exit(monkey.main(sys.argv[1:]))
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ LAYERS = {
     "ground": """
         exceptions _version config _pure _ready _deadlines _park _greenlet
         _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _uncompiled _workers _native events
-        _originals _cpython _plugins _patch_events
+        _originals _cpython _plugins _patch_events _import_record
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
     "switching": """
@@ -44,8 +44,8 @@ LAYERS = {
         _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console
         _anyfd _kernelqueue _fileposix _filethread
     """,
-    "patching": "monkey _patching _patch_pieces _patch_all _stale",
-    "outside": "(package) cli cli.* testing testing.* __main__",
+    "patching": "_patching _patch_pieces _patch_all _stale _drivers _patch_hook",
+    "outside": "(package) monkey cli cli.* testing testing.* __main__",
 }
 
 

@@ -1,4 +1,4 @@
-"""The `hubcore` command: what is installed (info), what it does (demo), and running a program under it (run)."""
+"""The `hubcore` command: what there is (info, demo), running a program under it (run), and what blocks it (doctor)."""
 
 from __future__ import annotations
 
@@ -15,16 +15,23 @@ INTERRUPTED = 130
 NOBODY_READS = 141
 
 _RUN = """\
-Run a Python program as python does, with the chosen backend as its default.
-
-The program uses hubcore by importing it. Nothing of the standard library is replaced: monkey patching comes in a later
-version.
+Run a Python program as python does, after patching the standard library, so that what blocks in it lets other greenlets
+and threads run. Nothing of the program is imported before, so it holds no unpatched functions.
+"""
+_DOCTOR = """\
+Run a Python program as python does, and tell at its end what in it holds up all greenlets: what it took from the
+standard library before it was patched, libraries that wait in C, and code that was seen to block.
+"""
+_HOOK = """\
+With the hook installed, HUB_PATCH=1 in the environment patches any Python of this environment when it starts;
+HUB_PATCH=socket,ssl patches only these, HUB_PATCH=-thread all but that.
 """
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     from hubcore._version import __version__
+    from hubcore.cli import _patch_options
 
     top = argparse.ArgumentParser(prog="hubcore", description="Concurrent Python as simple as blocking Python.")
     top.add_argument("--version", action="version", version=f"hubcore {__version__}")
@@ -57,15 +64,39 @@ def parser() -> argparse.ArgumentParser:
         "run",
         help="run a Python program",
         description=_RUN,
-        usage="%(prog)s [-h] [--backend NAME] (script.py | -m module) [argument ...]",
+        usage="%(prog)s [-h] [--backend NAME] [--no-patch | --[no-]NAME ...] (script.py | -m module) [argument ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    run.add_argument(
+    _add_program(run)
+    _patch_options.add(run)
+
+    doctor = commands.add_parser(
+        "doctor",
+        help="run a Python program and tell what blocks in it",
+        description=_DOCTOR,
+        usage="%(prog)s [-h] [--backend NAME] [--patch] (script.py | -m module) [argument ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    doctor.add_argument("--patch", action="store_true", help="patch before the program begins, as `hubcore run` does")
+    doctor.set_defaults(strict=False, leave=None, only=None)
+    _add_program(doctor)
+
+    hook = commands.add_parser(
+        "patch-hook",
+        help="have HUB_PATCH=1 patch any Python of this environment",
+        description=_HOOK,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    hook.add_argument("action", choices=("install", "remove", "status"))
+    return top
+
+
+def _add_program(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--backend", metavar="NAME", help="as HUB_BACKEND: a name, a list by preference, or package.module:Class"
     )
-    run.add_argument("-m", dest="module", action="store_true", help="the program is a module, not a file")
-    run.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
-    return top
+    parser.add_argument("-m", dest="module", action="store_true", help="the program is a module, not a file")
+    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -73,12 +104,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
     top = parser()
     options = top.parse_args(arguments)
     try:
+        if options.command in ("run", "doctor") and not options.program:
+            top.error(f"{options.command}: name a script, or -m and a module")
         if options.command == "run":
-            from hubcore.cli import run
+            from hubcore.cli import _patch_options, run
 
-            if not options.program:
-                top.error("run: name a script, or -m and a module")
-            return run.main(options.program, module=options.module, backend=options.backend)
+            return run.main(
+                options.program,
+                module=options.module,
+                backend=options.backend,
+                patch=lambda: _patch_options.patch(options),
+            )
+        if options.command == "doctor":
+            from hubcore.cli import doctor
+
+            return doctor.main(options)
+        if options.command == "patch-hook":
+            from hubcore.cli import patch_hook
+
+            return patch_hook.main(options.action)
         if options.command == "info":
             from hubcore.cli import info
 

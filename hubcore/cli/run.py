@@ -13,6 +13,7 @@ from hubcore.cli._output import complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType, TracebackType
     from typing import Any
 
@@ -21,8 +22,18 @@ class NotThere(Exception):
     """There is no such program; the text says what is missing."""
 
 
-def main(program: list[str], *, module: bool = False, backend: str | None = None) -> int:
-    """Run `program`, a script or a module and its arguments, and return its exit status; SystemExit passes through."""
+def main(
+    program: list[str],
+    *,
+    module: bool = False,
+    backend: str | None = None,
+    patch: Callable[[], object] | None = None,
+) -> int:
+    """Run `program`, a script or a module and its arguments, and return its exit status; SystemExit passes through.
+
+    `patch` is called before anything of the program is imported; what it raises of StaleReferences and ImportError is
+    said, with the status 2.
+    """
     if backend is not None:
         from hubcore.backends import loop_class
         from hubcore.exceptions import BackendUnavailable
@@ -34,6 +45,14 @@ def main(program: list[str], *, module: bool = False, backend: str | None = None
             return 2
         # The variable rather than hubcore.config: the program's own processes inherit it.
         os.environ["HUB_BACKEND"] = backend
+    if patch is not None:
+        from hubcore.exceptions import StaleReferences
+
+        try:
+            patch()
+        except (StaleReferences, ImportError) as error:
+            complain(str(error))
+            return 2
     sys.argv[:] = program
     try:
         code, attributes = find_module(program[0]) if module else find_script(program[0])

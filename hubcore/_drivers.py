@@ -1,0 +1,92 @@
+"""Libraries whose C code waits by itself, which no patch of Python reaches: how each is recognised, and what to do.
+
+While such a library waits, every greenlet of the thread waits. What is here is what is widely used; what else blocks,
+the monitor sees (`hubcore doctor`).
+"""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_IN_THREADS = "call it in native threads: hubcore.get_hub().threadpool.apply(function, arguments)"
+
+#: A module that shows that the library is loaded; the library; what to do.
+TABLE = [
+    (
+        "psycopg2._psycopg",
+        "psycopg2",
+        "psycopg2.extensions.set_wait_callback() by hubcore.socket.wait_read, wait_write",
+    ),
+    ("psycopg_c", "psycopg (C)", "set PSYCOPG_WAIT_FUNC=wait_selector in the environment"),
+    ("psycopg_binary", "psycopg (binary)", "set PSYCOPG_WAIT_FUNC=wait_selector in the environment"),
+    ("MySQLdb._mysql", "mysqlclient", "use PyMySQL, which is Python (pymysql.install_as_MySQLdb())"),
+    ("_mysql_connector", "MySQL Connector's C part", "mysql.connector.connect(use_pure=True)"),
+    ("pymssql._mssql", "pymssql", "pymssql.set_wait_callback() with hubcore.socket.wait_read, or python-tds"),
+    ("cx_Oracle", "cx_Oracle", "use python-oracledb in its thin mode, which is Python"),
+    ("pyodbc", "pyodbc", _IN_THREADS),
+    ("ibm_db", "ibm_db", _IN_THREADS),
+    (
+        "confluent_kafka.cimpl",
+        "confluent_kafka (librdkafka)",
+        f"use kafka-python; or {_IN_THREADS}",
+    ),
+    ("grpc._cython.cygrpc", "grpcio", f"its core waits in threads of its own, but calls block: {_IN_THREADS}"),
+    ("pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is Python"),
+    ("_pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is Python"),
+    ("pycurl", "pycurl", f"use requests, urllib3 or httpx; or {_IN_THREADS}"),
+    ("zmq.backend.cython._zmq", "pyzmq", "wait for the socket's fd by hubcore.socket.wait_read and use NOBLOCK"),
+    ("_ldap", "python-ldap", f"use ldap3, which is Python; or {_IN_THREADS}"),
+    ("aerospike", "aerospike", _IN_THREADS),
+    ("couchbase.pycbc_core", "couchbase", _IN_THREADS),
+    ("pyarrow._flight", "pyarrow.flight", _IN_THREADS),
+]
+
+
+class Driver:
+    """A library that was found: `library`, the module that shows it, and the `remedy`."""
+
+    __slots__ = ("library", "module", "remedy")
+
+    def __init__(self, library: str, module: str, remedy: str) -> None:
+        self.library = library
+        self.module = module
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        return f"{self.library} waits in C, for all greenlets; {self.remedy}"
+
+
+def find() -> list[Driver]:
+    """Those that are imported now and not told to wait cooperatively."""
+    found: dict[str, Driver] = {}
+    for module, library, remedy in TABLE:
+        if module in sys.modules and not _is_cooperative(library):
+            found.setdefault(library, Driver(library, module, remedy))
+    return list(found.values())
+
+
+def _is_cooperative(library: str) -> bool:
+    ask = _ASK.get(library)
+    try:
+        return ask is not None and ask()
+    except Exception:
+        return False  # another version, of which that is not known
+
+
+def _psycopg2_is() -> bool:
+    return sys.modules["psycopg2.extensions"].get_wait_callback() is not None
+
+
+def _psycopg_is() -> bool:
+    return sys.modules["psycopg.waiting"].wait.__name__ != "wait_c"
+
+
+_ASK: dict[str, Callable[[], bool]] = {
+    "psycopg2": _psycopg2_is,
+    "psycopg (C)": _psycopg_is,
+    "psycopg (binary)": _psycopg_is,
+}

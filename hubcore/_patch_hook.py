@@ -1,0 +1,21 @@
+"""What the start-up hook runs (`hubcore patch-hook install`), where HUB_PATCH is set: it patches as that says.
+
+It never ends the process: this runs in every Python of the environment, pip's among them. What is wrong is said on
+stderr, and the program goes on as it is.
+"""
+
+from __future__ import annotations
+
+import sys
+
+from hubcore import _patch_all
+
+
+def run() -> None:
+    """Patch, if HUB_PATCH says so."""
+    try:
+        wanted = _patch_all.arguments_for(_patch_all.environment(), "HUB_PATCH")
+        if wanted is not None:
+            _patch_all.patch_all(**wanted)
+    except Exception as error:
+        print(f"hubcore: not patched: {error}", file=sys.stderr)
