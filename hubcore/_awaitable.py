@@ -17,7 +17,7 @@ from time import monotonic
 
 import cython
 
-from hubcore._deadlines import check_seconds
+from hubcore._deadlines import as_seconds
 from hubcore._links import DirectLink
 from hubcore._park import Source, WaitQueue
 from hubcore._signals import in_main_thread
@@ -186,14 +186,14 @@ def _is_over(waiter: Waiter, timeout: float) -> bool:
         return timeout <= 0
     except BaseException:
         waiter.abandon()  # nobody may hand this wait anything any more
-        check_seconds(timeout, "a timeout")
+        as_seconds(timeout, "a timeout")
         raise
 
 
 def check_timeout(timeout: float) -> None:
     """ValueError unless `timeout` is a time limit for a queue or channel: 0 or more, as in the standard library."""
     if not isinstance(timeout, (float, int)):
-        check_seconds(timeout, "a timeout")
+        as_seconds(timeout, "a timeout")
     if not timeout >= 0:
         raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
 

@@ -11,15 +11,22 @@ from __future__ import annotations
 
 from math import inf
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
-def check_seconds(seconds: object, what: str) -> None:
-    """TypeError or ValueError, of `what`, unless `seconds` is a number that a time can be reckoned with."""
+
+def as_seconds(given: Any, what: str) -> float:
+    """`given` as a float; TypeError or ValueError, of `what`, if it is no number that a time can be reckoned with."""
     try:
-        number = seconds + 0.0  # type: ignore[operator]
+        if isinstance(given, (str, bytes, bytearray)):
+            raise TypeError  # float() would read it
+        number = float(given)
     except TypeError:
-        raise TypeError(f"{what} is a number of seconds, not {seconds!r}") from None
+        raise TypeError(f"{what} is a number of seconds, not {given!r}") from None
     if number != number:
-        raise ValueError(f"{what} is a number of seconds, not {seconds!r}")
+        raise ValueError(f"{what} is a number of seconds, not {given!r}")
+    return number
 
 
 _ARITY = 4  # children per node: half the levels of a binary heap, and a node's children lie side by side

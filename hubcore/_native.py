@@ -15,7 +15,7 @@ from time import monotonic
 
 import cython
 
-from hubcore._deadlines import check_seconds
+from hubcore._deadlines import as_seconds
 from hubcore._park import Waiter
 from hubcore._ready import ReadyQueue
 
@@ -74,7 +74,7 @@ def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
     outer = waiting.get(ident)  # a signal handler's wait may lie within another one
     try:
         if timeout is not None and (not isinstance(timeout, (float, int)) or timeout != timeout):
-            check_seconds(timeout, "a timeout")
+            timeout = as_seconds(timeout, "a timeout")
         end = None if timeout is None else monotonic() + timeout
         if waiter.fall_asleep():
             if end is not None:

@@ -19,7 +19,7 @@ import sys
 import cython
 from greenlet import GreenletExit
 
-from hubcore._deadlines import check_seconds
+from hubcore._deadlines import as_seconds
 from hubcore._interrupts import Interrupter
 from hubcore._park import Waiter, WaiterList
 from hubcore._rawgreenlet import RawGreenlet
@@ -134,7 +134,7 @@ class Scheduler(Interrupter):
             self.loop.add_deadline(waiter, timeout)
         except BaseException:
             waiter.abandon()  # nobody may hand this wait anything any more
-            check_seconds(timeout, "a timeout")
+            as_seconds(timeout, "a timeout")
             raise
 
     def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:

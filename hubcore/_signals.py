@@ -12,6 +12,7 @@ import _signal
 import os
 import sys
 from _thread import get_ident
+from errno import EBADF
 
 from hubcore.watchers import READ, Watcher
 
@@ -65,8 +66,9 @@ class _WakeupPipe:
                 what = "Exception ignored when trying to send to the signal wakeup fd"
                 arguments: Any = sys.UnraisableHookArgs
                 sys.unraisablehook(arguments((type(error), error, error.__traceback__, what, None)))
-        except OSError:
-            self.previous = -1  # its owner has closed it
+        except OSError as error:
+            if error.errno == EBADF:
+                self.previous = -1  # its owner has closed it
 
     def close(self) -> None:
         self.io.close()
@@ -143,7 +145,7 @@ def set_wakeup_fd(fd: int, warn_on_full_buffer: bool) -> int:
     """As signal.set_wakeup_fd, without taking the hub's from it."""
     if _pipe is None:
         return _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
-    hand_on()  # what has come so far is for the one from before
+    _pipe._on_signals()  # what has come so far is not for the new one
     before = _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)  # or the right error
     _signal.set_wakeup_fd(_pipe.write_fd, warn_on_full_buffer=False)
     if before == _pipe.write_fd:
@@ -159,8 +161,9 @@ def watched_by(hub: Hub) -> bool:
 
 
 def add_pauser(waiter: Waiter) -> None:
-    """Wake `waiter` at the next signal that is handled, once its handler has run or waits."""
+    """Wake `waiter` at the next signal that is handled, once its handler has run or waits. Not while the loop polls."""
     if _pipe is not None:
+        _pipe._on_signals()  # those before are not the next
         _pipe.pausers.append(waiter)
 
 

@@ -11,7 +11,7 @@ from _collections import deque
 from greenlet import GreenletExit, getcurrent
 
 from hubcore._awaitable import now, park, waiter_at
-from hubcore._deadlines import check_seconds
+from hubcore._deadlines import as_seconds
 from hubcore._links import DirectLink
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub, kill
@@ -104,9 +104,7 @@ class _Iwait:
         self._linked: list[Any] = []  # before anything that may raise: __del__ looks at it
         self._objects = list(objects)
         self._left = len(self._objects) if count is None else min(count, len(self._objects))
-        if timeout is not None:
-            check_seconds(timeout, "a timeout")
-        self._end = None if timeout is None else now() + timeout
+        self._end = None if timeout is None else now() + as_seconds(timeout, "a timeout")
         self._gathering = _Gathering()
         self._what = _WaitingFor(self._objects, self._gathering)
         if self._left > 0:

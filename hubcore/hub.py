@@ -13,7 +13,7 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._above import Offer, from_above
-from hubcore._deadlines import check_seconds
+from hubcore._deadlines import as_seconds
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
@@ -465,7 +465,7 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
     order in which they went to sleep.
     """
     if not isinstance(seconds, (float, int)) or seconds != seconds:
-        check_seconds(seconds, "the time to sleep")
+        seconds = as_seconds(seconds, "the time to sleep")
     if seconds > 0:
         _sleep(seconds, ref)
     else:

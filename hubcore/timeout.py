@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import cython
 
-from hubcore._deadlines import Deadline, check_seconds
+from hubcore._deadlines import Deadline, as_seconds
 from hubcore.hub import get_hub
 
 if not cython.compiled:
@@ -55,12 +55,13 @@ class Timeout(BaseException):
             self.cancel()
         if self.seconds is None:
             return
-        if not isinstance(self.seconds, (float, int)) or self.seconds != self.seconds:
-            check_seconds(self.seconds, "the time of a Timeout")
+        seconds = self.seconds
+        if not isinstance(seconds, (float, int)) or seconds != seconds:
+            seconds = as_seconds(seconds, "the time of a Timeout")
         hub = get_hub()
         expiry = Expiry(self, getcurrent(), hub)
         expiry.ref = bool(self.ref)
-        hub.loop.add_deadline(expiry, self.seconds if self.seconds > 0 else 0.0)
+        hub.loop.add_deadline(expiry, seconds if seconds > 0 else 0.0)
         self._expiry = expiry
 
     @classmethod
