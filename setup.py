@@ -18,6 +18,7 @@ AUGMENTED = [
     "_deadlines",
     "_park",
     "_rawgreenlet",
+    "_running_loop",
     "_interrupts",
     "_native",
     "loop",

@@ -2,6 +2,7 @@
 # them: a try block's saved state lies on the C stack, which greenlet copies at every switch and keeps for every parked
 # greenlet. A failure leaves the error set; raise_failure() raises it, and must come before anything else that may.
 
+from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF
 
@@ -46,3 +47,16 @@ cdef inline object call_or(object failure, object callee, tuple args, object kwa
 cdef inline int raise_failure() except -1:
     """Raise the error that is set."""
     return hubcore_error_is_set()
+
+cdef inline void call_keeping_failure(object callee, tuple args) noexcept:
+    """Call `callee(*args)`, which should not fail; an error that is set before is set after it."""
+    cdef PyObject *kind
+    cdef PyObject *value
+    cdef PyObject *traceback
+    PyErr_Fetch(&kind, &value, &traceback)
+    cdef PyObject* result = c_vectorcall(callee, c_items(args, 0), c_size(args), NULL)
+    if result == NULL:
+        PyErr_WriteUnraisable(callee)
+    else:
+        Py_DECREF(<object>result)
+    PyErr_Restore(kind, value, traceback)

@@ -23,11 +23,13 @@ from hubcore._deadlines import as_seconds
 from hubcore._interrupts import Interrupter
 from hubcore._park import Waiter, WaiterList
 from hubcore._rawgreenlet import RawGreenlet
+from hubcore._running_loop import forget_running_loop, notice, put_aside, put_back
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
     from hubcore._rawgreenlet import NEW, SCHEDULED
+    from hubcore._running_loop import switch_apart
     from hubcore._uncompiled import (
         get_ident,
         getcurrent,
@@ -78,6 +80,7 @@ class Scheduler(Interrupter):
         self._batch = 0
         self._budget = _BUDGET
         self._closing = 0  # 1 while it is destroyed, and 2 more for each fork that a greenlet of it is about to make
+        self._notice = notice
         self._set_up_interrupts()
 
     # Waiting: what everything that blocks is made of.
@@ -206,7 +209,7 @@ class Scheduler(Interrupter):
         waiter = new_waiter(self.ready, current, "its turn", 0.0)
         waiter.wake()
         self.ready.push(waiter)
-        if switch_fails(self):
+        if switch_apart(self) if self._notice.asyncio else switch_fails(self):
             self._thrown_before_its_turn(waiter)
         self._budget = _BUDGET
 
@@ -260,9 +263,12 @@ class Scheduler(Interrupter):
         waiter.fall_asleep()
         self._note_parked(current, waiter)
         self.parked.link(waiter)
+        aside = put_aside() if self._notice.asyncio else None
         try:
             result: object = greenlet.switch(self, *args, **kwargs)
         finally:
+            if aside is not None:
+                put_back(aside)
             self.parked.unlink(waiter)
             self._note_parked(current, None)
             failed = waiter.outcome == FAILED
@@ -333,6 +339,8 @@ class Scheduler(Interrupter):
                     self.interrupt(self.main, error)
 
     def _run_one(self) -> None:
+        if self._notice.asyncio:
+            forget_running_loop()
         waiter = self._next()
         if waiter is not None:
             target: Any = waiter.greenlet
@@ -386,11 +394,11 @@ class Scheduler(Interrupter):
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     """Run whoever is next; whether the caller was resumed by a throw, whose error is then set."""
     following = hub._next()
-    if following is None:
-        return switch_fails(hub)
     if following is waiter:
         return False
     # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
-    target: Any = following.greenlet
+    target: Any = hub if following is None else following.greenlet
     following = None
+    if hub._notice.asyncio:
+        return switch_apart(target)
     return switch_fails(target)

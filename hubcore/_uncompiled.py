@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic",
+    "call_keeping_failure",
     "call_or",
     "close_unread",
     "del_attribute",
@@ -61,6 +62,11 @@ def call_or(failure: object, callee: Callable[..., Any], args: tuple[Any, ...], 
     except BaseException as error:
         _failures[get_ident()] = error
         return failure
+
+
+def call_keeping_failure(callee: Callable[..., object], args: tuple[Any, ...]) -> None:
+    """Call `callee(*args)`, which should not fail; what failed before can be raised after it."""
+    callee(*args)
 
 
 def raise_failure() -> NoReturn:

@@ -1,6 +1,6 @@
 cimport cython
 
-from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet, switch_to
+from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._park cimport Waiter
 from hubcore._rawgreenlet cimport RawGreenlet
 from hubcore._scheduler cimport Scheduler

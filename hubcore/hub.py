@@ -24,7 +24,7 @@ from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._uncompiled import get_ident, getcurrent, import_greenlet, switch_to
+    from hubcore._uncompiled import get_ident, getcurrent, import_greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,10 +250,7 @@ class Hub(Scheduler):
                     waiter.fail(HubDestroyed(self))
             if len(self.ready) == 0:
                 break
-            turn = self.new_waiter("the end of this hub")
-            turn.wake()
-            self.ready.push(turn)
-            switch_to(self)
+            self._take_turn(current)
 
     def progress(self) -> tuple[int, int, bool]:
         """How far its scheduling is: two numbers that no two moments share between which a greenlet gave up the

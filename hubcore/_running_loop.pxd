@@ -1,0 +1,18 @@
+cimport cython
+
+from hubcore._calls cimport call_keeping_failure, switch_fails
+from hubcore._greenlet cimport greenlet, import_greenlet
+
+
+@cython.final
+cdef class Notice:
+    cdef readonly bint asyncio
+
+cdef object _get, _set, _swap_task
+
+cdef bint _find_functions() except -1
+cpdef forget_running_loop()
+@cython.locals(aside=tuple)
+cdef bint switch_apart(greenlet target) except -1
+cpdef tuple put_aside()
+cpdef put_back(tuple aside)
