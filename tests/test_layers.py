@@ -38,7 +38,7 @@ LAYERS = {
         _readahead
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
         _job _executor _imap _mapping from_thread
-        backdoor baseserver contextvars fileobject pool
+        aio _aioloop _aiowrap backdoor baseserver contextvars fileobject pool
         resolver
         resolver.* _childwait os signal time select selectors server socket ssl threadpool util
         _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console

@@ -1,0 +1,127 @@
+"""asyncio beside greenlets: coroutines run in greenlets, and wait for them.
+
+    hubcore.spawn(aio.run, main())     a coroutine, as asyncio.run does it, in a greenlet; others go on
+    await aio.wrap(greenlet)           in a coroutine
+    aio.run_in(loop, coroutine())      in a greenlet, for a loop that runs in another, or in another thread
+
+Each greenlet has its own running loop, so any number of loops run in a thread at once, and asyncio.run itself works in
+a greenlet, too. A coroutine that calls something that waits in the hub (`hubcore.sleep`) holds up its own loop only.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextvars import copy_context
+
+from hubcore._aioloop import EventLoop
+from hubcore._aiowrap import wrap
+from hubcore.event import AsyncResult
+from hubcore.scopes import CancelScope
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+    from typing import Any, TypeVar
+
+    T = TypeVar("T")
+
+__all__ = ["EventLoop", "run", "run_in", "wrap"]
+
+
+def run(
+    main: Coroutine[Any, Any, T],
+    *,
+    debug: bool | None = None,
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
+    """Run the coroutine in a new loop in the calling greenlet and return what it returns, as asyncio.run. Switches.
+
+    A kill of the greenlet, a Timeout or a cancelled scope cancels the coroutine: `run` waits until it has cleaned up,
+    and then raises what cancelled it. If the coroutine catches the CancelledError and returns, that is the result, and
+    only a scope goes on cancelling. The loop is an EventLoop unless `loop_factory` makes another one, which waits in
+    the hub only if its selector does, and does nothing about kills. RuntimeError in a coroutine.
+    """
+    if asyncio._get_running_loop() is not None:
+        if asyncio.iscoroutine(main):
+            main.close()
+        raise RuntimeError("aio.run() cannot be called from a running event loop; there, await the coroutine")
+    runner = asyncio.Runner(debug=debug, loop_factory=loop_factory or EventLoop)
+    loop = runner.get_loop()
+    if isinstance(loop, EventLoop):
+        loop.keeps = True
+    try:
+        return runner.run(main)
+    finally:
+        # It cancels the tasks that are left and waits for them, also where a scope has ended what went before.
+        with CancelScope(shield=True):
+            runner.close()
+        if isinstance(loop, EventLoop):
+            loop.raise_kept_later()
+
+
+def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
+    """Run the coroutine as a task of `loop`, which runs in another greenlet or thread, and return what it returns.
+
+    Switches. A kill of the calling greenlet, a Timeout or a cancelled scope cancels the task, and is raised when that
+    has ended. The task sees a copy of the caller's context variables. RuntimeError in a coroutine of `loop`, which
+    would wait for itself, and if `loop` is closed.
+    """
+    call = _Call(loop, coroutine)
+    try:
+        if asyncio._get_running_loop() is loop:
+            raise RuntimeError(f"this greenlet runs {loop!r}, and would wait for itself; await the coroutine")
+        loop.call_soon_threadsafe(call.begin)
+    except BaseException:
+        coroutine.close()
+        raise
+    try:
+        result: T = call.result.get()
+        return result
+    except BaseException:
+        if not call.result.ready() and not loop.is_closed():
+            loop.call_soon_threadsafe(call.cancel)
+            with CancelScope(shield=True):
+                call.result.wait()
+        raise
+    finally:
+        del call  # the traceback of what it failed with refers to this frame
+
+
+class _Call:
+    """One coroutine on its way through the loop of another greenlet or thread."""
+
+    __slots__ = ("context", "coroutine", "loop", "result", "task")
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, Any]) -> None:
+        self.loop = loop
+        self.coroutine = coroutine
+        self.context = copy_context()
+        self.result = AsyncResult()
+        self.task: asyncio.Task[Any] | None = None
+
+    def begin(self) -> None:
+        """In the loop."""
+        try:
+            self.task = self.loop.create_task(self.coroutine, context=self.context)
+        except BaseException as error:  # it is no coroutine
+            self.result.set_exception(error)
+            raise
+        self.task.add_done_callback(self._end)
+
+    def cancel(self) -> None:
+        """In the loop."""
+        if self.task is not None:
+            self.task.cancel()
+
+    def _end(self, task: asyncio.Task[Any]) -> None:
+        if task.cancelled():
+            try:
+                task.result()
+            except asyncio.CancelledError as error:
+                self.result.set_exception(error)
+            return
+        failure = task.exception()
+        if failure is None:
+            self.result.set(task.result())
+        else:
+            self.result.set_exception(failure)
