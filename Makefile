@@ -13,11 +13,11 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all cpython-tests lint bench wheel soak build clean
+.PHONY: help demo test test-all cpython-tests interplay lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment get into each other's way
 
 help:
-	@echo "targets: demo test test-all cpython-tests lint bench wheel soak build clean"
+	@echo "targets: demo test test-all cpython-tests interplay lint bench wheel soak build clean"
 
 demo: $(STAMPS)/build $(STAMPS)/group-cli
 	$(BIN)/hubcore demo
@@ -36,6 +36,10 @@ cpython-tests: $(STAMPS)/build
 	$(BIN)/python -m tests.cpython test_socket test_timeout test_socketserver \
 		test_ssl test_httplib test_ftplib test_poplib test_imaplib test_urllib2_localnet \
 		test_select test_poll test_epoll test_selectors
+
+# Real servers and programs from the system's packages, and libraries from PyPI. `make test` runs what it finds of them.
+interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
+	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
 
 lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/ruff check .
@@ -61,6 +65,10 @@ $(STAMPS)/system: $(STAMPS)/venv
 
 $(STAMPS)/venv: tools/bootstrap.sh
 	@$(BOOTSTRAP) venv
+
+# Databases and other servers, and programs that talk to ours; the tests start them on their own.
+$(STAMPS)/services: $(STAMPS)/venv
+	@$(BOOTSTRAP) services
 
 # One stamp for each dependency group of pyproject.toml.
 $(STAMPS)/group-%: pyproject.toml $(STAMPS)/venv

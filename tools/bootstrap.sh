@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # One step of the set-up that the Makefile needs; each leaves a stamp in $VENV/stamps.
 #
-#   PYTHON=python3 VENV=.venv tools/bootstrap.sh venv|system|group NAME|install|build
+#   PYTHON=python3 VENV=.venv tools/bootstrap.sh venv|system|services|group NAME|install|build
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -85,6 +85,22 @@ step_system() {
     has_header uv.h || fail "uv.h is still not found by cc; libuv's development files are needed"
 }
 
+step_services() {
+    local missing=() name
+    for name in curl openssl redis-server; do
+        command -v "$name" >/dev/null || missing+=("$name")
+    done
+    # The packages that hold the programs alone: they start nothing on this machine and make no data.
+    [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
+    [ -x /usr/sbin/dnsmasq ] || command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
+    if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
+        missing+=(postgresql)
+    fi
+    if [ ${#missing[@]} -gt 0 ]; then
+        apt_install "servers for the interplay tests are missing" "${missing[@]}"
+    fi
+}
+
 step_group() {
     say "packages of the group '$1'"
     "$VENV/bin/python" -m pip install --quiet --group "$1"
@@ -115,9 +131,9 @@ step_build() {
 }
 
 case "${1:-}" in
-    venv | system | install | build) name=$1 ;;
+    venv | system | services | install | build) name=$1 ;;
     group) name=group-${2:?a group of pyproject.toml} ;;
-    *) fail "usage: tools/bootstrap.sh venv|system|group NAME|install|build" ;;
+    *) fail "usage: tools/bootstrap.sh venv|system|services|group NAME|install|build" ;;
 esac
 # The stamp gets the time at which the step began, so that a file that changes meanwhile is newer than it.
 began=$(mktemp)

@@ -1,0 +1,59 @@
+"""Fixtures of the interplay tests: real servers, which a session starts once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.certificates import authority, issued
+from tests.interplay import services
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Real servers do not know virtual time."""
+    items[:] = [
+        item
+        for item in items
+        if getattr(item, "callspec", None) is None or "virtual" not in item.callspec.id.split("-")
+    ]
+
+
+@pytest.fixture(scope="session")
+def servers() -> Iterator[Any]:
+    """Gives the running server of a service, started at the first call; skips where it is not installed."""
+    with ExitStack() as stack:
+        started: dict[str, services.Server] = {}
+
+        def server(service: str) -> services.Server:
+            if service not in started:
+                require(service)
+                started[service] = stack.enter_context(services.running(service))
+            return started[service]
+
+        yield server
+
+
+def require(service: str) -> str:
+    """The path of the program of `service`; skips the test, saying what to install, if it is not there."""
+    missing = services.missing(service)
+    if missing is not None:
+        pytest.skip(missing)
+    path = services.program(service)
+    assert path is not None
+    return path
+
+
+@pytest.fixture
+def certificates(tmp_path: Path) -> dict[str, str]:
+    """The paths of an authority's certificate ("ca"), and of ones for localhost, other and somebody with their keys."""
+    paths = {name: str(tmp_path / f"{name}.pem") for name in ("ca", "localhost", "other", "somebody")}
+    for name, path in paths.items():
+        if name == "ca":
+            authority().cert_pem.write_to_path(path)
+        else:
+            issued(name).private_key_and_cert_chain_pem.write_to_path(path)
+    return paths
