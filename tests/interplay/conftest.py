@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,14 +13,12 @@ import pytest
 from tests.certificates import authority, issued
 from tests.interplay import services
 
+_NONE = SimpleNamespace(id="")  # of tests without parameters
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Real servers do not know virtual time."""
-    items[:] = [
-        item
-        for item in items
-        if getattr(item, "callspec", None) is None or "virtual" not in item.callspec.id.split("-")
-    ]
+    items[:] = [item for item in items if "virtual" not in getattr(item, "callspec", _NONE).id.split("-")]
 
 
 @pytest.fixture(scope="session")

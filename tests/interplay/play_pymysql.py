@@ -136,7 +136,7 @@ def test_a_server_that_is_killed_and_comes_back():
         wait_until(lambda: waiting(holder) == 3)
         server.kill()
         for job in jobs:
-            with pytest.raises(pymysql.err.OperationalError, match="2013|2006"):
+            with pytest.raises(pymysql.err.OperationalError, match=r"2013|2006"):
                 job.get(timeout=30)
         with pytest.raises(pymysql.err.OperationalError, match="2003"):
             pymysql.connect(**options)

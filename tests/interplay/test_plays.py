@@ -17,7 +17,7 @@ import pytest
 from tests.interplay.conftest import require
 
 HERE = Path(__file__).parent
-PATCHING = importlib.util.find_spec("hubcore.monkey") is not None
+PATCHING = importlib.util.find_spec("hubcore.threading") is not None
 
 
 class Needs(NamedTuple):
@@ -52,7 +52,7 @@ def test_play(name, hub_backend, tmp_path):
     for service in needs.services:
         require(service)
     if needs.patching and not PATCHING:
-        pytest.skip("needs hubcore.monkey")
+        pytest.skip("needs hubcore.monkey and hubcore.threading")
     report = tmp_path / "report.xml"
     command = [sys.executable, "-X", "faulthandler", "-m"]
     command += ["hubcore", "run", "-m", "pytest"] if PATCHING else ["pytest", "-p", "tests.interplay.replaced"]
