@@ -1,4 +1,4 @@
-"""Children: a watcher of one child process's end.
+"""Children: watchers of one child process's end.
 
 Facts: a pidfd is readable when its process has ended, so it is watched like any fd: no SIGCHLD handler, which would be
 the program's to set, and no reaping of children that others wait for; it works in every thread. Linux has it since 5.3.
@@ -14,29 +14,46 @@ from hubcore.watchers import READ, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hubcore.loop import Loop
     from hubcore.watchers import Io
 
 
-class Child(Watcher):
-    """Calls back once the child `pid` has ended; it is then reaped, and `rpid` and `rstatus` are waitpid's answer."""
+def sleep_until_ended(pid: int) -> None:
+    """Block the thread until the child `pid` has ended. It reaps nothing; if somebody else has, it returns."""
+    if hasattr(os, "waitid"):
+        try:
+            os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
+        except ChildProcessError:
+            pass
+        return
+    from importlib import import_module
+
+    select: Any = import_module("select")  # of macOS before Python 3.13, which has no waitid
+    queue = select.kqueue()
+    try:
+        event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
+        queue.control([event], 1, None)
+    except ProcessLookupError:
+        pass
+    finally:
+        queue.close()
+
+
+class ChildEnd(Watcher):
+    """Calls back once the child `pid` has ended, and reaps nothing: that is for whoever watches.
+
+    ChildProcessError at the start if there is no such process, because somebody has reaped it.
+    """
 
     def __init__(self, loop: Loop, pid: int, ref: bool = True) -> None:
         super().__init__(loop, ref)
         if not isinstance(pid, int) or pid <= 0:
             raise ValueError(f"cannot watch process {pid!r}; it takes the pid of one child, a positive number")
         self.pid = pid
-        self.rpid = 0
-        self.rstatus = 0
         self._io: Io | None = None
         self._watching = False
-        self._reaped: tuple[int, int] | None = None
-        self.elsewhere = False  # whether somebody else has reaped it
-
-    def reaped_elsewhere(self, status: int) -> None:
-        """Somebody else has just reaped the child, and this is its status. Never switches."""
-        self.elsewhere = True
-        self._reaped = (self.pid, status)
 
     def _begin(self) -> None:
         try:
@@ -68,30 +85,47 @@ class Child(Watcher):
             os.close(fd)
 
     def _wait_in_thread(self) -> None:
-        try:
-            if hasattr(os, "waitid"):
-                os.waitid(os.P_PID, self.pid, os.WEXITED | os.WNOWAIT)
-            else:  # macOS before Python 3.13: only a wait that reaps
-                self._reaped = waitpid(self.pid, 0)
-        except ChildProcessError:
-            pass  # somebody else reaped it: it has ended all the same
+        sleep_until_ended(self.pid)
         self.loop.run_callback_threadsafe(self._ended)
 
     def _ended(self) -> None:
-        if not self._started:
-            return
+        if self._started and self._look():
+            callback, args = self.callback, self.args or ()
+            self.stop()
+            if callback is not None:
+                callback(*args)
+
+    def _look(self) -> bool:
+        """Something happened: whether the child has really ended."""
+        return True
+
+    def _describe(self) -> str:
+        return f" pid={self.pid}"
+
+
+class Child(ChildEnd):
+    """Calls back once the child `pid` has ended; it is then reaped, and `rpid` and `rstatus` are waitpid's answer."""
+
+    def __init__(self, loop: Loop, pid: int, ref: bool = True) -> None:
+        super().__init__(loop, pid, ref)
+        self.rpid = 0
+        self.rstatus = 0
+        self.elsewhere = False  # whether somebody else has reaped it
+        self._reaped: tuple[int, int] | None = None
+
+    def reaped_elsewhere(self, status: int) -> None:
+        """Somebody else has just reaped the child, and this is its status. Never switches."""
+        self.elsewhere = True
+        self._reaped = (self.pid, status)
+
+    def _look(self) -> bool:
         try:
             self.rpid, self.rstatus = self._reaped or waitpid(self.pid, os.WNOHANG)
-            if self.rpid == 0:
-                return
         except ChildProcessError:
             # Somebody else reaped it, and with it the status is gone.
             self.elsewhere = True
             self.rpid, self.rstatus = self.pid, 0
-        callback, args = self.callback, self.args or ()
-        self.stop()
-        if callback is not None:
-            callback(*args)
+        return self.rpid != 0
 
     def _describe(self) -> str:
         return f" pid={self.pid} rstatus={self.rstatus}"

@@ -43,6 +43,7 @@ LAYERS = {
         resolver.* _childwait os signal time select selectors server socket ssl threadpool util
         _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console
         _anyfd _kernelqueue _fileposix _filethread
+        subprocess _popen _pipes _exchange _endlink
     """,
     "patching": "_patching _patch_pieces _patch_all _stale _drivers _patch_hook",
     "outside": "(package) monkey cli cli.* testing testing.* __main__",

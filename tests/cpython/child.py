@@ -19,7 +19,7 @@ from time import monotonic  # by itself: a test may put something else in its pl
 from typing import Any
 
 # What is replaced, once hubcore has it: the name in the standard library, which is the name in hubcore.
-REPLACED = ("socket", "ssl", "select", "selectors")
+REPLACED = ("socket", "ssl", "select", "selectors", "subprocess")
 # What hangs here and there with the standard library, too.
 LEFT_OUT = {"test_socket": {"ThreadedVSOCKSocketStreamTest": "not every virtual machine passes VSOCK on to itself"}}
 # Of regrtest's resources, those that need nothing but time.

@@ -1,0 +1,74 @@
+"""Links to the end of a child process: who is told, and in which thread."""
+
+from __future__ import annotations
+
+from hubcore._children import ChildEnd, sleep_until_ended
+from hubcore._links import DirectLink
+from hubcore._workers import start_thread
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from hubcore._ready import Callback
+
+
+class EndLink:
+    """One link of `callback` to a child, which has `pid`, `ready()` and `_links`, where this is until it is called."""
+
+    __slots__ = ("_entry", "_watcher", "callback", "child")
+
+    def __init__(self, child: Any, callback: Callable[[Any], object]) -> None:
+        self.child = child
+        self.callback = callback
+        self._entry: Callback | None = None
+        self._watcher: ChildEnd | None = None
+
+    def start(self) -> None:
+        """Have it called when the child has ended, or soon. Each hub watches for itself, so none depends on others."""
+        hub = get_hub_if_any()
+        if hub is None:
+            if self.child.ready():
+                self._call()
+            else:
+                start_thread(self._sleep, ())
+            return
+        try:
+            if not self.child.ready():
+                self._watcher = ChildEnd(hub.loop, self.child.pid)
+                self._watcher.start(self._call)
+                return
+        except ChildProcessError:
+            pass  # somebody else has just reaped it
+        self._entry = hub.loop.run_callback(self._call)
+
+    def stop(self) -> None:
+        """Have it called no more."""
+        self._forget()
+        if self._watcher is not None:
+            self._watcher.close()
+        if self._entry is not None:
+            self._entry.stop()
+
+    def _forget(self) -> bool:
+        for i, link in enumerate(self.child._links):
+            if link is self:
+                del self.child._links[i]
+                return True
+        return False
+
+    def _sleep(self) -> None:
+        sleep_until_ended(self.child.pid)
+        self._call()
+
+    def _call(self) -> None:
+        if not self._forget():
+            return
+        self.child.ready()  # reaps it
+        callback = self.callback
+        if isinstance(callback, DirectLink):
+            callback.notify(self.child)
+        else:
+            callback(self.child)

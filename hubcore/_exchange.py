@@ -1,0 +1,121 @@
+"""What `communicate` does: write to a child and read from it, at once, in one greenlet."""
+
+from __future__ import annotations
+
+import os
+from math import ceil, inf
+from select import PIPE_BUF, POLLIN, POLLOUT, poll
+from time import monotonic
+
+from hubcore._anyfd import AnyFd, spend
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from hubcore.hub import Hub
+
+_CHUNK = 65536  # what a pipe holds
+_LONGEST = 1e6  # seconds of one wait, of which poll(2) counts milliseconds in an int
+
+
+class Exchange:
+    """What goes to one child and comes from it. A wait that is interrupted loses nothing: `run` goes on there."""
+
+    def __init__(self, stdin: Any, data: memoryview | None, *outputs: Any) -> None:
+        self._stdin = stdin
+        self._data = data
+        self._sent = 0
+        #: What each output gave so far.
+        self.received: dict[Any, list[bytes]] = {each: [] for each in outputs if each is not None}
+        self._ended: set[Any] = set()
+
+    def run(self, endtime: float) -> bool:
+        """Read and write until all are at their end; False if that is not before `endtime`. Switches.
+
+        In a thread without a hub the thread waits.
+        """
+        files = {each.fileno(): each for each in self.received if each not in self._ended and not each.closed}
+        wanted = dict.fromkeys(files, POLLIN)
+        if self._data is not None and not self._stdin.closed:
+            fd = self._stdin.fileno()
+            files[fd] = self._stdin
+            wanted[fd] = POLLOUT
+        if not files:
+            return True
+        hub = get_hub_if_any()
+        if hub is None:
+            return self._run(None, files, wanted, endtime)
+        hub.loop.begin_outside(False)
+        try:
+            return self._run(hub, files, wanted, endtime)
+        finally:
+            hub.loop.end_outside(False)
+
+    def _run(self, hub: Hub | None, files: dict[int, Any], wanted: dict[int, int], endtime: float) -> bool:
+        poller = poll()
+        for fd, events in wanted.items():
+            poller.register(fd, events)
+        watch: AnyFd | None = None
+        try:
+            while wanted:
+                left = inf if endtime == inf else endtime - monotonic()
+                if left < 0:
+                    return False
+                found = poller.poll(0)
+                if not found:
+                    left = min(left, _LONGEST)
+                    if hub is None:
+                        poller.poll(ceil(left * 1000))
+                    else:
+                        if watch is None:
+                            watch = AnyFd(hub, wanted)
+                        watch.wait(None if left == _LONGEST else left)
+                    continue
+                for fd, _ in found:
+                    over = self._write(fd) if files[fd] is self._stdin else self._read(fd, files[fd])
+                    if over:
+                        poller.unregister(fd)
+                        del wanted[fd]
+                        if watch is not None:
+                            watch.close()
+                            watch = None
+                        if files[fd] is self._stdin:
+                            self._close_stdin()
+                if hub is not None:
+                    spend()
+            return True
+        finally:
+            if watch is not None:
+                watch.close()
+
+    def _read(self, fd: int, file: Any) -> bool:
+        try:
+            data = os.read(fd, _CHUNK)
+        except BlockingIOError:
+            return False  # somebody else was faster
+        if data:
+            self.received[file].append(data)
+            return False
+        self._ended.add(file)
+        return True
+
+    def _write(self, fd: int) -> bool:
+        assert self._data is not None
+        # A blocking pipe with room has it for this much, POSIX says; a non-blocking one takes what it can.
+        most = PIPE_BUF if os.get_blocking(fd) else _CHUNK
+        try:
+            self._sent += os.write(fd, self._data[self._sent : self._sent + most])
+        except BlockingIOError:
+            return False
+        except BrokenPipeError:
+            return True  # whoever does not want it all has it so
+        return self._sent >= len(self._data)
+
+    def _close_stdin(self) -> None:
+        self._data = None
+        try:
+            self._stdin.close()
+        except BrokenPipeError:
+            pass
