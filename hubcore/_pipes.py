@@ -7,18 +7,45 @@ import os
 import stat
 import warnings
 from fcntl import F_GETFL, fcntl
+from select import POLLIN, POLLOUT, poll
 
 from hubcore._fileposix import PosixFile
 from hubcore._sockwait import SocketWaits
 from hubcore.fileobject import FileObjectPosix
+from hubcore.hub import get_hub_if_any
 from hubcore.lock import RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
 # The fds of all that are open. Each is non-blocking, and so is whatever shares its file, as a child would.
 _open: set[int] = set()
+
+
+class _ChildWaits(SocketWaits):
+    """The waits for what a child does, which takes real time. A thread without a hub itself waits."""
+
+    def wait_read(self, timeout: float) -> None:
+        self._wait_outside(super().wait_read, POLLIN, timeout)
+
+    def wait_write(self, timeout: float) -> None:
+        self._wait_outside(super().wait_write, POLLOUT, timeout)
+
+    def _wait_outside(self, wait: Callable[[float], object], events: int, timeout: float) -> None:
+        hub = get_hub_if_any()
+        if hub is None:
+            poller = poll()
+            poller.register(self.fd, events)
+            poller.poll()
+            return
+        loop = hub.loop
+        loop.begin_outside(False)
+        try:
+            wait(timeout)
+        finally:
+            loop.end_outside(False)
 
 
 class PipeFile(PosixFile):
@@ -27,7 +54,7 @@ class PipeFile(PosixFile):
     def __init__(self, fd: int, mode: str) -> None:
         self._given: bytes | None = None
         io.FileIO.__init__(self, fd, mode)
-        self._waits = SocketWaits(fd, False, -1.0)
+        self._waits = _ChildWaits(fd, False, -1.0)
         self._write_waits = False
         self._key = None
         os.set_blocking(fd, False)
@@ -120,8 +147,6 @@ def open_pipe(fd: int, mode: str, bufsize: int, text: bool, encoding: str | None
         line_buffering = text and bufsize == 1
         if line_buffering:
             bufsize = -1
-        if bufsize < -1:
-            raise ValueError("invalid buffering size")
         if bufsize == 1:
             warnings.warn(
                 "line buffering (buffering=1) isn't supported in binary mode, the default buffer size will be used",

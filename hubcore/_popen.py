@@ -22,6 +22,7 @@ from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
 from hubcore._pipes import Pipe, blocking_again, open_pipe
 from hubcore.hub import get_hub_if_any
+from hubcore.watchers import READ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -240,13 +241,26 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         if hub is None:
             self._sleep_natively(seconds)
             return
-        waiter = hub.new_waiter(self)
-        with ChildEnd(hub.loop, self.pid) as end:
-            try:
+        try:
+            fd = os.pidfd_open(self.pid)
+        except ProcessLookupError:
+            return  # somebody else has reaped it, which the next look tells
+        except (AttributeError, OSError):
+            waiter = hub.new_waiter(self)
+            with ChildEnd(hub.loop, self.pid) as end:
                 end.start(waiter.wake)
-            except ChildProcessError:
-                return  # somebody else has reaped it, which the next look tells
-            hub.park(waiter, seconds)
+                hub.park(waiter, seconds)
+            return
+        loop = hub.loop
+        loop.begin_outside(False)
+        try:
+            with loop.io(fd, READ) as io:
+                waiter = hub.new_waiter(self)
+                io.attach(waiter)
+                hub.park(waiter, seconds)
+        finally:
+            os.close(fd)
+            loop.end_outside(False)
 
     def _sleep_natively(self, seconds: float | None) -> None:
         if seconds is None:
@@ -306,6 +320,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             self._check_timeout(endtime, orig_timeout, *parts, skip_check_and_raise=True)
         self.wait(timeout=None if endtime is None or endtime == inf else endtime - monotonic())
         self._outcome = self._finish(self.stdout, parts[0]), self._finish(self.stderr, parts[1])
+        self._exchange = None  # with all that it read, in pieces
         return self._outcome
 
     def _begin_input(self, input: Any) -> memoryview | None:
