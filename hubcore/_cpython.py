@@ -56,6 +56,15 @@ TABLE = [
     _row("ssl", "ssl:_TLSContentType", "the numbers in that callback"),
     _row("ssl", "ssl:_TLSAlertType", "the numbers in that callback"),
     _row("ssl", "ssl:_TLSMessageType", "the numbers in that callback"),
+    _row("subprocess", "subprocess:Popen._get_handles", "making the pipes, of which our ends become other files"),
+    _row("subprocess", "subprocess:Popen._execute_child", "starting the child, once these files are made"),
+    _row("subprocess", "subprocess:Popen._handle_exitstatus", "what a child's status means"),
+    _row("subprocess", "subprocess:Popen._internal_poll", "what `poll` does; it holds _waitpid_lock as ours does"),
+    _row("subprocess", "subprocess:Popen._wait", "what `wait` and `__exit__` wait in"),
+    _row("subprocess", "subprocess:Popen._try_wait", "what asks the kernel, and takes what it says"),
+    _row("subprocess", "subprocess:Popen._communicate", "what `communicate` reads and writes in"),
+    _row("subprocess", "subprocess:Popen._check_timeout", "communicate's TimeoutExpired with what was read so far"),
+    _row("subprocess", "subprocess:Popen._translate_newlines", "text of files that are not ours"),
 ]
 
 #: Modules of the standard library that keep the originals they hold, beside those whose name begins with "_".

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from math import ceil, inf
-from select import PIPE_BUF, POLLIN, POLLOUT, poll
+from select import PIPE_BUF, POLLIN, POLLOUT
 from time import monotonic
 
 from hubcore._anyfd import AnyFd, spend
+from hubcore._originals import original
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
     from hubcore.hub import Hub
 
+_poll = original("select", "poll")
 _CHUNK = 65536  # what a pipe holds
 _LONGEST = 1e6  # seconds of one wait, of which poll(2) counts milliseconds in an int
 
@@ -54,7 +56,7 @@ class Exchange:
             hub.loop.end_outside(False)
 
     def _run(self, hub: Hub | None, files: dict[int, Any], wanted: dict[int, int], endtime: float) -> bool:
-        poller = poll()
+        poller = _poll()
         for fd, events in wanted.items():
             poller.register(fd, events)
         watch: AnyFd | None = None

@@ -7,9 +7,10 @@ import os
 import stat
 import warnings
 from fcntl import F_GETFL, fcntl
-from select import POLLIN, POLLOUT, poll
+from select import POLLIN, POLLOUT
 
 from hubcore._fileposix import PosixFile
+from hubcore._originals import original
 from hubcore._sockwait import SocketWaits
 from hubcore.fileobject import FileObjectPosix
 from hubcore.hub import get_hub_if_any
@@ -19,6 +20,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
+
+_poll = original("select", "poll")
 
 # The fds of all that are open. Each is non-blocking, and so is whatever shares its file, as a child would.
 _open: set[int] = set()
@@ -36,7 +39,7 @@ class _ChildWaits(SocketWaits):
     def _wait_outside(self, wait: Callable[[float], object], events: int, timeout: float) -> None:
         hub = get_hub_if_any()
         if hub is None:
-            poller = poll()
+            poller = _poll()
             poller.register(self.fd, events)
             poller.poll()
             return

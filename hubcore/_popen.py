@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 import subprocess as _stdlib
-from _thread import allocate_lock
 from math import ceil, inf
-from posix import waitpid
-from select import POLLIN, poll
+from select import POLLIN
 from subprocess import TimeoutExpired
 from time import monotonic
 
@@ -20,6 +18,7 @@ from hubcore._children import ChildEnd, sleep_until_ended
 from hubcore._endlink import EndLink
 from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
+from hubcore._originals import allocate_lock, original, waitpid
 from hubcore._pipes import Pipe, blocking_again, open_pipe
 from hubcore.hub import get_hub_if_any
 from hubcore.watchers import READ
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+_poll = original("select", "poll")
 _LONGEST = 1e6  # seconds of one wait, of which poll(2) counts milliseconds in an int
 
 
@@ -274,7 +274,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             super()._wait(seconds)  # type: ignore[misc]
             return
         try:
-            poller = poll()
+            poller = _poll()
             poller.register(fd, POLLIN)
             poller.poll(ceil(seconds * 1000))
         finally:

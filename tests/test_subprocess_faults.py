@@ -296,6 +296,7 @@ def test_children_of_threads_of_every_kind(hub_backend):
     said = lines(
         """
         import concurrent.futures
+        hubcore.get_hub()
         from hubcore.threadpool import ThreadPool, ThreadPoolExecutor
         def work(i):
             with Popen(["cat"], stdin=PIPE, stdout=PIPE, preexec_fn=os.getpid if i % 5 == 0 else None) as child:
