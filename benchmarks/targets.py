@@ -52,6 +52,7 @@ TARGETS = (
     *(Target("tls-echo", variant, 2, GEVENT) for variant in BOTH),
     *(Target("tls-echo", variant, 1, "uvloop-streams") for variant in BOTH),
     *(Target("memory", variant, 6.5 * KILOBYTE) for variant in BOTH),
+    *(Target("connections", variant, 7 * KILOBYTE) for variant in BOTH),
     *(Target("import", variant, 2, GEVENT) for variant in BOTH),
     *(Target(case, variant, factor, GEVENT) for case, factor in WAITING.items() for variant in BOTH),
     *(Target(case, LIBUV, 0.95, LIBEV) for case in WAITING),

@@ -1,13 +1,16 @@
 # cython: annotation_typing=True
-"""A cache of data-stack chunks, so that making a greenlet costs no system call.
+"""What greenlets keep their Python frames in: a small chunk each, and a cache of the large ones.
 
 Facts: since CPython 3.11 the first Python frame of every greenlet takes a fresh chunk of 16 KiB for its frames from
 the interpreter's arena allocator, which maps it, and gives it back, unmapped, when the greenlet ends. That is two
-thirds of what a short greenlet costs. The allocator may be replaced (PyObject_SetArenaAllocator).
+thirds of what a short greenlet costs in time, and a page of memory for as long as it lives. The allocator may be
+replaced (PyObject_SetArenaAllocator). A chunk is given back with the size that stands in it; and frames that do not
+fit into the thread's current chunk get another, which is given back as soon as they are gone.
 
-Consequence: `install` puts a bounded list of free chunks of exactly that size in front of the allocator that is
-there; every other size goes straight to it. Chunks come from that allocator, so they may be freed by it too, in
-whatever order caches are put on top of each other.
+Consequences: `begin_stack` gives a greenlet that begins a first chunk of 1 KiB, enough for the few frames in which
+most of them wait. `install` puts itself in front of the allocator that is there: small chunks go back to where they
+come from, of those of 16 KiB it keeps a bounded list, and every other size goes straight on. Large chunks come from
+that allocator, so they may be freed by it too, in whatever order caches are put on top of each other.
 
 The list has a lock of one flag. Chunks are usually handled with the GIL held, but a thread state may be deleted
 without it; whoever finds the flag taken goes to the allocator below instead of waiting. So the cache is never in the
@@ -19,8 +22,11 @@ import cython
 if not cython.compiled:
     raise ImportError("hubcore._arena is not built; run: pip install -e .")
 
+from cython.cimports.cpython.mem import PyMem_RawFree
 from cython.cimports.hubcore import _arena_api as api
 
+# With malloc's own header 1 KiB. No arena and no large chunk has a size like it.
+_SMALL = cython.declare(cython.size_t, 1016)
 _CHUNK = cython.declare(cython.size_t, 16 * 1024)
 
 _below = cython.declare(api.PyObjectArenaAllocator)
@@ -53,6 +59,9 @@ def _alloc(context: cython.p_void, size: cython.size_t) -> cython.p_void:
 @cython.exceptval(check=False)
 def _release(context: cython.p_void, chunk: cython.p_void, size: cython.size_t) -> cython.void:
     global _free, _count
+    if size == _SMALL:
+        PyMem_RawFree(chunk)
+        return
     if size == _CHUNK and _count < _most and api.try_lock(cython.address(_busy)):
         cython.cast(cython.pointer[cython.p_void], chunk)[0] = _free
         _free = chunk
@@ -60,6 +69,17 @@ def _release(context: cython.p_void, chunk: cython.p_void, size: cython.size_t) 
         api.unlock(cython.address(_busy))
         return
     _below.free(_below.ctx, chunk, size)
+
+
+@cython.cfunc
+@cython.exceptval(check=False)
+def begin_stack() -> cython.void:
+    """Give the current greenlet, which has had no Python frame yet, a small chunk for its first ones.
+
+    Nothing where the cache is off: deeper calls come and go, and would map and unmap a large chunk each time.
+    """
+    if _most:
+        api.hubcore_begin_stack(_SMALL)
 
 
 def install(most: cython.size_t) -> None:

@@ -1,4 +1,27 @@
-# The arena allocator's interface, and a lock of one flag.
+# The arena allocator's interface, a greenlet's first chunk, and a lock of one flag.
+
+cdef extern from *:
+    """
+    /* Have the current greenlet begin with a chunk of `size` bytes, as CPython's own first chunk would be: its first
+       item is skipped, so that the chunk is not taken for one that ends with its first frame. The layout is that of
+       cpython/pystate.h, by which greenlet, too, keeps the chunks of its greenlets apart. */
+    static void hubcore_begin_stack(size_t size)
+    {
+    #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+        PyThreadState *thread = PyThreadState_Get();
+        _PyStackChunk *chunk;
+        if (thread->datastack_chunk != NULL || (chunk = (_PyStackChunk *) PyMem_RawMalloc(size)) == NULL)
+            return;
+        chunk->previous = NULL;
+        chunk->size = size;
+        chunk->top = 0;
+        thread->datastack_chunk = chunk;
+        thread->datastack_top = &chunk->data[1];
+        thread->datastack_limit = (PyObject **) ((char *) chunk + size);
+    #endif
+    }
+    """
+    void hubcore_begin_stack(size_t size) noexcept
 
 cdef extern from "Python.h":
     ctypedef struct PyObjectArenaAllocator:

@@ -1,3 +1,4 @@
+from hubcore._arena cimport begin_stack
 from hubcore._calls cimport call_or, raise_failure
 from hubcore._greenlet cimport greenlet, import_greenlet, set_parent
 from hubcore._park cimport Waiter
@@ -23,5 +24,6 @@ cdef class RawGreenlet(greenlet):
     cdef object _spawn_code
 
     cdef _prepare(self, greenlet hub, target, tuple args)
+    cdef _begin(self)
     cdef _failed(self)
     cpdef forgo(self, exception)

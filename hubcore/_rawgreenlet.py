@@ -15,6 +15,7 @@ from hubcore.exceptions import Cancelled
 
 if not cython.compiled:
     from hubcore._uncompiled import (
+        begin_stack,
         call_or,
         greenlet,
         import_greenlet,
@@ -91,7 +92,7 @@ class RawGreenlet(greenlet):
 
     def run(self) -> object:
         """Entry point of the greenlet: called by its first switch."""
-        self._phase = STARTED
+        self._begin()
         target: Any = self._target
         self._target = None
         result: object = call_or(_FAILED, target, self.args, None)
@@ -100,6 +101,10 @@ class RawGreenlet(greenlet):
         self._phase = FINISHED
         self._locals = None
         return result
+
+    def _begin(self) -> None:
+        begin_stack()
+        self._phase = STARTED
 
     def _failed(self) -> object:
         """What it ran raised: report that, unless somebody ended it, by GreenletExit or Cancelled."""

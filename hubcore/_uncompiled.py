@@ -1,4 +1,4 @@
-"""For uncompiled runs: what compiled modules have from C: _greenlet, _calls, _spawn_site, local (.pxd), _sockio."""
+"""For uncompiled runs: what compiled modules have from C: _arena, _greenlet, _calls, _spawn_site, local, _sockio."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "atomic",
+    "begin_stack",
     "call_keeping_failure",
     "call_or",
     "close_unread",
@@ -53,6 +54,10 @@ def switch_fails(g: greenlet) -> bool:
         _failures[get_ident()] = error
         return True
     return False
+
+
+def begin_stack() -> None:
+    """Nothing: uncompiled, a greenlet's Python frames begin in a chunk as CPython makes them."""
 
 
 def call_or(failure: object, callee: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:

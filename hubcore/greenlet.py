@@ -196,7 +196,7 @@ class Greenlet(Linkable):
         target = self._target
         if target is None:
             target = self._run
-        self._phase = STARTED
+        self._begin()
         result = call_or(_FAILED, target, self.args, self._kwargs)
         if result is _FAILED:
             self._fail_with_what_is_set()

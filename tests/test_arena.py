@@ -1,4 +1,6 @@
-"""The cache of greenlets' stack chunks: bounded, off when told so, and safe in threads, after fork and at exit."""
+"""Greenlets' stack chunks: a small one each, and a cache of large ones: bounded, off when told so, and safe in
+threads, after fork and at exit.
+"""
 
 import pytest
 
@@ -7,9 +9,11 @@ from hubcore.testing import run_python
 SPAWN = """
 import hubcore
 from hubcore import _arena
+def wait(seconds, depth=20):
+    "With more Python frames than a small chunk holds, and so with a large one."
+    return wait(seconds, depth - 1) if depth else hubcore.sleep(seconds)
 def live(n):
-    "n greenlets at once, each with a Python frame and so with a chunk."
-    hubcore.joinall([hubcore.spawn(lambda: hubcore.sleep(0)) for _ in range(n)])
+    hubcore.joinall([hubcore.spawn(wait, 0) for _ in range(n)])
 """
 
 
@@ -96,10 +100,89 @@ def test_chunks_are_really_reused():
     code = """
 live(50)
 before = _arena.statistics()["kept"]
-tasks = [hubcore.spawn(lambda: hubcore.sleep(0.01)) for _ in range(30)]
+tasks = [hubcore.spawn(wait, 0.01) for _ in range(30)]
 hubcore.sleep(0)
 print(before - _arena.statistics()["kept"] >= 30)
 hubcore.joinall(tasks)
 print(before - _arena.statistics()["kept"] <= 1)
 """
     assert said(code) == ["True", "True"]
+
+
+def test_a_few_frames_take_no_large_chunk():
+    """Nor do many calls that end before the wait: what they took is given back."""
+    code = """
+live(50)
+before = _arena.statistics()["kept"]
+def shallow():
+    wait(0)
+    hubcore.sleep(0.01)
+tasks = [hubcore.spawn(shallow) for _ in range(30)] + [hubcore.spawn_raw(shallow) for _ in range(10)]
+hubcore.sleep(0)
+hubcore.sleep(0)
+print(_arena.statistics()["kept"] - before)
+hubcore.sleep(0.02)
+print(_arena.statistics()["kept"] - before)
+"""
+    assert said(code) == ["0", "0"]
+
+
+def test_small_chunks_are_given_back():
+    code = """
+from benchmarks.measure import resident_bytes
+def ended(n):
+    for _ in range(n):
+        hubcore.joinall([hubcore.spawn(lambda: hubcore.sleep(0)) for _ in range(100)])
+        tasks = [hubcore.spawn(hubcore.sleep, 100) for _ in range(100)]
+        hubcore.sleep(0)
+        hubcore.killall(tasks)
+ended(2)
+before = resident_bytes()
+ended(50)  # 10 MB, were they not
+print(resident_bytes() - before < 2_000_000)
+"""
+    assert said(code) == ["True"]
+
+
+def test_frames_outlive_their_greenlet_and_its_chunks():
+    code = """
+import sys
+def fail(depth, text):
+    if depth:
+        return fail(depth - 1, text)
+    raise ValueError(text)
+def frames(depth):
+    text = "t" * depth
+    hubcore.sleep(0)
+    return sys._getframe(), [value for value in (fail,)]
+for depth in (0, 3, 8, 50, 400):
+    task = hubcore.spawn(frames, depth)
+    other = hubcore.spawn(fail, depth, "x")
+    other.link(lambda ended: None)
+    hubcore.joinall([task, other])
+    hubcore.joinall([hubcore.spawn(lambda: hubcore.sleep(0)) for _ in range(10)])
+    seen, found = other.exception.__traceback__, 0
+    while seen is not None:
+        found += seen.tb_frame.f_locals.get("text") == "x"
+        seen = seen.tb_next
+    print(task.value[0].f_locals["text"] == "t" * depth and found == depth + 1)
+"""
+    assert said(code) == ["True"] * 5
+
+
+def test_a_thread_that_ends_with_greenlets_parked_leaves_none_of_it():
+    code = """
+import threading
+def work():
+    for depth in (0, 30):
+        for _ in range(20):
+            hubcore.spawn(wait, 100, depth)
+    hubcore.sleep(0)
+for _ in range(5):
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+live(50)
+print("end")
+"""
+    assert said(code) == ["end"]

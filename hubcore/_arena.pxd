@@ -1,0 +1,1 @@
+cdef void begin_stack() noexcept
