@@ -13,17 +13,19 @@ SOURCES = Path(__file__).resolve().parent / "c"
 PROGRAMS: dict[str, tuple[str, list[str]]] = {  # source and flags
     "echo_load": ("echo_load", []),
     "tls_echo_load": ("echo_load", ["-DTLS", "-lssl", "-lcrypto"]),
+    "socket_load": ("socket_load", []),
     "echo_server": ("echo_server", ["-lev"]),
     "pingpong": ("pingpong", ["-lev"]),
 }
 
 
 def program(name: str) -> str:
-    """The path of the compiled program, built if its source is newer."""
+    """The path of the compiled program, built if its source, or a header, is newer."""
     stem, flags = PROGRAMS[name]
     source = SOURCES / f"{stem}.c"
     binary = RESULTS / "bin" / name
-    if binary.exists() and binary.stat().st_mtime >= source.stat().st_mtime:
+    newest = max(path.stat().st_mtime for path in (source, *SOURCES.glob("*.h")))
+    if binary.exists() and binary.stat().st_mtime >= newest:
         return str(binary)
     binary.parent.mkdir(parents=True, exist_ok=True)
     partial = binary.with_name(f"{name}.{os.getpid()}")  # renamed when whole: two runs may build at once

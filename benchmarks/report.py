@@ -20,6 +20,7 @@ DETAILS = {
     "requests_per_cpu_second": "per second of the server's own processor time",
     "p50_us": "median latency in us",
     "p99_us": "99th percentile of latency in us",
+    "max_us": "longest latency in us",
 }
 
 

@@ -111,6 +111,23 @@ class TestWaiting:
             assert answer.get("value", 0) > 0, (name, answer)
 
 
+class TestUnderLoad:
+    """Each load and each kind of server come to a figure, and the latency of a given rate is of so many requests."""
+
+    take = staticmethod(driver.run_worker(Settings(load_seconds=0.2, warmup_seconds=0.05)))
+
+    @pytest.mark.parametrize("case", ["latency", "echo-64k-server", "udp-server", "accept-server"])
+    def test_has_a_figure(self, case):
+        for variant in ("limit", LIBEV):
+            answer = self.take(case, variant)
+            if "needs a C compiler" in answer.get("error", "") or "did not compile" in answer.get("error", ""):
+                pytest.skip(answer["error"])
+            assert answer.get("value", 0) > 0, answer
+            assert answer["extra"]["p50_us"] <= answer["extra"]["p99_us"] <= answer["extra"]["max_us"]
+            if case == "latency":
+                assert answer["extra"]["answered"] <= 20_000 * 0.25 + 100
+
+
 class TestTimed:
     def test_calibrates_to_the_wanted_length(self):
         now = 0.0

@@ -1,23 +1,18 @@
-/* A closed-loop TCP echo load, or, built with -DTLS, one of TLS: N connections, each with one message of fixed size
- * under way.
+/* A TCP echo load, or, built with -DTLS, one of TLS: N connections, each with one message of fixed size under way.
  *
- *   echo_load PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS
+ *   echo_load PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS [RATE]
  *
- * prints one line of JSON: requests per second and the median and 99th percentile of their latency, over SECONDS after
- * WARMUP_SECONDS; and how many there were with the warm-up's. Every echo is compared with what was sent. Only ever talks to 127.0.0.1.
+ * prints one line of JSON: requests per second and the median, 99th percentile and maximum of their latency, over SECONDS
+ * after WARMUP_SECONDS; and how many there were with the warm-up's. Every echo is compared with what was sent. Only ever
+ * talks to 127.0.0.1.
+ *
+ * Without RATE each connection asks again as soon as it is answered. With it all of them together ask RATE times a
+ * second, at times laid down beforehand, and a latency counts from there: also of what had to be asked late, because the
+ * answer before it was. Until the next time it looks for answers without ever sleeping.
  */
-#define _GNU_SOURCE
-#include <arpa/inet.h>
-#include <errno.h>
+#include "load.h"
 #include <fcntl.h>
 #include <netinet/tcp.h>
-#include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/epoll.h>
-#include <time.h>
-#include <unistd.h>
 #ifdef TLS
 #include <openssl/ssl.h>
 #endif
@@ -29,26 +24,13 @@ struct connection {
 #endif
     size_t sent, received;
     int want_write;
-    uint64_t since;
+    uint64_t since; /* when it asked, or was to */
+    int waiting; /* for an answer */
 };
 
 static char *message, *answer;
 static size_t size;
 static int poller;
-static uint32_t *latencies; /* in nanoseconds, capped at 4.2 s */
-static size_t counted, capacity, answered; /* answered: those of the warm-up as well */
-
-static void fail(const char *what) {
-    fprintf(stderr, "echo_load: %s: %s\n", what, errno ? strerror(errno) : "unexpected");
-    exit(1);
-}
-
-static uint64_t now(void) {
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (uint64_t)t.tv_sec * 1000000000u + (uint64_t)t.tv_nsec;
-}
-
 static void watch(struct connection *c, int operation, int want_write) {
     struct epoll_event event = {.events = EPOLLIN | (want_write ? EPOLLOUT : 0), .data.ptr = c};
     if (epoll_ctl(poller, operation, c->fd, &event)) fail("epoll_ctl");
@@ -97,19 +79,11 @@ static void push(struct connection *c) {
     if (c->want_write) watch(c, EPOLL_CTL_MOD, 0);
 }
 
-static void request(struct connection *c) {
+static void request(struct connection *c, uint64_t since) {
     c->sent = c->received = 0;
-    c->since = now();
+    c->since = since;
+    c->waiting = 1;
     push(c);
-}
-
-static void record(uint64_t nanoseconds) {
-    if (counted == capacity) {
-        capacity = capacity ? capacity * 2 : 1 << 20;
-        latencies = realloc(latencies, capacity * sizeof *latencies);
-        if (!latencies) fail("realloc");
-    }
-    latencies[counted++] = nanoseconds > UINT32_MAX ? UINT32_MAX : (uint32_t)nanoseconds;
 }
 
 /* 1 when a whole echo has arrived. */
@@ -126,10 +100,9 @@ static int pull(struct connection *c) {
     return c->received == size;
 }
 
-static void open_connection(struct connection *c, int port) {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+static void open_connection(struct connection *c, const char *port) {
+    struct sockaddr_in address = server_at(port);
     int on = 1;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     c->fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (c->fd < 0) fail("socket");
     if (connect(c->fd, (struct sockaddr *)&address, sizeof address)) fail("connect");
@@ -139,33 +112,37 @@ static void open_connection(struct connection *c, int port) {
     watch(c, EPOLL_CTL_ADD, 0);
 }
 
-static int ascending(const void *a, const void *b) {
-    uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
-    return (x > y) - (x < y);
-}
-
 int main(int argc, char **argv) {
-    if (argc != 6) {
-        fprintf(stderr, "usage: echo_load PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS\n");
+    if (argc != 6 && argc != 7) {
+        fprintf(stderr, "usage: echo_load PORT CONNECTIONS SIZE WARMUP_SECONDS SECONDS [RATE]\n");
         return 2;
     }
     int connections = atoi(argv[2]);
     size = (size_t)atol(argv[3]);
-    double warmup = atof(argv[4]), seconds = atof(argv[5]);
-    if (connections < 1 || size < 1 || seconds <= 0) return 2;
+    double warmup = atof(argv[4]), seconds = atof(argv[5]), rate = argc == 7 ? atof(argv[6]) : 0;
+    if (connections < 1 || size < 1 || seconds <= 0 || rate < 0) return 2;
     struct connection *all = calloc((size_t)connections, sizeof *all);
     message = malloc(size);
     answer = malloc(size);
     poller = epoll_create1(EPOLL_CLOEXEC);
     if (!all || !message || !answer || poller < 0) fail("setting up");
     for (size_t i = 0; i < size; i++) message[i] = (char)('a' + i % 26);
-    for (int i = 0; i < connections; i++) open_connection(&all[i], atoi(argv[1]));
-    for (int i = 0; i < connections; i++) request(&all[i]);
+    for (int i = 0; i < connections; i++) open_connection(&all[i], argv[1]);
 
-    uint64_t start = now() + (uint64_t)(warmup * 1e9), end = start + (uint64_t)(seconds * 1e9), t;
+    uint64_t begun = now(), start = begun + (uint64_t)(warmup * 1e9), end = start + (uint64_t)(seconds * 1e9), t = begun;
+    uint64_t interval = rate > 0 ? (uint64_t)(1e9 * connections / rate) : 0; /* between two requests of a connection */
+    for (int i = 0; i < connections; i++) {
+        if (interval) all[i].since = begun + interval * (uint64_t)i / (uint64_t)connections - interval;
+        else request(&all[i], now());
+    }
+    int turn = 0; /* whose time comes next: they take turns, so that looking at one is enough */
     struct epoll_event events[256];
     while ((t = now()) < end) {
-        int ready = epoll_wait(poller, events, 256, 100);
+        while (interval && !all[turn].waiting && t >= all[turn].since + interval) {
+            request(&all[turn], all[turn].since + interval);
+            turn = (turn + 1) % connections;
+        }
+        int ready = epoll_wait(poller, events, 256, interval ? 0 : 100);
         if (ready < 0 && errno != EINTR) fail("epoll_wait");
         for (int i = 0; i < ready; i++) {
             struct connection *c = events[i].data.ptr;
@@ -173,16 +150,11 @@ int main(int argc, char **argv) {
             if (!(events[i].events & (EPOLLIN | EPOLLHUP | EPOLLERR)) || !pull(c)) continue;
             t = now();
             answered++;
+            c->waiting = 0;
             if (t >= start && t < end) record(t - c->since);
-            request(c);
+            if (!interval) request(c, now());
         }
     }
-    if (!counted) {
-        errno = 0;
-        fail("no request was answered");
-    }
-    qsort(latencies, counted, sizeof *latencies, ascending);
-    printf("{\"requests_per_second\": %.1f, \"p50_us\": %.1f, \"p99_us\": %.1f, \"requests\": %zu, \"answered\": %zu}\n",
-           (double)counted / seconds, latencies[counted / 2] / 1e3, latencies[counted * 99 / 100] / 1e3, counted, answered);
+    report(seconds);
     return 0;
 }

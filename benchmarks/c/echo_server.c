@@ -1,8 +1,9 @@
-/* The limit of the TCP echo: an echo server in C on libev, one thread, which tries to write before it waits to.
+/* The limit of the network cases: a server in C on libev, one thread, which tries to write before it waits to.
  *
- *   echo_server
+ *   echo_server [echo|large|udp|accept]
  *
- * listens on a free port of 127.0.0.1, prints the port and serves until it is killed, at most two minutes.
+ * listens on a free port of 127.0.0.1, prints the port and serves until it is killed, at most two minutes: echoes by TCP,
+ * reading 4 KiB or 64 KiB at once, echoes datagrams, or closes each connection.
  */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -14,7 +15,8 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { CHUNK = 4096 };
+static size_t chunk = 4096;
+static char buffer[65536];
 
 struct connection {
     ev_io io;
@@ -49,8 +51,7 @@ static void on_writable(struct ev_loop *loop, struct connection *c) {
 }
 
 static void on_readable(struct ev_loop *loop, struct connection *c) {
-    char buffer[CHUNK];
-    ssize_t n = recv(c->io.fd, buffer, sizeof buffer, 0);
+    ssize_t n = recv(c->io.fd, buffer, chunk, 0);
     if (n <= 0) {
         if (n == 0 || !would_block()) drop(loop, c);
         return;
@@ -64,7 +65,7 @@ static void on_readable(struct ev_loop *loop, struct connection *c) {
         sent = 0;
     }
     if (sent < n) {
-        if (!c->pending) c->pending = malloc(CHUNK);
+        if (!c->pending) c->pending = malloc(chunk);
         if (!c->pending) abort();
         c->start = 0;
         c->length = (size_t)(n - sent);
@@ -90,12 +91,30 @@ static void on_listener(struct ev_loop *loop, ev_io *io, int events) {
     }
 }
 
-int main(void) {
+static void on_listener_that_closes(struct ev_loop *loop, ev_io *io, int events) {
+    (void)loop, (void)events;
+    int fd;
+    while ((fd = accept4(io->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC)) >= 0) close(fd);
+}
+
+static void on_datagram(struct ev_loop *loop, ev_io *io, int events) {
+    (void)loop, (void)events;
+    struct sockaddr_in peer;
+    socklen_t length = sizeof peer;
+    ssize_t n;
+    while ((n = recvfrom(io->fd, buffer, chunk, 0, (struct sockaddr *)&peer, &length)) >= 0)
+        sendto(io->fd, buffer, (size_t)n, 0, (struct sockaddr *)&peer, length);
+}
+
+int main(int argc, char **argv) {
+    const char *kind = argc > 1 ? argv[1] : "echo";
+    int udp = !strcmp(kind, "udp");
+    if (!strcmp(kind, "large")) chunk = sizeof buffer;
     struct sockaddr_in address = {.sin_family = AF_INET};
     socklen_t length = sizeof address;
     address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) || listen(listener, 4096) ||
+    int listener = socket(AF_INET, (udp ? SOCK_DGRAM : SOCK_STREAM) | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (listener < 0 || bind(listener, (struct sockaddr *)&address, length) || (!udp && listen(listener, 4096)) ||
         getsockname(listener, (struct sockaddr *)&address, &length)) {
         perror("echo_server");
         return 1;
@@ -105,7 +124,7 @@ int main(void) {
     fflush(stdout);
     struct ev_loop *loop = ev_default_loop(0);
     ev_io io;
-    ev_io_init(&io, on_listener, listener, EV_READ);
+    ev_io_init(&io, udp ? on_datagram : strcmp(kind, "accept") ? on_listener : on_listener_that_closes, listener, EV_READ);
     ev_io_start(loop, &io);
     ev_run(loop, 0);
     return 0;
