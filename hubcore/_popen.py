@@ -18,7 +18,7 @@ from hubcore._children import ChildEnd, sleep_until_ended
 from hubcore._endlink import EndLink
 from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
-from hubcore._originals import allocate_lock, original, waitpid
+from hubcore._originals import allocate_lock, original
 from hubcore._pipes import Pipe, blocking_again, open_pipe
 from hubcore.hub import get_hub_if_any
 from hubcore.watchers import READ
@@ -211,17 +211,11 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
 
     # Waiting for the end.
 
-    def _try_wait(self, wait_flags: int) -> tuple[int, int]:
-        try:
-            return waitpid(self.pid, wait_flags)
-        except ChildProcessError:
-            return self.pid, 0  # somebody else has reaped it, or nobody is to (SIGCHLD is ignored)
-
     def _reap(self) -> int | None:
         """As `poll`, but where another thread is at it, know what that one finds out. Never switches."""
         with self._waitpid_lock:
             if self.returncode is None:
-                pid, status = self._try_wait(os.WNOHANG)
+                pid, status = self._try_wait(os.WNOHANG)  # type: ignore[attr-defined]  # which never switches, patched or not
                 if pid == self.pid:
                     self._handle_exitstatus(status)
         return self.returncode

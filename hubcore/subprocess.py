@@ -18,6 +18,7 @@ from subprocess import (
 )
 
 from hubcore._popen import Popen
+from hubcore.hub import get_hub_if_any
 from hubcore.scopes import CancelScope
 
 TYPE_CHECKING = False
@@ -114,9 +115,13 @@ def _put_down(process: Popen, error: BaseException) -> None:
     After a Ctrl-C, which the child got as well, the program is not to wait for it any more.
     """
     process.kill()
-    if not isinstance(error, KeyboardInterrupt):
-        with CancelScope(shield=True):
-            process.wait()
+    if isinstance(error, KeyboardInterrupt):
+        return
+    if get_hub_if_any() is None:
+        process.wait()
+        return
+    with CancelScope(shield=True):
+        process.wait()
 
 
 def __getattr__(name: str) -> Any:

@@ -379,6 +379,8 @@ def test_without_a_hub_the_thread_waits(hub):
             child.communicate(timeout=0.01)
         found.append(child.communicate(timeout=20))
         found.append(subprocess.run(CAT, input="é", stdout=PIPE, encoding="utf-8").stdout)
+        with pytest.raises(TimeoutExpired):
+            subprocess.call(SLEEP, timeout=0.01)
         found.append(get_hub_if_any())
 
     thread = threading.Thread(target=body)

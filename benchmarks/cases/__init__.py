@@ -1,6 +1,7 @@
 """The cases, one file each; CASES maps the names that `--cases` takes."""
 
 from benchmarks.cases import (
+    children,
     connections,
     echo,
     fanout,
@@ -22,7 +23,7 @@ from benchmarks.model import Case
 
 _SCHEDULING = (spawn, switch, yield_alone, sleepers, timeout)
 _WAITING = (locks, queues, fanout, pools, local)
-_INPUT_AND_OUTPUT = (pingpong, echo, network)
+_INPUT_AND_OUTPUT = (pingpong, echo, network, children)
 _FOOTPRINT = (parked, connections, imports)
 
 CASES: dict[str, Case] = {
