@@ -21,7 +21,7 @@ from hubcore._links import DirectLink
 from hubcore._originals import allocate_lock, original
 from hubcore._pipes import Pipe, blocking_again, open_pipe
 from hubcore.hub import get_hub_if_any
-from hubcore.watchers import READ
+from hubcore.watchers import READ, Io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -248,7 +248,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         loop = hub.loop
         loop.begin_outside(False)
         try:
-            with loop.io(fd, READ) as io:
+            with Io(loop, fd, READ) as io:
                 waiter = hub.new_waiter(self)
                 io.attach(waiter)
                 hub.park(waiter, seconds)
