@@ -63,9 +63,7 @@ class _WakeupPipe:
             os.write(self.previous, numbers)
         except BlockingIOError as error:
             if self.warn:
-                what = "Exception ignored when trying to send to the signal wakeup fd"
-                arguments: Any = sys.UnraisableHookArgs
-                sys.unraisablehook(arguments((type(error), error, error.__traceback__, what, None)))
+                _say_full(error)
         except OSError as error:
             if error.errno == EBADF:
                 self.previous = -1  # its owner has closed it
@@ -82,6 +80,19 @@ class _WakeupPipe:
                 pass  # its owner has closed it
         os.close(self.read_fd)
         os.close(self.write_fd)
+
+
+def _say_full(error: OSError) -> None:
+    """Say, as Python does, that a signal could not be told to the wake-up fd that the program has set."""
+    from types import SimpleNamespace
+
+    what = "Exception ignored when trying to send to the signal wakeup fd"
+    hook: Any = sys.unraisablehook
+    if hook is not sys.__unraisablehook__:
+        hook(SimpleNamespace(exc_type=type(error), exc_value=error, exc_traceback=None, err_msg=what, object=None))
+        return
+    # That one takes nothing but an object of a type that only C code can make.
+    print(f"{what}:\n{type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _end_pauses(waiters: tuple[Waiter, ...]) -> None:

@@ -222,3 +222,39 @@ def test_a_loop_that_fails_to_say_whether_it_is_alive_fails_the_main_greenlet_an
         hub_backend,
     )
     assert done.stdout == "on purpose\nslept twice 0\n"
+
+
+def test_the_main_thread_gets_its_hub_where_it_first_waits_and_is_told_that_the_wait_can_never_end(hub_backend):
+    done = run_python(
+        """
+        from threading import Thread
+        import hubcore
+        from hubcore import from_thread
+        from hubcore.event import Event
+        from hubcore.hub import get_hub_if_any
+        from hubcore.lock import Semaphore
+        from hubcore.queue import Queue
+        from hubcore.threadpool import ThreadPool
+
+        # Its call calls back.
+        assert ThreadPool(1).apply(lambda: from_thread.run(get_hub_if_any)) is get_hub_if_any()
+        for wait in (Event().wait, Queue().get, Semaphore(0).acquire, lambda: hubcore.wait([Event()])):
+            get_hub_if_any().destroy()
+            assert get_hub_if_any() is None
+            try:
+                wait()
+            except hubcore.LoopExit:
+                print("LoopExit")
+
+        def elsewhere():
+            event = Event()
+            Thread(target=event.set).start()
+            print(event.wait(), Event().wait(0.001), get_hub_if_any())
+
+        thread = Thread(target=elsewhere)
+        thread.start()
+        thread.join()
+        """,
+        hub_backend,
+    )
+    assert done.stdout.split("\n") == [*4 * ["LoopExit"], "True False None", ""]
