@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     Function = Callable[[int, FrameType | None], Any]
 
 
+class HandlerGreenlet(RawGreenlet):
+    """A greenlet in which a handler is called. For Python a handler runs in the main thread; by this one tells it."""
+
+    __slots__ = ()
+
+
 class Handler:
     """What Python has as the handler of a signal in place of `function`. Equal to it, for those who look past us."""
 
@@ -48,7 +54,7 @@ class Handler:
             self.function(signum, frame)
             return
         run = _Run(hub)
-        new = RawGreenlet(hub, run, (self.function, signum, frame))
+        new = HandlerGreenlet(hub, run, (self.function, signum, frame))
         new.gr_context = copy_context()
         current = getcurrent()
         if current is hub or hub.loop.polling:

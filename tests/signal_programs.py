@@ -1,0 +1,51 @@
+"""Programs for tests of signals, each in a process of its own."""
+
+import textwrap
+
+from hubcore.testing import run_python
+
+PRELUDE = """
+import os, sys, threading, hubcore
+import signal as stdlib
+import time as native
+from hubcore import get_hub, getcurrent, signal, sleep, spawn
+
+def say(*words):
+    print(*words, flush=True)
+
+def soon(signum, delay=0.05):
+    "Send the signal to this process in a moment of real time."
+    threading.Thread(target=lambda: (native.sleep(delay), os.kill(os.getpid(), signum)), daemon=True).start()
+
+def send(signum):
+    "To this process; its handler is called before this returns."
+    os.kill(os.getpid(), signum)
+
+def wait_for_ever():
+    "Wait for nothing that comes by itself: real time has to pass, on a virtual clock too."
+    get_hub().loop.begin_outside()
+    try:
+        get_hub().park(get_hub().new_waiter("nothing"))
+    finally:
+        get_hub().loop.end_outside()
+
+class Alarm(Exception):
+    pass
+
+def raises(signum, frame):
+    raise Alarm
+
+def busy(seconds=0.2):
+    end = native.monotonic() + seconds
+    while native.monotonic() < end:
+        pass
+
+main = getcurrent()
+"""
+
+
+def lines(code, backend, **options):
+    """What the program prints, line by line; nothing may come on stderr."""
+    done = run_python(PRELUDE + textwrap.dedent(code), backend, timeout=20, **options)
+    assert done.stderr == ""
+    return done.stdout.split("\n")[:-1]
