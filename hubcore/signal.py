@@ -122,5 +122,8 @@ def __dir__() -> list[str]:
 
 __implements__ = ["getsignal", "pause", "set_wakeup_fd", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
+for _each in (getsignal, pause, set_wakeup_fd, signal, sigtimedwait, sigwait, sigwaitinfo):
+    # As the standard library has it for those that are written in C; CPython's tests ask.
+    _each.__module__ = _stdlib.__name__
 __all__ = [*__implements__]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
