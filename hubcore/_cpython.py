@@ -65,6 +65,9 @@ TABLE = [
     _row("subprocess", "subprocess:Popen._communicate", "what `communicate` reads and writes in"),
     _row("subprocess", "subprocess:Popen._check_timeout", "communicate's TimeoutExpired with what was read so far"),
     _row("subprocess", "subprocess:Popen._translate_newlines", "text of files that are not ours"),
+    _row("asyncio", "asyncio:_get_running_loop", "the running loop, which each greenlet has its own of"),
+    _row("asyncio", "asyncio:_set_running_loop", "the running loop, which each greenlet has its own of"),
+    _row("asyncio", "asyncio.tasks:_swap_current_task", "the current task, where it is kept per thread", (3, 14)),
 ]
 
 #: Modules of the standard library that keep the originals they hold, beside those whose name begins with "_".

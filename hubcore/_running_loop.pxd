@@ -14,5 +14,7 @@ cdef bint _find_functions() except -1
 cpdef forget_running_loop()
 @cython.locals(aside=tuple)
 cdef bint switch_apart(greenlet target) except -1
+@cython.locals(aside=tuple)
+cdef bint switch_along(greenlet target) except -1
 cpdef tuple put_aside()
 cpdef put_back(tuple aside)

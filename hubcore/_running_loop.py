@@ -90,6 +90,17 @@ def switch_apart(target: greenlet) -> bool:
     return failed
 
 
+def switch_along(target: greenlet) -> bool:
+    """As `switch_fails`; `target` sees the caller's loop, as a signal's handler sees that of what it interrupts."""
+    aside = put_aside()
+    if aside is not None:
+        put_back(aside)
+    failed = switch_fails(target)
+    if aside is not None:
+        call_keeping_failure(put_back, (aside,))  # `target` may have taken it off by waiting
+    return failed
+
+
 def put_aside() -> tuple[Any, ...] | None:
     """Have no loop run in this thread; what `put_back` takes to undo that, None if none runs."""
     if _get is None and not _find_functions():

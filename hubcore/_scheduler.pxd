@@ -6,7 +6,7 @@ from hubcore._interrupts cimport Interrupter
 from hubcore._park cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._rawgreenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._ready cimport ReadyQueue
-from hubcore._running_loop cimport Notice, forget_running_loop, put_aside, put_back, switch_apart
+from hubcore._running_loop cimport Notice, forget_running_loop, put_aside, put_back, switch_along, switch_apart
 from hubcore._thread_ident cimport get_ident
 from hubcore.loop cimport Loop
 

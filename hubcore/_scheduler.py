@@ -29,7 +29,7 @@ from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 if not cython.compiled:
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
     from hubcore._rawgreenlet import NEW, SCHEDULED
-    from hubcore._running_loop import switch_apart
+    from hubcore._running_loop import switch_along, switch_apart
     from hubcore._uncompiled import (
         get_ident,
         getcurrent,
@@ -240,7 +240,7 @@ class Scheduler(Interrupter):
         waiter.wake()
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
-        if switch_fails(new):
+        if switch_along(new) if self._notice.asyncio else switch_fails(new):
             self._thrown_before_its_turn(waiter)
 
     def fork_begins(self) -> None:

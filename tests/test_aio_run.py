@@ -443,3 +443,31 @@ def test_ctrl_c_cancels_the_coroutine(hub_backend, where):
         timeout=20,
     )
     assert (done.stdout, done.stderr) == ("cancelled\ninterrupted\n", "")
+
+
+def test_a_handler_in_a_greenlet_of_its_own_sees_the_loop_that_it_interrupts(hub_backend):
+    """As one of the standard library's does. That it waits does not take the loop from whom it interrupts."""
+    done = run_python(
+        """
+        import asyncio, os, hubcore
+        import signal as plain
+        from hubcore import aio, signal
+        async def main():
+            loop = asyncio.get_running_loop()
+            came = asyncio.Event()
+            def handler(signum, frame):
+                print("same", asyncio.get_running_loop() is loop)
+                hubcore.sleep(0.001)
+                print("same", asyncio.get_running_loop() is loop)
+                loop.call_soon_threadsafe(came.set)
+            signal.signal(plain.SIGUSR1, handler)
+            os.kill(os.getpid(), plain.SIGUSR1)
+            print("mine", asyncio.get_running_loop() is loop)
+            await came.wait()
+            print("mine", asyncio.get_running_loop() is loop)
+        aio.run(main())
+        hubcore.spawn(lambda: print(asyncio._get_running_loop())).join()
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("same True\nmine True\nsame True\nmine True\nNone\n", "")
