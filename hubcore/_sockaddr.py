@@ -18,6 +18,7 @@ from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
 from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.cpython.ref import PyObject
 from cython.cimports.hubcore import _sysio as sys
+from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
 from cython.cimports.hubcore._sockwait import SocketWaits
 from cython.cimports.libc.string import memset, strlen
 
@@ -28,10 +29,24 @@ _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMal
 # The address of the call that is being made; used only while the GIL is held, and not across a switch.
 _address = cython.declare(sys.hubcore_address)
 _socket_class = cython.declare(object, None)
+# Addresses of IPv4 come again and again: those that came last as they were told, each at a place that follows from it
+# and from nothing else; and the one that was sent to last. A tuple of a str and an int does not change.
+_KNOWN = cython.declare(cython.uint, 64)
+_known = cython.declare(list, [None] * 64)
+_known_keys = cython.declare(cython.ulonglong[64])
+_recent = cython.declare(object, None)
+_recent_key = cython.declare(cython.ulonglong, 0)
+_target = cython.declare(object, None)
+_target_key = cython.declare(cython.ulonglong, 0)
 _default_timeout = cython.declare(object, _stdlib.getdefaulttimeout)
 _initialise = cython.declare(object, _stdlib.socket.__init__)
 if _scratch == cython.NULL:
     raise MemoryError
+
+
+def methods_of(cls: object) -> None:
+    """The functions here are methods of `cls`, and of what inherits it, from now on."""
+    hubcore_find_slot(cls, cls.__dict__["_waits"])
 
 
 def accepted_are(cls: object) -> None:
@@ -52,6 +67,34 @@ def _may_wait(waits: SocketWaits, flags: cython.int) -> cython.bint:
 
 
 @cython.cfunc
+@cython.inline
+@cython.exceptval(check=False)
+def _key() -> cython.ulonglong:
+    """The IPv4 address in `_address` as one number, which is not 0."""
+    return (cython.cast(cython.ulonglong, _address.v4.sin_addr.s_addr) << 17) | (_address.v4.sin_port << 1) | 1
+
+
+@cython.cfunc
+def _read_ipv4():
+    global _recent, _recent_key
+    text: cython.char[64]
+    key: cython.ulonglong = _key()
+    port: cython.uint = sys.ntohs(_address.v4.sin_port)
+    place: cython.uint = (port ^ sys.ntohl(_address.v4.sin_addr.s_addr)) % _KNOWN
+    if _known_keys[place] == key:
+        found = _known[place]
+    else:
+        if sys.inet_ntop(sys.AF_INET, cython.address(_address.v4.sin_addr), text, 64) == cython.NULL:
+            _raise(sys.errno)
+        found = (text[: strlen(text)].decode("ascii"), port)
+        _known[place] = found
+        _known_keys[place] = key
+    _recent = found
+    _recent_key = key
+    return found
+
+
+@cython.cfunc
 def _read_address(length: sys.socklen_t):
     """What is in `_address`, as the standard library writes it."""
     text: cython.char[64]
@@ -59,9 +102,7 @@ def _read_address(length: sys.socklen_t):
     if length == 0:
         return None  # the kernel gave none, as for a connected stream
     if family == sys.AF_INET:
-        if sys.inet_ntop(family, cython.address(_address.v4.sin_addr), text, 64) == cython.NULL:
-            _raise(sys.errno)
-        return (text[: strlen(text)].decode("ascii"), sys.ntohs(_address.v4.sin_port))
+        return _read_ipv4()
     if family == sys.AF_INET6:
         if sys.inet_ntop(family, cython.address(_address.v6.sin6_addr), text, 64) == cython.NULL:
             _raise(sys.errno)
@@ -80,9 +121,28 @@ def _read_address(length: sys.socklen_t):
 
 
 @cython.cfunc
+@cython.exceptval(check=False)
+def _put_ipv4(key: cython.ulonglong) -> cython.void:
+    memset(cython.address(_address), 0, cython.sizeof(sys.sockaddr_in))
+    _address.v4.sin_family = sys.AF_INET
+    _address.v4.sin_port = cython.cast(cython.ushort, (key >> 1) & 0xFFFF)
+    _address.v4.sin_addr.s_addr = cython.cast(cython.uint, key >> 17)
+
+
+@cython.cfunc
+def _note_target(address: object):
+    global _target, _target_key
+    _target = address
+    _target_key = _key()
+
+
+@cython.cfunc
 @cython.exceptval(-1)
 def _write_address(family: cython.int, address: object) -> cython.int:
     """Put `address` into `_address`: its length, or 0 if it takes more than that, such as a look-up."""
+    if family == sys.AF_INET and (address is _recent or address is _target):
+        _put_ipv4(_recent_key if address is _recent else _target_key)
+        return cython.sizeof(sys.sockaddr_in)
     if type(address) is not tuple or not 2 <= len(address) <= (2 if family == sys.AF_INET else 4):
         return 0
     host = address[0]
@@ -98,6 +158,7 @@ def _write_address(family: cython.int, address: object) -> cython.int:
             return 0
         _address.v4.sin_family = family
         _address.v4.sin_port = sys.htons(port)
+        _note_target(address)
         return cython.sizeof(sys.sockaddr_in)
     for number in address[2:]:
         if type(number) is not int or not 0 <= number < (1 << 20):
@@ -119,7 +180,7 @@ def _is_ours(waits: SocketWaits) -> cython.bint:
 
 def accept(self: object) -> tuple:
     """socket.accept, cooperatively: a connection and its address. Switches when none is there."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     if not _is_ours(waits):
         return self._accept_any()
     if waits.timeout != 0.0:
@@ -157,7 +218,7 @@ def accept(self: object) -> tuple:
 
 def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> tuple:
     """socket.recvfrom, cooperatively: what came and from where. Switches when there is nothing."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     if bufsize < 0:
         raise ValueError("negative buffersize in recvfrom")
     if bufsize > _LARGEST or flags & sys.MSG_TRUNC or not _is_ours(waits):
@@ -184,7 +245,7 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
 
 def sendto(self: object, data: object, *args: object) -> int:
     """socket.sendto, cooperatively; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     count: cython.Py_ssize_t = len(args)
     if not 1 <= count <= 2 or not (waits.family == sys.AF_INET or waits.family == sys.AF_INET6):
         return self._sendto_any(data, *args)

@@ -23,6 +23,7 @@ from cython.cimports.cpython.buffer import (
 from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringAndSize
 from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.hubcore import _sysio as sys
+from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
 from cython.cimports.hubcore._sockwait import SocketWaits
 
 # Copying more than this takes the kernel longer than giving up the GIL and taking it back.
@@ -31,6 +32,11 @@ _WOULD_BLOCK = cython.declare(cython.Py_ssize_t, -2)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
 if _scratch == cython.NULL:
     raise MemoryError
+
+
+def methods_of(cls: object) -> None:
+    """The functions here are methods of `cls`, and of what inherits it, from now on."""
+    hubcore_find_slot(cls, cls.__dict__["_waits"])
 
 
 @cython.cfunc
@@ -107,7 +113,7 @@ def _before_read(waits: SocketWaits, flags: cython.int):
 
 def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> bytes:
     """socket.recv, cooperatively: up to `bufsize` bytes, as soon as there are any. Switches when there are none."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     if bufsize <= 0:
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
@@ -151,7 +157,7 @@ def _get_writable(buffer: object, view: cython.pointer[cython.Py_buffer]):
 
 def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags: cython.int = 0) -> int:
     """socket.recv_into, cooperatively. Switches when there is nothing to read."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     view: cython.Py_buffer
     n: cython.Py_ssize_t
     size: cython.Py_ssize_t
@@ -184,7 +190,7 @@ def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags
 
 def send(self: object, data: object, flags: cython.int = 0) -> int:
     """socket.send, cooperatively: as much of `data` as the kernel takes. Switches when it takes nothing."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     if waits.timeout != 0.0:
         waits._spend()
     view: cython.Py_buffer
@@ -204,7 +210,7 @@ def send(self: object, data: object, flags: cython.int = 0) -> int:
 
 def sendall(self: object, data: object, flags: cython.int = 0) -> None:
     """socket.sendall, cooperatively: all of `data`. Switches when the kernel takes no more; the timeout is for all."""
-    waits: SocketWaits = self._waits
+    waits: SocketWaits = waits_of(self)
     if waits.timeout != 0.0:
         waits._spend()
     view: cython.Py_buffer

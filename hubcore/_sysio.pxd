@@ -51,7 +51,7 @@ cdef extern from *:
     ctypedef unsigned int socklen_t
     int AF_INET, AF_INET6, AF_UNIX, SOCK_NONBLOCK
     ctypedef struct in_addr "struct in_addr":
-        pass
+        unsigned int s_addr
     ctypedef struct in6_addr "struct in6_addr":
         pass
     ctypedef struct sockaddr "struct sockaddr":

@@ -317,7 +317,9 @@ class socket(_stdlib.socket):
         return self._waits.fd < 0
 
 
-if _fast_addressed is not None:
+if _fast is not None:
+    _fast.methods_of(socket)
+    _fast_addressed.methods_of(socket)
     _fast_addressed.accepted_are(socket)
 _native_socketpair: Any = original("socket", "socketpair")  # of the module, it may be ours
 SocketType = _native  # as in the standard library: what every socket is an instance of

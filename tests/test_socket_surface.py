@@ -3,6 +3,7 @@
 import errno
 import os
 import socket as stdlib
+from contextlib import ExitStack
 
 import pytest
 
@@ -256,6 +257,26 @@ def test_fds_are_passed(pair, hub):
     assert data == b"fd"
     assert os.fstat(fds[0]).st_ino == os.fstat(first.fileno()).st_ino
     os.close(fds[0])
+
+
+def test_addresses_that_come_again_are_not_mixed_up():
+    """The last addresses are remembered as they were told: more peers than that, in turns, and two sockets at once."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server, ExitStack() as stack:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(20)
+        clients = [stack.enter_context(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) for _ in range(200)]
+        for number, client in enumerate(clients):
+            client.settimeout(20)
+            client.bind((f"127.0.0.{1 + number % 3}", 0))
+        for _ in range(2):
+            for client in clients:
+                client.sendto(b"to", server.getsockname())
+                _, peer = server.recvfrom(10)
+                assert peer == client.getsockname()
+                clients[0].sendto(b"own", clients[0].getsockname())
+                assert clients[0].recvfrom(10) == (b"own", clients[0].getsockname())
+                assert server.sendto(b"back", peer) == 4
+                assert client.recvfrom(10) == (b"back", server.getsockname())
 
 
 def test_sendto_is_audited():
