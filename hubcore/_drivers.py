@@ -82,7 +82,7 @@ def _psycopg2_is() -> bool:
 
 
 def _psycopg_is() -> bool:
-    return sys.modules["psycopg.waiting"].wait.__name__ != "wait_c"
+    return str(sys.modules["psycopg.waiting"].wait.__name__) != "wait_c"
 
 
 _ASK: dict[str, Callable[[], bool]] = {

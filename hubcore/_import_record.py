@@ -41,7 +41,7 @@ class Recorder:
 def start() -> None:
     """Record from now on. Done again, it changes nothing."""
     if not any(isinstance(finder, Recorder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, Recorder())  # type: ignore[arg-type]
+        sys.meta_path.insert(0, Recorder())
 
 
 def chain(module: str) -> str:

@@ -74,9 +74,8 @@ def report(found: list[Stale]) -> list[str]:
     lines.append("Patch before these modules are imported: `hubcore run PROGRAM` does that.")
     mendable = sum(each.put is not None for each in found)
     if mendable:
-        lines.append(
-            f"patch_all(rebind=True) replaces {'all' if mendable == len(found) else mendable} of them in place."
-        )
+        count = "all" if mendable == len(found) else str(mendable)
+        lines.append(f"patch_all(rebind=True) replaces {count} of them in place.")
     return lines
 
 

@@ -78,9 +78,48 @@ def test_the_backend_is_the_default_in_it_and_in_its_processes(tmp_path, backend
     assert text.split() == [backend.rpartition(",")[2]] * 2
 
 
-def test_nothing_is_patched(tmp_path):
-    (tmp_path / "it.py").write_text("import socket, time; print(socket.socket.__module__, type(time.sleep).__name__)")
-    assert command("run", str(tmp_path / "it.py"))[0] == "socket builtin_function_or_method\n"
+@pytest.mark.parametrize(
+    ("options", "patched"),
+    [
+        ((), "socket queue select"),
+        (("--no-patch",), "nothing"),
+        (("--no-queue", "--no-select"), "socket"),
+        (("--queue",), "queue"),
+        (("--strict",), "socket queue select"),
+    ],
+)
+def test_the_program_is_patched_before_it_is_imported(tmp_path, options, patched):
+    (tmp_path / "it.py").write_text(
+        "from socket import socket; from queue import SimpleQueue; from select import select\n"
+        "found = [name for name, x in (('socket', socket), ('queue', SimpleQueue), ('select', select))"
+        " if x.__module__.startswith('hubcore')]\n"
+        "print(*found or ['nothing'])\n"
+    )
+    assert command("run", *options, str(tmp_path / "it.py")) == (f"{patched}\n", "")
+
+
+def test_the_launcher_leaves_no_stale_references(tmp_path):
+    (tmp_path / "it.py").write_text(
+        "from hubcore import _stale\nprint([str(each) for each in _stale.find() + _stale.locks()])\n"
+    )
+    assert command("run", str(tmp_path / "it.py")) == ("[]\n", "")
+
+
+def test_gevents_command_line_is_accepted(tmp_path):
+    (tmp_path / "it.py").write_text(
+        "import sys\nfrom hubcore import monkey\nprint(sys.argv[1:], *monkey.saved)\n"
+    )
+    run = [sys.executable, "-m", "hubcore.monkey"]
+    env = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
+    done = subprocess.run(
+        [*run, "--verbose", "--no-thread", "--socket", "--module", "it", "a", "--b"],
+        env=env, capture_output=True, text=True,
+    )  # fmt: skip
+    assert (done.returncode, done.stdout) == (0, "['a', '--b'] socket\n")
+    assert done.stderr.startswith("hubcore: socket: create_connection, ")
+    done = subprocess.run(run, env=env, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "name a script" in done.stderr
 
 
 @pytest.mark.parametrize(
