@@ -42,9 +42,11 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> 
     lists = (_items(rlist), _items(wlist), _items(xlist))
     spend()
     found = _look(lists)
-    if _readahead.sockets and (ahead := _readahead.readable(fds := [*map(_fd, lists[0])])):
-        ahead.update(map(_fd, found[0]))
-        return [item for item, fd in zip(lists[0], fds, strict=True) if fd in ahead], found[1], found[2]
+    if _readahead.sockets:
+        numbers = [*map(_fd, lists[0])]
+        if ahead := _readahead.readable(numbers):
+            ahead.update(map(_fd, found[0]))
+            return [item for item, fd in zip(lists[0], numbers, strict=True) if fd in ahead], found[1], found[2]
     if found[0] or found[1] or found[2]:
         return found
     if seconds == 0.0:

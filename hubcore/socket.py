@@ -97,14 +97,14 @@ class socket(_stdlib.socket):
 
     # Timeouts: the fd itself is always non-blocking.
 
-    def settimeout(self, value: float | None) -> None:
+    def settimeout(self, howlong: float | None) -> None:
         """As socket.settimeout: seconds, None to wait for as long as it takes, 0 not to wait at all."""
-        if value is None:
+        if howlong is None:
             self._set_timeout(_FOREVER)
             return
-        if not hasattr(value, "__float__"):
-            raise TypeError(f"a timeout is a number of seconds or None, not {value!r}")
-        seconds = float(value)
+        if not hasattr(howlong, "__float__"):
+            raise TypeError(f"a timeout is a number of seconds or None, not {howlong!r}")
+        seconds = float(howlong)
         if not seconds >= 0.0:
             raise ValueError("Timeout value out of range")
         self._set_timeout(seconds)

@@ -152,6 +152,8 @@ def faults(theirs: list[Parameter], ours: list[Parameter]) -> list[str]:
     met: set[str] = set()
     for index, their in enumerate(theirs):
         if their.kind in (VAR_POSITIONAL, VAR_KEYWORD):
+            if their.kind is VAR_POSITIONAL and index < len(positional):
+                continue  # handed on, as by a wrapper, to what has the parameters that ours has by name
             if their.kind not in kinds:
                 wrong.append(f"takes no {'*' if their.kind is VAR_POSITIONAL else '**'}{their.name}")
             continue
@@ -174,7 +176,11 @@ def faults(theirs: list[Parameter], ours: list[Parameter]) -> list[str]:
             wrong.append(f"{their.name} has no default")
         elif their.default is not None and not same_default(their.default, our.default or ""):
             wrong.append(f"the default of {their.name} is {our.default}, not {their.default}")
-    required = [one.name for one in ours if one.default is None and one.kind not in (VAR_POSITIONAL, VAR_KEYWORD)]
+    handed_on = positional if VAR_POSITIONAL in {one.kind for one in theirs} else []
+    may_be_left_out = (VAR_POSITIONAL, VAR_KEYWORD)
+    required = [
+        one.name for one in ours if one.default is None and one.kind not in may_be_left_out and one not in handed_on
+    ]
     private = {one.name for one in theirs}
     wrong += [f"{name} is required" for name in required if name not in met and name not in private]
     return wrong

@@ -160,7 +160,7 @@ def main() -> None:
     known: set[str] = set()
     output = sys.stdout
     if arguments.results:
-        output = open(arguments.results, "a+")
+        output = open(arguments.results, "a+")  # noqa: SIM115 # until the end of the process
         output.seek(0)
         known = {found["test"] for found in map(json.loads, output) if "test" in found}
     process = os.getpid()

@@ -11,7 +11,7 @@ END = "<!-- end -->"
 
 
 def table(verdicts: Iterable[Verdict]) -> str:
-    """A row for each module, a column for each Python and backend: how many of what the standard library passes pass."""
+    """A row for each module, a column for each Python and backend: how many pass, and of how many."""
     cells: dict[str, dict[tuple[tuple[int, ...], str, str], str]] = {}
     columns = set()
     for verdict in verdicts:
