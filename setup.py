@@ -31,6 +31,7 @@ AUGMENTED = [
     "_awaitable",
     "event",
     "_locks",
+    "_threadlock",
     "_condition",
     "_store",
     "_simple_queue",

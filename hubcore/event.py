@@ -79,9 +79,8 @@ class Event(Awaitable):
         return waiter
 
     def _at_fork_reinit(self) -> None:
-        """For the standard library's threads: in a forked child, be as new."""
+        """For the standard library's threads: in a forked child, forget who waits. The flag stays."""
         self._set_up()
-        self._flag = False
 
     def __repr__(self) -> str:
         state = "set" if self._flag else "clear"

@@ -223,11 +223,16 @@ def test_a_subclass_that_forgets_to_initialise_gets_an_error_and_no_crash(hub):
             call()
 
 
-def test_after_a_fork_the_standard_library_may_make_it_new(hub):
+def test_after_a_fork_it_forgets_who_waits_and_stays_set_or_not(hub):
     event = Event()
+    task = spawn(event.wait)
+    sleep(0)
+    event._at_fork_reinit()
+    assert (event.linkcount(), event.is_set()) == (0, False)
     event.set()
     event._at_fork_reinit()
-    assert not event.is_set()
+    assert event.is_set()
+    task.kill()
 
 
 def test_a_hub_that_is_destroyed_leaves_those_of_other_hubs_waiting(hub):

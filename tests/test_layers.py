@@ -30,6 +30,7 @@ LAYERS = {
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _handlers _hub_call _awaitable event lock _locks _condition _barrier
+        _threadlock _thread_end thread threading
         queue _store _simple_queue _task_queue _channel
         channel _memory_channel _selection
     """,
@@ -46,7 +47,10 @@ LAYERS = {
         _anyfd _kernelqueue _fileposix _filethread
         subprocess _popen _pipes _exchange _endlink
     """,
-    "patching": "_patching _patch_pieces _patch_all _stale _drivers _patch_hook",
+    "patching": """
+        _patching _patch_pieces _patch_all _stale _drivers _patch_hook
+        _after_import _existing_locks _patch_threading _patch_multiprocessing
+    """,
     "outside": "(package) monkey cli cli.* testing testing.* __main__",
 }
 

@@ -1,0 +1,77 @@
+"""Calls when a module is imported: for patches of modules that most programs never import."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
+    Call = Callable[[Any], object]
+
+_waiting: dict[str, Call] = {}
+
+
+def after_import(name: str, call: Call) -> None:
+    """Call `call(module)` once the module `name` has been imported: now, if it is. One call for each name."""
+    module = sys.modules.get(name)
+    if module is not None:
+        call(module)
+        return
+    _waiting[name] = call
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+
+
+class _Finder:
+    """Finds what the others find, and has the loader of what is waited for call when it is done."""
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        call = _waiting.pop(name, None)
+        if call is None:
+            return None
+        try:
+            from importlib.util import find_spec
+
+            spec = find_spec(name)
+        except BaseException:
+            _waiting[name] = call
+            raise
+        if spec is not None and spec.loader is not None:
+            spec.loader = _Loader(spec.loader, call)  # type: ignore[assignment]
+        return spec
+
+
+class _Loader:
+    """A loader, and the call after it."""
+
+    def __init__(self, loader: Any, call: Call) -> None:
+        self._loader = loader
+        self._call = call
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        """As the loader does it."""
+        spec.loader = self._loader  # from now on nobody sees a difference
+        module: ModuleType | None = self._loader.create_module(spec)
+        spec.loader = self  # type: ignore[assignment]
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        """As the loader does it, and call."""
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        self._loader.exec_module(module)
+        self._call(module)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+
+_finder = _Finder()

@@ -1,0 +1,218 @@
+"""What makes multiprocessing cooperative, beside the patched threads, sockets and selectors that it is built on.
+
+The start method stays as the program has it; children that are not forked are ordinary Pythons, unpatched.
+
+- Connections wait until their fd is ready, then read or write as much as cannot block. The fd itself stays blocking: it
+  may be shared with a process that knows nothing of hubcore.
+- Locks and semaphores, which are the system's: there is no fd to wait for, and a thread that waits for one cannot be
+  called off. So they are tried again after pauses, each longer than the one before, up to LONGEST_PAUSE seconds; a
+  release in the same process ends the pause at once.
+- An RLock belongs to a greenlet.
+
+Without a hub in the calling thread all of it waits as the standard library does: there is nobody else to let run.
+"""
+
+from __future__ import annotations
+
+import os
+from select import PIPE_BUF
+
+import _multiprocessing
+
+from hubcore import _cpython
+from hubcore._after_import import after_import
+from hubcore._patching import patch_item
+from hubcore._waitfd import wait_read, wait_write
+from hubcore.event import Event
+from hubcore.hub import get_hub_if_any
+from hubcore.local import local
+from hubcore.selectors import PollSelector
+from hubcore.thread import get_ident
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+SHORTEST_PAUSE = 0.0002
+LONGEST_PAUSE = 0.01
+
+_native: Any = _multiprocessing  # the typing stubs do not know it
+_NativeSemLock: Any = _native.SemLock
+_RECURSIVE = 0
+
+
+def patch_multiprocessing() -> None:
+    """Patch multiprocessing, or have it patched when it is imported. May be called again."""
+    if _native.SemLock is SemLock:
+        return
+    patch_item(_native, "SemLock", SemLock)
+    after_import("multiprocessing.connection", _patch_connection)
+    after_import("multiprocessing.resource_sharer", _patch_resource_sharer)
+    after_import("multiprocessing.util", _patch_util)
+
+
+class SemLock(_NativeSemLock):  # type: ignore[misc]
+    """As _multiprocessing.SemLock: a semaphore of the system, or a lock that its owner may acquire again."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
+        self._released = Event()  # set and cleared again by each release in this process
+        self._owner = 0
+        self._times = 0
+
+    @classmethod
+    def _rebuild(cls, *state: Any) -> SemLock:
+        new: SemLock = super()._rebuild(*state)
+        new._begin()
+        return new
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        """Take it, within `timeout` seconds. Switches if it is not free and the thread has a hub."""
+        if self.kind == _RECURSIVE:
+            return self._acquire_again(block, timeout)
+        return self._acquire(block, timeout)
+
+    def _acquire(self, block: bool, timeout: float | None) -> bool:
+        if super().acquire(False):
+            return True
+        if not block or (timeout is not None and timeout <= 0):
+            return False
+        hub = get_hub_if_any()
+        if hub is None:
+            return bool(super().acquire(True, timeout))
+        end = None if timeout is None else hub.loop.update_now() + timeout
+        pause = SHORTEST_PAUSE
+        while True:
+            left = pause if end is None else min(pause, end - hub.loop.update_now())
+            self._released.wait(max(left, 0.0))
+            if super().acquire(False):
+                return True
+            if end is not None and left <= 0:
+                return False
+            pause = min(pause * 1.5, LONGEST_PAUSE)
+
+    def _acquire_again(self, block: bool, timeout: float | None) -> bool:
+        me = get_ident()
+        if self._owner == me:
+            self._times += 1
+            return True
+        # The system's lock knows threads only: another greenlet of the owner's would get it too.
+        if self._owner and not self._wait_for_owner(block, timeout):
+            return False
+        if not self._acquire(block, timeout):
+            return False
+        if self._owner:  # another greenlet was faster
+            super().release()
+            return self._acquire_again(block, timeout)
+        self._owner, self._times = me, 1
+        return True
+
+    def _wait_for_owner(self, block: bool, timeout: float | None) -> bool:
+        while self._owner:
+            if not block or not self._released.wait(timeout):
+                return not self._owner
+        return True
+
+    def release(self) -> None:
+        """Give it back. Never switches. AssertionError for one's own lock that one does not have."""
+        if self.kind == _RECURSIVE:
+            if self._owner != get_ident():
+                raise AssertionError("attempt to release recursive lock not owned by thread")
+            self._times -= 1
+            if self._times:
+                return
+            self._owner = 0
+        super().release()
+        self._released.set()
+        self._released.clear()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *failure: object) -> None:
+        self.release()
+
+    def _is_mine(self) -> bool:
+        return self._owner == get_ident() if self.kind == _RECURSIVE else bool(super()._is_mine())
+
+    def _count(self) -> int:
+        return self._times if self.kind == _RECURSIVE else int(super()._count())
+
+    def _after_fork(self) -> None:
+        super()._after_fork()
+        self._begin()
+
+
+# Connections.
+
+
+def _recv_ready(connection: Any, size: int) -> bytes:
+    """os.read, after a wait for something to read."""
+    while True:
+        if get_hub_if_any() is not None:
+            wait_read(connection)
+        try:
+            return os.read(connection, size)
+        except BlockingIOError:
+            continue
+
+
+def _send_ready(connection: Any, data: Any) -> int:
+    """os.write, after a wait for room; of at most as much as then cannot block."""
+    if get_hub_if_any() is None:
+        return os.write(connection, data)
+    while True:
+        wait_write(connection)
+        try:
+            return os.write(connection, memoryview(data)[:PIPE_BUF])
+        except BlockingIOError:
+            continue
+
+
+def _patch_connection(module: Any) -> None:
+    _cpython.check("multiprocessing")  # not before: it imports what it looks at
+    patch_item(module, "_WaitSelector", PollSelector)
+    kind = module.Connection
+    receive, send, set_up = kind._recv, kind._send, kind.__init__
+
+    def _recv(self: Any, size: int, read: Callable[[int, int], bytes] = _recv_ready) -> Any:
+        return receive(self, size, read)
+
+    def _send(self: Any, buf: Any, write: Callable[[int, Any], int] = _send_ready) -> None:
+        send(self, buf, write)
+
+    def __init__(self: Any, handle: int, *args: Any, **kwargs: Any) -> None:
+        set_up(self, handle, *args, **kwargs)
+        # A socket's may be non-blocking, and is then passed on to processes that do not know.
+        os.set_blocking(self._handle, True)
+
+    kind._recv, kind._send, kind.__init__ = _recv, _send, __init__
+
+
+def _patch_resource_sharer(module: Any) -> None:
+    # Its thread blocks all signals for itself: a greenlet would do so for the thread that has them.
+    module.signal = _NoSignals()
+
+
+class _NoSignals:
+    """The signal module, for who asks whether it has pthread_sigmask."""
+
+
+def _patch_util(module: Any) -> None:
+    if issubclass(module.ForkAwareLocal, local):
+        return
+    register = module.register_after_fork
+
+    class ForkAwareLocal(local):
+        """As multiprocessing.util.ForkAwareLocal: each greenlet's own, and empty in a forked child."""
+
+        def __init__(self) -> None:
+            register(self, lambda each: each.__dict__.clear())
+
+        def __reduce__(self) -> Any:
+            return type(self), ()
+
+    patch_item(module, "ForkAwareLocal", ForkAwareLocal)

@@ -1,0 +1,220 @@
+"""What patching threads takes beyond replacing names: locks and threads that are there already.
+
+The standard library's classes stay; they look their locks up in their module. What was made before holds native ones.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading as _stdlib
+
+from hubcore import _cpython, _existing_locks, _originals, _workers, thread
+from hubcore._existing_locks import is_free, is_native, new_for
+from hubcore._thread_end import EndLock
+from hubcore.event import Event as _Event
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_private: Any = _stdlib  # its private names; see hubcore._cpython
+
+
+def patch_threading(
+    existing_locks: bool = True,
+    logging: bool = True,
+    Event: bool = True,
+    warn: Callable[[str], object] | None = None,
+) -> None:
+    """Make what is there already cooperative, after the names of `_thread` and `threading` were replaced.
+
+    The main thread can be waited for in a greenlet, and so can native threads that run; threads that were not started
+    will be greenlets. Locks of `logging` and, with `existing_locks`, all others that can be replaced are; `left_locks`
+    lists the others. multiprocessing is patched, now or when it is imported. May be called again.
+    """
+    for name in ("_active_limbo_lock", "_shutdown_locks_lock"):
+        _replace(_stdlib, name)
+    for each in tuple(_private._dangling):
+        _upgrade_thread(each)
+    if existing_locks and not other_threads():
+        _existing_locks.replace_free()
+    if logging:
+        _patch_logging()
+    if existing_locks:
+        _patch_executors()
+    from hubcore._patch_multiprocessing import patch_multiprocessing
+
+    patch_multiprocessing()
+
+
+def other_threads() -> set[int]:
+    """The idents of native threads, other than this one, that may run Python code of the program."""
+    mine = {_originals.get_ident()} | _workers.idle_thread_idents() | set(_workers.running)
+    return set(sys._current_frames()) - mine
+
+
+def left_locks() -> list[_existing_locks.Existing]:
+    """The native locks that programs and libraries still hold: where each is, and why it was not replaced."""
+    return list(_existing_locks.left())
+
+
+def _replace(owner: Any, name: str) -> bool:
+    """Replace the lock `owner.name`, if it is native and free; whether that was done."""
+    lock = getattr(owner, name, None)
+    if not is_native(lock) or not is_free(lock):
+        return False
+    setattr(owner, name, new_for(lock))
+    return True
+
+
+# Threads.
+
+
+def _upgrade_thread(each: Any) -> None:
+    if not each._started.is_set():
+        each._invoke_excepthook = _private._make_invoke_excepthook()
+    if not isinstance(getattr(each, "_started", None), _Event):
+        started = _Event()
+        if each._started.is_set():
+            started.set()
+        each._started = started
+    if hasattr(each, "_handle"):
+        _upgrade_handle(each)
+    elif is_native(each._tstate_lock):
+        _upgrade_end(each)
+
+
+def _upgrade_handle(each: Any) -> None:
+    native = each._handle
+    if isinstance(native, (thread._ThreadHandle, NativeHandle)):
+        return
+    if each is _private._main_thread and not native.is_done():
+        each._handle = thread._make_thread_handle(native.ident)
+    elif each._started.is_set():
+        each._handle = NativeHandle(native)
+    else:
+        each._handle = thread._ThreadHandle()
+
+
+def _upgrade_end(each: Any) -> None:
+    """Of CPython until 3.12: the lock that the interpreter releases when the thread ends."""
+    native = each._tstate_lock
+    new: Any = None
+    if each is _private._main_thread:
+        new = EndLock()  # which threading._shutdown releases
+        new.acquire()
+    else:
+        new = NativeEnd(native)
+    each._tstate_lock = new
+    if native in _private._shutdown_locks:
+        _private._shutdown_locks.discard(native)
+        _private._shutdown_locks.add(new)
+
+
+class _Watch:
+    """Waits for the end of a native thread, in a worker thread, once somebody waits for it."""
+
+    def __init__(self, wait: Callable[[], object]) -> None:
+        self._wait = wait
+        self._ended = _Event()
+        self._watched = False
+
+    def wait(self, timeout: float | None) -> bool:
+        """Wait until it has ended, `timeout` seconds at most; whether it has. Switches."""
+        if not self._watched:
+            self._watched = True
+            _workers.start(self._call)
+        return self._ended.wait(timeout)
+
+    def _call(self) -> None:
+        self._wait()
+        self._ended.set()
+
+
+class NativeEnd:
+    """In place of a native thread's `_tstate_lock`, which is released when the thread ends: lets others run."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self._watch = _Watch(self._see_the_end)
+
+    def _see_the_end(self) -> None:
+        with self._native:
+            pass
+
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
+        """As a lock's."""
+        if self._native.acquire(False):
+            return True
+        if not blocking:
+            return False
+        self._watch.wait(None if timeout < 0 else timeout)
+        return bool(self._native.acquire(False))
+
+    def release(self) -> None:
+        """As a lock's."""
+        self._native.release()
+
+    def locked(self) -> bool:
+        """As a lock's."""
+        return bool(self._native.locked())
+
+    def _at_fork_reinit(self) -> None:
+        self._native._at_fork_reinit()
+
+
+class NativeHandle:
+    """In place of a native thread's `_ThreadHandle`: joining lets others run."""
+
+    def __init__(self, native: Any) -> None:
+        self._native = native
+        self._watch = _Watch(native.join)
+
+    @property
+    def ident(self) -> int:
+        """The thread's."""
+        return int(self._native.ident)
+
+    def is_done(self) -> bool:
+        """Whether it has ended."""
+        return bool(self._native.is_done())
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, `timeout` seconds at most. Switches."""
+        if not self._native.is_done():
+            self._watch.wait(None if timeout is None or timeout < 0 else timeout)
+
+    def _set_done(self) -> None:
+        self._native._set_done()
+
+
+# Locks of the standard library that must be replaced, also while other threads run.
+
+
+def _patch_logging() -> None:
+    logging: Any = sys.modules.get("logging")
+    if logging is None:
+        return
+    _cpython.check("logging")
+    _replace(logging, "_lock")
+    handlers = {id(each): each for ref in tuple(logging._handlerList) if (each := _referent(ref)) is not None}
+    handlers.update({id(each): each for each in tuple(logging._at_fork_reinit_lock_weakset)})
+    for each in (*handlers.values(), logging.lastResort):
+        _replace(each, "lock")
+
+
+def _referent(handler: Any) -> Any:
+    # Whoever puts handlers there by hand need not use weak references, and logging does not mind.
+    return handler() if callable(handler) else handler
+
+
+def _patch_executors() -> None:
+    module: Any = sys.modules.get("concurrent.futures.thread")
+    if module is None or not is_native(module._global_shutdown_lock):
+        return
+    # `submit` has it while it waits for the new worker to start.
+    if _replace(module, "_global_shutdown_lock"):
+        import os
+
+        os.register_at_fork(after_in_child=module._global_shutdown_lock._at_fork_reinit)

@@ -1,0 +1,376 @@
+"""The standard library's `_thread` module, cooperatively: its threads are greenlets of the calling thread's hub.
+
+Everything that is not here is the standard library's own.
+"""
+
+from __future__ import annotations
+
+import _thread as _stdlib
+import os as _os
+import sys as _sys
+from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
+
+from greenlet import GreenletExit, getcurrent
+
+from hubcore import local as _locals
+from hubcore._thread_end import EndLock
+from hubcore._threadlock import Lock as LockType
+from hubcore._threadlock import RLock, get_ident
+from hubcore.event import Event as _Event
+from hubcore.exceptions import Cancelled, HubDestroyed
+from hubcore.greenlet import Greenlet
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+_original: Any = _stdlib  # which has other names in each version
+_native_ident = _stdlib.get_ident
+_native_count = _stdlib._count
+_native_interrupt = _stdlib.interrupt_main
+_native_shutdown = getattr(_stdlib, "_shutdown", None)
+_native_main_ident = getattr(_stdlib, "_get_main_thread_ident", None)
+
+allocate_lock = allocate = lock = LockType
+_local = _locals.local
+
+_running: set[object] = set()  # the greenlets that are threads, from their first step to their last
+_of_this_greenlet = _local()
+
+
+def start_new_thread(
+    function: Callable[..., object], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
+) -> int:
+    """Start a greenlet of this thread's hub that calls `function(*args, **kwargs)`; its ident. Never switches.
+
+    It begins without context variables, as a thread does. What it raises goes to sys.unraisablehook, but for
+    SystemExit, and for what somebody ended it with.
+    """
+    if not callable(function):
+        raise TypeError("first arg must be callable")
+    if not isinstance(args, tuple):
+        raise TypeError("2nd arg must be a tuple")
+    if kwargs is not None and not isinstance(kwargs, dict):
+        raise TypeError("optional 3rd arg must be a dictionary")
+    _sys.audit("_thread.start_new_thread", function, args, kwargs)
+    return _start(function, args, kwargs, None)
+
+
+start_new = start_new_thread
+
+
+def _start(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None, handle: _ThreadHandle | None
+) -> int:
+    new = Greenlet(_run, function, args, kwargs or {}, handle)
+    new.gr_context = None
+    ident = get_ident(new)
+    if handle is not None:
+        handle._begin(ident)
+    new.start()
+    return ident
+
+
+def _run(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any], handle: _ThreadHandle | None
+) -> None:
+    current = getcurrent()
+    _running.add(current)
+    if handle is not None:
+        _handles[current] = handle
+    try:
+        function(*args, **kwargs)
+    except (GreenletExit, Cancelled):
+        raise
+    except SystemExit:
+        pass
+    except BaseException as failure:
+        if not dealt_with(failure):
+            _report(failure, function)
+    finally:
+        _running.discard(current)
+        if handle is not None:
+            _handles.pop(current, None)
+            handle._end()
+
+
+def dealt_with(failure: BaseException | None) -> bool:
+    """Whether nobody need be told that a thread, the calling greenlet, failed with that. False in a native thread.
+
+    What somebody ended it with is no failure. A KeyboardInterrupt, which comes to the main thread and there to whatever
+    greenlet runs, is raised in its main greenlet.
+    """
+    current = getcurrent()
+    hub = get_hub_if_any()
+    if hub is None or current.parent is None:
+        return False
+    if isinstance(failure, (GreenletExit, Cancelled, HubDestroyed)):
+        return True
+    if isinstance(failure, KeyboardInterrupt) and hub.main is not current and _of_main_thread():
+        hub.interrupt(hub.main, failure)
+        return True
+    return False
+
+
+def _of_main_thread() -> bool:
+    import _signal
+
+    try:  # signals can be handled in the main thread only, whatever `threading` takes for that
+        current = _signal.set_wakeup_fd(-1)
+    except ValueError:
+        return False
+    if current != -1:
+        _signal.set_wakeup_fd(current, warn_on_full_buffer=False)
+    return True
+
+
+def interrupt_main(signum: int = 2) -> None:
+    """As if signal `signum` had come: call its Python handler, if it has one, as soon as the main thread can.
+
+    In another greenlet of the main thread: in the hub, and what the handler raises is raised in the main greenlet.
+    """
+    hub = get_hub_if_any()
+    if hub is None or hub.main is getcurrent() or not _of_main_thread():
+        _native_interrupt(signum)
+        return
+    import _signal
+
+    handler = _signal.getsignal(signum)
+    if callable(handler):
+        hub.loop.run_callback(hub.signals_came, lambda: handler(signum, None))
+
+
+def _report(failure: BaseException, function: object) -> None:
+    text = "Exception ignored in thread started by"
+    what: Any = (type(failure), failure, failure.__traceback__, text, function)
+    if _sys.version_info >= (3, 13):
+        what = (type(failure), failure, failure.__traceback__, f"{text} {function!r}", None)
+    _sys.unraisablehook(_unraisable()(what))
+
+
+_unraisable_types: list[Any] = []
+
+
+def _unraisable() -> Any:
+    """The type of what sys.unraisablehook is called with. It has no name anywhere, so one is looked at."""
+    while not _unraisable_types:
+        hook = _sys.unraisablehook
+
+        def look(seen: Any) -> None:
+            _unraisable_types.append(type(seen))
+            if type(seen.exc_value) is not _Sample:
+                hook(seen)  # another thread's
+
+        _sys.unraisablehook = look
+        try:
+            _Failing()
+        finally:
+            _sys.unraisablehook = hook
+    return _unraisable_types[0]
+
+
+class _Sample(Exception):
+    pass
+
+
+class _Failing:
+    def __del__(self) -> None:
+        raise _Sample
+
+
+def _count() -> int:
+    """How many threads there are, but for the main one: greenlets and native ones."""
+    return len(_running) + _native_count()
+
+
+# Until CPython 3.12.
+
+
+class _EndOfGreenlet:
+    """Lives in the greenlet's locals and so goes when it ends; then its lock is released."""
+
+    __slots__ = ("lock",)
+
+    def __init__(self, lock: EndLock) -> None:
+        self.lock = lock
+
+    def __del__(self) -> None:
+        if self.lock.locked():
+            self.lock.release()
+
+
+def _set_sentinel() -> EndLock:
+    """A new lock that, if it is locked then, is released when the calling greenlet or thread ends."""
+    new = EndLock()
+    _of_this_greenlet.end = _EndOfGreenlet(new)
+    return new
+
+
+# From CPython 3.13 on.
+
+
+class _ThreadHandle:
+    """What a thread can be joined by."""
+
+    __slots__ = ("__weakref__", "_done", "_started", "ident")
+
+    def __init__(self) -> None:
+        self.ident = 0
+        self._started = False
+        self._done = _Event()
+
+    def _begin(self, ident: int) -> None:
+        if self._started:
+            raise RuntimeError("thread already started")
+        self._started = True
+        self.ident = ident
+
+    def _end(self) -> None:
+        self._done.set()
+        _to_be_joined.pop(self, None)
+
+    def is_done(self) -> bool:
+        """Whether the thread has ended."""
+        return self._done.is_set()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended, `timeout` seconds at most. Switches. RuntimeError for one's own."""
+        if not self._started:
+            raise RuntimeError("thread not started")
+        if not self._done.is_set() and self.ident == get_ident():
+            raise RuntimeError("Cannot join current thread")
+        self._done.wait(None if timeout is None or timeout < 0 else timeout)
+
+    def _set_done(self) -> None:
+        if not self._started:
+            raise RuntimeError("thread not started")
+        self._end()
+
+    def _forget_parents_thread(self) -> None:
+        self._done._at_fork_reinit()
+        self._end()
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} object: ident={self.ident}>"
+
+
+_handles: dict[object, _ThreadHandle] = {}  # by the greenlet, of those that run
+_to_be_joined: dict[_ThreadHandle, None] = {}  # at the end of the process
+
+
+def start_joinable_thread(
+    function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True
+) -> _ThreadHandle:
+    """Start a greenlet of this thread's hub that calls `function()`; what it can be joined by. Never switches.
+
+    Unless `daemon`, the process waits for it before it ends.
+    """
+    if not callable(function):
+        raise TypeError("thread function must be callable")
+    if handle is None:
+        handle = _ThreadHandle()
+    elif not isinstance(handle, _ThreadHandle):
+        raise TypeError("'handle' must be a _ThreadHandle")
+    _sys.audit("_thread.start_joinable_thread", function, int(daemon), handle)
+    _start(function, (), None, handle)
+    if not daemon:
+        _to_be_joined[handle] = None
+    return handle
+
+
+def _make_thread_handle(ident: int) -> _ThreadHandle:
+    """What stands for the running thread `ident`; `_set_done` has to be called when it ends."""
+    new = _ThreadHandle()
+    new._begin(ident)
+    return new
+
+
+def _join_greenlets() -> None:
+    """Wait for all threads of `start_joinable_thread` that are greenlets and no daemons. Switches."""
+    own = get_ident()
+    while waited := [handle for handle in tuple(_to_be_joined) if handle.ident != own]:
+        for handle in waited:
+            handle.join()
+
+
+def _shutdown() -> None:
+    """Wait for all threads that are no daemons, greenlets first. Switches."""
+    _join_greenlets()
+    if _native_shutdown is not None:
+        _native_shutdown()
+
+
+def _get_main_thread_ident() -> int:
+    """The ident of the main thread: for `threading`, which asks in that thread, or in the greenlet that forked."""
+    main: int = _native_ident() if _native_main_ident is None else _native_main_ident()
+    return get_ident() if main == _native_ident() else main
+
+
+def _after_fork_in_child() -> None:
+    # Of the parent's greenlets only the one that forked is alive here.
+    current = getcurrent()
+    _running.intersection_update((current,))
+    for greenlet, handle in tuple(_handles.items()):
+        if greenlet is not current:
+            del _handles[greenlet]
+            handle._forget_parents_thread()
+    for handle in tuple(_to_be_joined):
+        if handle is not _handles.get(current):
+            handle._forget_parents_thread()
+
+
+if hasattr(_os, "register_at_fork"):
+    _os.register_at_fork(after_in_child=_after_fork_in_child)
+
+
+def __getattr__(name: str) -> Any:
+    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    return getattr(_original, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_original)})
+
+
+#: What takes the place of `_thread`'s own.
+__implements__ = [
+    name
+    for name in (
+        "LockType",
+        "RLock",
+        "_ThreadHandle",
+        "_count",
+        "_get_main_thread_ident",
+        "_local",
+        "_make_thread_handle",
+        "_set_sentinel",
+        "_shutdown",
+        "allocate",
+        "allocate_lock",
+        "get_ident",
+        "interrupt_main",
+        "lock",
+        "start_joinable_thread",
+        "start_new",
+        "start_new_thread",
+    )
+    if hasattr(_stdlib, name)
+]
+
+__all__ = [
+    "TIMEOUT_MAX",
+    "LockType",
+    "RLock",
+    "allocate",
+    "allocate_lock",
+    "error",
+    "exit",
+    "get_ident",
+    "get_native_id",
+    "interrupt_main",
+    "stack_size",
+    "start_new",
+    "start_new_thread",
+]

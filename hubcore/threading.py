@@ -1,0 +1,338 @@
+"""The standard library's threading module, cooperatively: its threads are greenlets.
+
+With or without the standard library's being patched, these threads are in its tables: `enumerate` lists them, and they
+are instances of its Thread. Once it is patched, its own classes look these locks up in their module and so are
+cooperative as they are, also those made before and their subclasses. Hence the classes here do not replace them.
+Everything that is not here is the standard library's own.
+"""
+
+from __future__ import annotations
+
+import sys as _sys
+import threading as _stdlib
+from threading import BrokenBarrierError, ThreadError, main_thread
+
+from hubcore import thread as _thread
+from hubcore._barrier import Barrier
+from hubcore._condition import Condition as _Condition
+from hubcore._locks import BoundedSemaphore as _BoundedSemaphore
+from hubcore._locks import Semaphore as _Semaphore
+from hubcore.event import Event as _Event
+from hubcore.thread import (
+    TIMEOUT_MAX,
+    LockType,
+    RLock,
+    allocate_lock,
+    get_ident,
+    get_native_id,
+    stack_size,
+    start_joinable_thread,
+    start_new_thread,
+)
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from typing import Any
+
+_private: Any = _stdlib  # its private names; see hubcore._cpython
+
+Lock = _LockType = _allocate_lock = LockType
+_CRLock = RLock
+local = _thread._local
+_start_new_thread = start_new_thread
+_start_joinable_thread = start_joinable_thread
+_set_sentinel = _thread._set_sentinel
+_make_thread_handle = _thread._make_thread_handle
+_ThreadHandle = _thread._ThreadHandle
+_thread_shutdown = _thread._shutdown
+_get_main_thread_ident = _thread._get_main_thread_ident
+
+
+_make_native_hook = _private._make_invoke_excepthook
+
+
+def _make_invoke_excepthook() -> Callable[[_stdlib.Thread], None]:
+    """What a new thread calls when it fails: threading.excepthook, unless it is clear already what becomes of that."""
+    hook = _make_native_hook()
+
+    def invoke(thread: _stdlib.Thread) -> None:
+        if not _thread.dealt_with(_sys.exc_info()[1]):
+            hook(thread)
+
+    return invoke
+
+
+class Event(_Event):
+    """As threading.Event: a flag that greenlets and threads wait for."""
+
+    __slots__ = ()
+
+    def isSet(self) -> bool:
+        """The same as `is_set`; deprecated by the standard library."""
+        import warnings
+
+        warnings.warn("isSet() is deprecated, use is_set() instead", DeprecationWarning, stacklevel=2)
+        return self.is_set()
+
+    def __repr__(self) -> str:
+        return f"<threading.Event at {id(self):#x}: {'set' if self.is_set() else 'unset'}>"
+
+
+class Condition(_Condition):
+    """As threading.Condition: a condition variable on `lock`, an RLock of its own if none is given."""
+
+    __slots__ = ()
+
+    def __init__(self, lock: Any = None) -> None:
+        super().__init__(RLock() if lock is None else lock)
+
+    notifyAll = _Condition.notify_all
+
+
+def _release(semaphore: _Semaphore, n: int) -> None:
+    if n < 1:
+        raise ValueError("n must be one or more")
+    semaphore.grow(n)
+
+
+class Semaphore(_Semaphore):
+    """As threading.Semaphore."""
+
+    def __init__(self, value: int = 1) -> None:
+        if value < 0:
+            raise ValueError("semaphore initial value must be >= 0")
+        super().__init__(value)
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """Take a permit; ValueError for a `timeout` that is not `blocking`. Switches if there is none."""
+        _check_timeout(blocking, timeout)
+        return super().acquire(blocking, timeout)
+
+    def release(self, n: int = 1) -> None:  # type: ignore[override]
+        """Give `n` permits. Never switches."""
+        _release(self, n)
+
+
+class BoundedSemaphore(_BoundedSemaphore):
+    """As threading.BoundedSemaphore."""
+
+    def __init__(self, value: int = 1) -> None:
+        if value < 0:
+            raise ValueError("semaphore initial value must be >= 0")
+        super().__init__(value)
+
+    def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
+        """As Semaphore.acquire."""
+        _check_timeout(blocking, timeout)
+        return super().acquire(blocking, timeout)
+
+    def release(self, n: int = 1) -> None:  # type: ignore[override]
+        """Give `n` permits; ValueError if there would be more than at first. Never switches."""
+        if n >= 1 and self.counter + n > self._initial_value:
+            raise ValueError("Semaphore released too many times")
+        _release(self, n)
+
+
+def _check_timeout(blocking: bool, timeout: float | None) -> None:
+    if not blocking and timeout is not None:
+        raise ValueError("can't specify timeout for non-blocking acquire")
+
+
+class Thread(_stdlib.Thread):
+    """As threading.Thread, but a greenlet of the hub of the thread that starts it."""
+
+    def __init__(
+        self,
+        group: None = None,
+        target: Callable[..., object] | None = None,
+        name: str | None = None,
+        args: Iterable[Any] = (),
+        kwargs: Mapping[str, Any] | None = None,
+        *,
+        daemon: bool | None = None,
+        **more: Any,
+    ) -> None:
+        if daemon is None:
+            daemon = current_thread().daemon
+        # Not super(): of a Timer, that is one with arguments of its own.
+        _stdlib.Thread.__init__(self, group, target, name, args, kwargs, daemon=daemon, **more)
+        self._started: Any = Event()
+        self._invoke_excepthook = _make_invoke_excepthook()
+        if hasattr(self, "_handle"):
+            self._handle: Any = _ThreadHandle()
+
+    def start(self) -> None:
+        """Start the thread, and wait until it runs. Switches. RuntimeError at the second time."""
+        if self._started.is_set():
+            raise RuntimeError("threads can only be started once")
+        with _private._active_limbo_lock:
+            _private._limbo[self] = self
+        try:
+            if hasattr(self, "_handle"):
+                start_joinable_thread(self._bootstrap, self._handle, self.daemon)  # type: ignore[attr-defined]
+            else:
+                start_new_thread(self._bootstrap)  # type: ignore[attr-defined]
+        except BaseException:
+            with _private._active_limbo_lock:
+                del _private._limbo[self]
+            raise
+        self._started.wait()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended, `timeout` seconds at most. Switches."""
+        if self is current_thread():
+            raise RuntimeError("cannot join current thread")
+        super().join(timeout)
+
+    def _set_ident(self) -> None:
+        self._ident = get_ident()
+
+    def _set_tstate_lock(self) -> None:
+        self._tstate_lock = _set_sentinel()
+        self._tstate_lock.acquire()
+        if not self.daemon:
+            with _private._shutdown_locks_lock:
+                _private._maintain_shutdown_locks()
+                _private._shutdown_locks.add(self._tstate_lock)
+
+    def _delete(self) -> None:
+        with _private._active_limbo_lock:
+            del _private._active[get_ident()]
+
+
+class Timer(Thread, _stdlib.Timer):
+    """As threading.Timer: a thread that calls `function` after `interval` seconds, unless it is cancelled."""
+
+    def __init__(
+        self,
+        interval: float,
+        function: Callable[..., object],
+        args: Iterable[Any] | None = None,
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> None:
+        Thread.__init__(self)
+        self.interval = interval
+        self.function = function
+        self.args = args if args is not None else []
+        self.kwargs = kwargs if kwargs is not None else {}
+        self.finished: Any = Event()
+
+
+class _EndOfDummy:
+    """Lives in the locals of a dummy's greenlet and takes it out of the table of threads when that ends."""
+
+    __slots__ = ("_thread",)
+
+    def __init__(self, thread: _DummyThread) -> None:
+        self._thread = thread
+
+    def __del__(self) -> None:
+        # Without the table's lock, for which a finalizer cannot wait: each step is atomic.
+        active = _private._active
+        if active is not None and active.get(self._thread.ident) is self._thread:
+            active.pop(self._thread.ident, None)
+
+
+_of_this_greenlet = local()
+
+
+class _DummyThread(_private._DummyThread):  # type: ignore[misc]
+    """What `current_thread` returns where the greenlet or thread is none of threading's. It goes with its greenlet."""
+
+    def __init__(self) -> None:
+        _stdlib.Thread.__init__(self, name=_private._newname("Dummy-%d"), daemon=True)
+        self._started: Any = Event()
+        self._started.set()
+        self._ident = get_ident()
+        if hasattr(self, "_handle"):
+            self._handle = _make_thread_handle(self._ident)
+        self._set_native_id()
+        with _private._active_limbo_lock:
+            _private._active[self._ident] = self
+        _of_this_greenlet.end = _EndOfDummy(self)
+
+
+def current_thread() -> _stdlib.Thread:
+    """The Thread of the calling greenlet; one that stands for it if it is none of threading's."""
+    found: _stdlib.Thread | None = _private._active.get(get_ident())
+    return found if found is not None else _DummyThread()
+
+
+def currentThread() -> _stdlib.Thread:
+    """The same as `current_thread`."""
+    return current_thread()
+
+
+def main_native_thread() -> _stdlib.Thread:
+    """The Thread of the program's main thread."""
+    return main_thread()
+
+
+if hasattr(_stdlib, "_start_joinable_thread"):
+
+    def _join_at_the_end() -> None:
+        if _private._thread_shutdown is not _thread_shutdown:
+            _thread._join_greenlets()  # unpatched, the standard library does not know of these
+
+    _private._register_atexit(_join_at_the_end)
+
+
+def __getattr__(name: str) -> Any:
+    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    return getattr(_stdlib, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *dir(_stdlib)})
+
+
+#: What takes the place of threading's own.
+__implements__ = [
+    name
+    for name in (
+        "Event",
+        "Lock",
+        "_CRLock",
+        "_DummyThread",
+        "_LockType",
+        "_ThreadHandle",
+        "_allocate_lock",
+        "_get_main_thread_ident",
+        "_make_invoke_excepthook",
+        "_make_thread_handle",
+        "_set_sentinel",
+        "_start_joinable_thread",
+        "_start_new_thread",
+        "_thread_shutdown",
+        "get_ident",
+        "local",
+    )
+    if hasattr(_stdlib, name)
+]
+
+__all__ = [
+    "TIMEOUT_MAX",
+    "Barrier",
+    "BoundedSemaphore",
+    "BrokenBarrierError",
+    "Condition",
+    "Event",
+    "Lock",
+    "RLock",
+    "Semaphore",
+    "Thread",
+    "ThreadError",
+    "Timer",
+    "allocate_lock",
+    "current_thread",
+    "get_ident",
+    "get_native_id",
+    "local",
+    "main_native_thread",
+    "main_thread",
+    "stack_size",
+    "start_joinable_thread",
+    "start_new_thread",
+]
+__all__ += [name for name in _stdlib.__all__ if name not in __all__]

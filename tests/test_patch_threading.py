@@ -1,0 +1,299 @@
+"""Patched threads: what was there before the patch, names and tables, the end of the process, fork."""
+
+from hubcore.testing import run_python
+
+
+def test_locks_made_before_are_replaced_where_nobody_has_them(hub_backend):
+    done = run_python(
+        """
+        import concurrent.futures.thread, functools, logging, queue, threading, _thread
+
+        class Slotted:
+            __slots__ = ("lock",)
+
+        class Plain:
+            shared = threading.RLock()
+
+        def closure():
+            lock = threading.Lock()
+            return lambda: lock
+
+        slotted, plain, held, nested = Slotted(), Plain(), threading.RLock(), [threading.Lock()]
+        slotted.lock, plain.lock = threading.Lock(), threading.Lock()
+        condition, jobs, inner = threading.Condition(), queue.Queue(), closure()
+        in_tuple = (threading.Lock(),)
+        held.acquire()
+        handler = logging.StreamHandler()
+        unstarted = threading.Timer(0, print, args=("timer",))
+
+        def patch():
+            local = threading.Lock()
+            globals().update(in_a_local=local)
+            import hubcore.monkey
+            hubcore.monkey.patch_all()
+
+        patch()
+        from hubcore import thread
+        from hubcore._patch_threading import left_locks
+
+        replaced = [slotted.lock, Plain.shared, plain.lock, nested[0], condition._lock, jobs.mutex, jobs.not_full._lock,
+                    inner(), handler.lock, logging._lock, concurrent.futures.thread._global_shutdown_lock,
+                    threading._active_limbo_lock]
+        for lock in replaced:
+            assert isinstance(lock, (thread.LockType, thread.RLock)), lock
+        assert jobs.mutex is jobs.not_full._lock and condition.acquire.__self__ is condition._lock
+        for lock in (held, in_tuple[0], in_a_local):
+            assert type(lock).__module__ == "_thread", lock
+        with condition:
+            condition.notify()
+        left = {where: each.reason for each in left_locks() for where in each.where}
+        assert left["__main__.held"] == "somebody had it"
+        assert "tuple" in left["in a tuple"]
+        assert "__main__.in_a_local" in left
+        assert not any("hubcore" in where for where in left), left
+        unstarted.start()
+        unstarted.join()
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("timer\n", "")
+
+
+def test_existing_locks_stay_if_so_wished_or_while_other_threads_run():
+    done = run_python(
+        """
+        import logging, sys, threading, _thread
+
+        lock, go = threading.RLock(), _thread.allocate_lock()
+        go.acquire()
+        native = threading.Thread(target=go.acquire, name="native")
+        native.start()
+        import hubcore
+        from hubcore.monkey import patch_thread
+        from hubcore.thread import RLock
+
+        patch_thread(logging=False, existing_locks=False)
+        assert type(lock) is type(logging._lock) is not RLock
+        patch_thread()
+        assert type(lock) is not RLock and type(logging._lock) is RLock  # logging's own cannot wait
+
+        ticks = []
+        hubcore.spawn(lambda: (ticks.append(1), go.release()))
+        native.join(0)
+        assert native.is_alive() and native.name == "native"
+        native.join()  # lets the greenlet run
+        assert ticks and not native.is_alive()
+        """,
+        python=("-W", "ignore"),
+    )
+    assert done.stderr == ""
+
+
+STORY = """
+import threading, sys
+import hubcore
+
+events, go = [], threading.Event()
+mine = threading.local()
+
+def run(n):
+    mine.n = n
+    go.wait()
+    events.append((n, mine.n, threading.current_thread().name))
+
+class Old(Thread):
+    def run(self):
+        run(7)
+
+threads = [Old(name="old")] + [threading.Thread(target=run, args=(n,), name=f"T{n}") for n in range(2)]
+for each in threads:
+    each.start()
+assert {each.name for each in threading.enumerate()} == {"MainThread", "old", "T0", "T1"}
+assert len({each.ident for each in threading.enumerate()}) == 4 and threading.active_count() == 4
+go.set()
+for each in threads:
+    each.join()
+assert sorted(events) == [(0, 0, "T0"), (1, 1, "T1"), (7, 7, "old")] and not hasattr(mine, "n")
+
+told = []
+threading.excepthook = lambda args: told.append((args.exc_type, args.thread.name))
+threading.Thread(target=lambda: 1 / 0, name="F").start()
+assert told == [(ZeroDivisionError, "F")]
+
+traced = []
+threading.settrace(lambda frame, event, arg: traced.append(frame.f_code.co_name))
+def traced_function():
+    pass
+one = threading.Thread(target=traced_function)
+threading.settrace(None)
+one.start()
+one.join()
+threading.settrace(lambda frame, event, arg: traced.append(frame.f_code.co_name))
+two = threading.Thread(target=traced_function)
+two.start()
+two.join()
+threading.settrace(None)
+assert traced.count("traced_function") == 1, traced
+
+before = dict(threading._active)
+assert hubcore.spawn(lambda: threading.current_thread().name).get().startswith("Dummy")
+assert threading._active == before, threading._active
+
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(2) as pool:
+    def idle(n):
+        hubcore.sleep(0.01)
+        return n, threading.current_thread().name.startswith("ThreadPoolExecutor")
+    assert list(pool.map(idle, range(4))) == [(n, True) for n in range(4)]
+    import os
+    submitted = threading.Thread(target=lambda: pool.submit(idle, 1).result())
+    submitted.start()
+    child = os.fork()  # while another is in submit
+    if not child:
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    submitted.join()
+print("so far")
+sys.stdout.flush()
+
+def wait_for_main():
+    threading.main_thread().join()
+    print("main ended")
+
+threading.Thread(target=wait_for_main).start()
+threading.Thread(target=lambda: (hubcore.sleep(0.05), print("late"))).start()
+threading.Thread(target=hubcore.sleep, args=(100,), daemon=True).start()
+"""
+
+
+def test_threads_behave_as_threads(hub_backend):
+    code = "from threading import Thread\nimport hubcore.monkey\nhubcore.monkey.patch_all()\n" + STORY
+    done = run_python(code, hub_backend)
+    assert (done.stdout, done.stderr) == ("so far\nmain ended\nlate\n", "")
+
+
+def test_in_a_forked_child_there_is_one_thread(hub_backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import os, sys, threading, hubcore
+
+        other = threading.Thread(target=hubcore.sleep, args=(0.2,), name="other")
+        other.start()
+
+        def fork(name):
+            child = os.fork()
+            if child:
+                assert os.waitpid(child, 0)[1] == 0
+                return
+            try:
+                assert [each.name for each in threading.enumerate()] == [name]
+                assert threading.current_thread() is threading.main_thread()
+                assert threading.current_thread().is_alive() and not other.is_alive()
+                other.join()
+                new = threading.Thread(target=print, args=(name, "forked"))
+                new.start()
+                new.join()
+                sys.stdout.flush()
+                os._exit(0)
+            finally:
+                os._exit(1)
+
+        fork("MainThread")
+        forker = threading.Thread(target=fork, args=("forker",), name="forker")
+        forker.start()
+        forker.join()
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("MainThread forked\nforker forked\n", "")
+
+
+def test_ctrl_c_in_a_thread_is_the_main_threads(hub_backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import os, signal, threading, _thread
+
+        for call in (lambda: os.kill(os.getpid(), signal.SIGINT), _thread.interrupt_main):
+            def run():
+                call()
+                threading.Event().wait()
+            threading.Thread(target=run, daemon=True).start()
+            try:
+                threading.Event().wait(10)
+            except KeyboardInterrupt:
+                print("interrupted")
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("interrupted\ninterrupted\n", "")
+
+
+def test_logging_from_greenlets_and_native_threads(hub_backend):
+    done = run_python(
+        """
+        import logging
+        stream = logging.StreamHandler()  # before the patch
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import hubcore, threading
+        from hubcore.hub import get_hub_if_any
+        from hubcore.threadpool import ThreadPool
+
+        class Slow(logging.Handler):
+            def __init__(self):
+                super().__init__()
+                self.inside, self.seen, self.hubs = 0, 0, set()
+
+            def emit(self, record):
+                assert not self.inside, "two at once"
+                self.inside = 1
+                if get_hub_if_any() is not None:
+                    hubcore.sleep(0.0005)
+                self.inside, self.seen = 0, self.seen + 1
+
+        handler = Slow()
+        logging.basicConfig(level=logging.INFO, handlers=[handler])
+
+        def work():
+            for _ in range(20):
+                logging.info("x")
+            return get_hub_if_any() is not None
+
+        pool = ThreadPool(2)
+        native = [pool.spawn(work) for _ in range(2)]
+        threads = [threading.Thread(target=work) for _ in range(4)]
+        for each in threads:
+            each.start()
+        for each in threads:
+            each.join()
+        print([each.get() for each in native], handler.seen)
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("[False, False] 120\n", "")
+
+
+def test_two_greenlets_import_the_same_module(hub_backend, tmp_path):
+    (tmp_path / "slow_to_import.py").write_text("import hubcore\nhubcore.sleep(0.02)\nvalue = 1\n")
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import hubcore, os, sys
+
+        sys.path.insert(0, os.environ["WHERE"])
+
+        def load():
+            import slow_to_import
+            return slow_to_import.value
+
+        print([each.get() for each in [hubcore.spawn(load) for _ in range(3)]])
+        """,
+        hub_backend,
+        env={"WHERE": str(tmp_path)},
+    )
+    assert (done.stdout, done.stderr) == ("[1, 1, 1]\n", "")

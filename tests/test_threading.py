@@ -1,0 +1,138 @@
+"""hubcore.threading without any patch: threads that are greenlets, beside the standard library's."""
+
+import gc
+import threading as stdlib
+
+import pytest
+
+from hubcore import spawn, threading
+from hubcore.testing import run_python, settle
+
+
+def test_a_thread_is_a_greenlet_that_the_standard_library_lists(hub):
+    seen, go = [], threading.Event()
+
+    def run(a, b):
+        seen.append((a, b, threading.current_thread(), threading.get_ident()))
+        go.wait()
+
+    one = threading.Thread(target=run, args=(1,), kwargs={"b": 2}, name="one")
+    other = threading.Thread(target=run, args=(3, 4), daemon=True)
+    assert (one.daemon, other.daemon, one.is_alive(), one.ident) == (False, True, False, None)
+    for each in (one, other):
+        with pytest.raises(RuntimeError, match="before it is started"):
+            each.join()
+        each.start()
+        with pytest.raises(RuntimeError, match="only be started once"):
+            each.start()
+    assert isinstance(one, stdlib.Thread)
+    assert {one, other} <= set(stdlib.enumerate())
+    assert one.is_alive()
+    go.set()
+    one.join()
+    other.join(5)
+    assert seen == [(1, 2, one, one.ident), (3, 4, other, other.ident)]
+    assert not one.is_alive() and not other.is_alive() and one.ident != other.ident
+    assert not {one, other} & set(stdlib.enumerate())
+
+
+def test_a_thread_cannot_join_itself_and_its_failure_goes_to_the_hook(hub, monkeypatch):
+    told = []
+    monkeypatch.setattr(
+        stdlib, "excepthook", lambda args: told.append((args.exc_type, str(args.exc_value), args.thread))
+    )
+
+    def join_myself():
+        threading.current_thread().join()
+
+    failing = threading.Thread(target=join_myself)
+    failing.start()
+    failing.join()
+    assert told == [(RuntimeError, "cannot join current thread", failing)]
+    told.clear()
+
+
+def test_who_is_no_thread_gets_a_dummy_that_goes_with_its_greenlet(hub):
+    before = stdlib.enumerate()
+    names = []
+
+    def run():
+        dummy = threading.current_thread()
+        assert dummy is threading.current_thread() and dummy in stdlib.enumerate()
+        names.append(dummy.name)
+        return dummy.daemon, dummy.is_alive()
+
+    tasks = [spawn(run) for _ in range(3)]
+    assert [task.get() for task in tasks] == [(True, True)] * 3
+    assert len(set(names)) == 3 and all(name.startswith("Dummy-") for name in names)
+    gc.collect()
+    assert stdlib.enumerate() == before  # although the greenlets are still referred to
+    assert threading.current_thread() is threading.main_thread() is threading.main_native_thread()
+
+
+def test_a_timer_calls_later_unless_it_is_cancelled(hub):
+    called = []
+    timer = threading.Timer(0.01, called.append, args=(1,))
+    cancelled = threading.Timer(60, called.append, args=(2,))
+    for each in (timer, cancelled):
+        each.start()
+    cancelled.cancel()
+    for each in (timer, cancelled):
+        each.join()
+    assert called == [1] and isinstance(timer, stdlib.Timer)
+
+
+def test_conditions_events_semaphores_barriers_and_locals(hub):
+    condition, event, barrier = threading.Condition(), threading.Event(), threading.Barrier(2)
+    semaphore, bounded, mine = threading.Semaphore(2), threading.BoundedSemaphore(1), threading.local()
+
+    def wait():
+        mine.value = 1
+        with condition:
+            return condition.wait(5), event.wait(5), barrier.wait(5) in (0, 1), semaphore.acquire(timeout=5)
+
+    task = spawn(wait)
+    settle(hub)
+    with condition:
+        condition.notifyAll()
+    event.set()
+    assert repr(event).endswith(": set>")
+    semaphore.acquire()
+    semaphore.acquire()
+    settle(hub)
+    barrier.wait(5)
+    semaphore.release(2)
+    assert task.get() == (True, True, True, True)
+    assert not hasattr(mine, "value")
+    with pytest.raises(ValueError, match="released too many times"):
+        bounded.release()
+    bounded.acquire()
+    bounded.release()
+    with pytest.raises(ValueError, match="one or more"):
+        semaphore.release(0)
+    for make in (threading.Semaphore, threading.BoundedSemaphore):
+        with pytest.raises(ValueError, match=">= 0"):
+            make(-1)
+        with pytest.raises(ValueError, match="non-blocking"):
+            make().acquire(False, 1)
+    with pytest.warns(DeprecationWarning, match="is_set"):
+        assert event.isSet()
+
+
+def test_the_process_waits_for_threads_that_are_no_daemons(hub_backend):
+    done = run_python(
+        """
+        import hubcore
+        from hubcore import threading
+
+        def run(seconds, text):
+            hubcore.sleep(seconds)
+            print(text)
+
+        threading.Thread(target=run, args=(0.05, "waited for")).start()
+        threading.Thread(target=run, args=(50, "never"), daemon=True).start()
+        print("end")
+        """,
+        hub_backend,
+    )
+    assert (done.stdout.split("\n"), done.stderr) == (["end", "waited for", ""], "")
