@@ -79,9 +79,9 @@ def patch_all(
     wanted = [name for name in MODULES if arguments[name]]
     if dns and not socket:
         wanted.append("socket")
-    missing = {name for name in wanted if not _can_import(name)}
-    os, thread, time = os and "os" not in missing, thread and "thread" not in missing, time and "time" not in missing
-    subprocess, signal = subprocess and "subprocess" not in missing, signal and "signal" not in missing
+    for name in wanted:
+        for source in _SOURCES.get(name, (name,)):
+            import_module(f"hubcore.{source}")
     if thread and first:
         _warn_of_threads(warnings)
 
@@ -116,18 +116,6 @@ def patch_all(
         from hubcore import _stale
 
         _stale.settle(strict=strict, rebind=rebind)
-    return True
-
-
-def _can_import(name: str) -> bool:
-    # Until the modules are all there.
-    for source in _SOURCES.get(name, (name,)):
-        try:
-            import_module(f"hubcore.{source}")
-        except ModuleNotFoundError as error:
-            if error.name != f"hubcore.{source}":
-                raise
-            return False
     return True
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 import hubcore
+from hubcore import cli
 from hubcore.testing import run_python
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,6 +29,7 @@ def test_the_server(backend):
     program = program.replace(".serve_forever()", "")
     client = """
 import hubcore
+from hubcore import cli
 from hubcore import socket
 serving = hubcore.spawn(server.serve_forever)
 hubcore.sleep(0)
@@ -67,3 +69,19 @@ def programs_with_output(page):
 def test_the_programs_about_channels(backend, number):
     program, output = programs_with_output("channels.md")[number]
     assert run_python(program, backend).stdout == output
+
+
+@pytest.mark.parametrize("backend", ["libev", "libuv"])
+def test_the_program_that_patches(backend):
+    ((program, output),) = programs_with_output("monkey.md")
+    assert run_python(program, backend).stdout == output
+
+
+def test_the_commands_that_are_shown_are_accepted():
+    text = README + (ROOT / "docs" / "monkey.md").read_text()
+    lines = re.findall(r"^    hubcore (.*)$", text, re.MULTILINE)
+    commands = [line.split("  ")[0].split() for line in lines]
+    assert len(commands) > 10
+    for command in commands:
+        words = [word for word in command if word not in ("[URL|HOST", "...]", "...")]
+        assert cli.parser().parse_args(words).command == command[0]
