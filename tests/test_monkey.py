@@ -1,10 +1,14 @@
 """hubcore.monkey: what is replaced, what it does then, and what is said about it."""
 
+import re
+from pathlib import Path
+
 import pytest
 
 from hubcore import _cpython, _patch_all
 from hubcore.testing import run_python
 
+ROOT = Path(__file__).resolve().parent.parent
 WAITS = """
 import time as clock
 import queue, selectors, select, socket, ssl
@@ -214,23 +218,17 @@ def test_what_hubcore_imports_after_the_patch_is_unpatched(hub_backend):
     """Its worker threads, and what they wait on, must be native."""
     done = run_python(
         """
-        import _thread, hubcore, sys
+        import hubcore
         from hubcore import monkey
         monkey.patch_all()
         import hubcore._monitor, hubcore.threadpool, hubcore.resolver.thread, hubcore.from_thread, hubcore._run_info
         import hubcore._filethread, hubcore.fileobject, hubcore._store, hubcore.local, hubcore._uncompiled
-        originals = {name: monkey.get_original("_thread", name) for name in ("get_ident", "RLock", "allocate_lock")}
-        mine = originals["get_ident"]()
+        get_ident = monkey.get_original("_thread", "get_ident")
+        mine = get_ident()
         pool = hubcore.threadpool.ThreadPool(2)
-        assert pool.apply(originals["get_ident"]) != mine
+        assert pool.apply(get_ident) != mine
         with hubcore.threadpool.ThreadPoolExecutor(1) as executor:
-            assert executor.submit(originals["get_ident"]).result() != mine
-        for name, module in list(sys.modules.items()):
-            if name.startswith("hubcore."):
-                for attribute, original in originals.items():
-                    found = vars(module).get(attribute, original)
-                    makes = name.removeprefix("hubcore.") in ("thread", "threading", "_threadlock", "_existing_locks")
-                    assert found is original or found is not getattr(_thread, attribute) or makes, (name, attribute)
+            assert executor.submit(get_ident).result() != mine
         from hubcore import config
         config.monitor_thread = True
         hubcore.get_hub().start_periodic_monitoring_thread()
@@ -242,6 +240,19 @@ def test_what_hubcore_imports_after_the_patch_is_unpatched(hub_backend):
         hub_backend,
     )
     assert done.stdout == "ok\n"
+
+
+def test_what_is_imported_late_does_not_look_its_threads_and_locks_up_in_the_patched_module():
+    early = run_python("import hubcore, sys; print(*sys.modules)").stdout.split()
+    own = {"hubcore._originals", "hubcore.thread", "hubcore.threading", "hubcore._threadlock"}
+    wrong = []
+    for path in sorted((ROOT / "hubcore").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        if name not in early and name not in own and not name.startswith("hubcore.testing"):
+            wrong += [
+                f"{name}: {line}" for line in re.findall(r"^ *(?:from|import) _thread\b.*", path.read_text(), re.M)
+            ]
+    assert not wrong, f"take it from hubcore._originals: {'; '.join(wrong)}"
 
 
 def test_threads_that_run_already_are_warned_of():
