@@ -75,18 +75,25 @@ def _key() -> cython.ulonglong:
 
 
 @cython.cfunc
-def _read_ipv4():
-    global _recent, _recent_key
+def _new_ipv4():
     text: cython.char[64]
+    if sys.inet_ntop(sys.AF_INET, cython.address(_address.v4.sin_addr), text, 64) == cython.NULL:
+        _raise(sys.errno)
+    return (text[: strlen(text)].decode("ascii"), sys.ntohs(_address.v4.sin_port))
+
+
+@cython.cfunc
+def _peer(length: sys.socklen_t):
+    """Who sent a datagram, as `_read_address` tells: by the same tuple as before, if that was lately."""
+    global _recent, _recent_key
+    if length == 0 or _address.any.sa_family != sys.AF_INET:
+        return _read_address(length)
     key: cython.ulonglong = _key()
-    port: cython.uint = sys.ntohs(_address.v4.sin_port)
-    place: cython.uint = (port ^ sys.ntohl(_address.v4.sin_addr.s_addr)) % _KNOWN
+    place: cython.uint = (sys.ntohs(_address.v4.sin_port) ^ sys.ntohl(_address.v4.sin_addr.s_addr)) % _KNOWN
     if _known_keys[place] == key:
         found = _known[place]
     else:
-        if sys.inet_ntop(sys.AF_INET, cython.address(_address.v4.sin_addr), text, 64) == cython.NULL:
-            _raise(sys.errno)
-        found = (text[: strlen(text)].decode("ascii"), port)
+        found = _new_ipv4()
         _known[place] = found
         _known_keys[place] = key
     _recent = found
@@ -102,7 +109,7 @@ def _read_address(length: sys.socklen_t):
     if length == 0:
         return None  # the kernel gave none, as for a connected stream
     if family == sys.AF_INET:
-        return _read_ipv4()
+        return _new_ipv4()
     if family == sys.AF_INET6:
         if sys.inet_ntop(family, cython.address(_address.v6.sin6_addr), text, 64) == cython.NULL:
             _raise(sys.errno)
@@ -234,7 +241,7 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
         if n >= 0:
             # The address first: making it runs no code of others, but making the tuple may.
             data = PyBytes_FromStringAndSize(_scratch, n)
-            return data, _read_address(length)
+            return data, _peer(length)
         error = sys.errno
         if error == sys.EINTR:
             continue
