@@ -181,6 +181,16 @@ class EventLoop(asyncio.SelectorEventLoop):
             self.set_default_executor(ThreadPoolExecutor(thread_name_prefix="asyncio"))
         return super().run_in_executor(executor, func, *args)
 
+    async def shutdown_default_executor(self, *timeout: Any) -> None:
+        """As asyncio has it."""
+        # It waits for a thread, for which real time has to pass, on a virtual hub too.
+        outside = get_hub().loop
+        outside.begin_outside()
+        try:
+            await super().shutdown_default_executor(*timeout)
+        finally:
+            outside.end_outside()
+
     def set_default_executor(self, executor: Any) -> None:
         """As asyncio has it."""
         super().set_default_executor(executor)
