@@ -14,10 +14,9 @@ Without a hub in the calling thread all of it waits as the standard library does
 
 from __future__ import annotations
 
+import _multiprocessing  # type: ignore[import-not-found]
 import os
 from select import PIPE_BUF
-
-import _multiprocessing
 
 from hubcore import _cpython
 from hubcore._after_import import after_import
@@ -37,7 +36,7 @@ if TYPE_CHECKING:
 SHORTEST_PAUSE = 0.0002
 LONGEST_PAUSE = 0.01
 
-_native: Any = _multiprocessing  # the typing stubs do not know it
+_native: Any = _multiprocessing
 _NativeSemLock: Any = _native.SemLock
 _RECURSIVE = 0
 

@@ -53,7 +53,7 @@ class Lock(Semaphore):
         """None: nothing is said about who can release it, for anybody can."""
         return None
 
-    def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:
+    def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
         """Take the lock; whether that came within `timeout` seconds, of which -1 are no limit.
 
         Switches if another has it, unless not `blocking`. ValueError for a `timeout` that is negative, or not
@@ -103,7 +103,8 @@ class RLock(_RLock):
 
     __slots__ = ()
 
-    def __init__(self) -> None:
+    def __init__(self, *args: object, **kwargs: object) -> None:
+        # Arguments are ignored, as by `_thread.RLock`; threading.RLock warns of them.
         self._set_up()
         self._owner = None
         self._count = 0

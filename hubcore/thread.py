@@ -126,7 +126,7 @@ def _of_main_thread() -> bool:
     return True
 
 
-def interrupt_main(signum: int = 2) -> None:
+def interrupt_main(signum: Any = 2) -> None:
     """As if signal `signum` had come: call its Python handler, if it has one, as soon as the main thread can.
 
     In another greenlet of the main thread: in the hub, and what the handler raises is raised in the main greenlet.
@@ -135,9 +135,9 @@ def interrupt_main(signum: int = 2) -> None:
     if hub is None or hub.main is getcurrent() or not _of_main_thread():
         _native_interrupt(signum)
         return
-    import _signal
+    from signal import getsignal
 
-    handler = _signal.getsignal(signum)
+    handler = getsignal(signum)
     if callable(handler):
         hub.loop.run_callback(hub.signals_came, lambda: handler(signum, None))
 
@@ -158,7 +158,7 @@ def _unraisable() -> Any:
     while not _unraisable_types:
         hook = _sys.unraisablehook
 
-        def look(seen: Any) -> None:
+        def look(seen: Any, hook: Any = hook) -> None:
             _unraisable_types.append(type(seen))
             if type(seen.exc_value) is not _Sample:
                 hook(seen)  # another thread's

@@ -52,7 +52,8 @@ def test_a_lock_is_anybodys_to_release(hub):
     with pytest.raises(RuntimeError, match="release unlocked lock"):
         lock.release()
     with lock as taken:
-        assert taken is True and lock.locked()
+        assert taken is True
+        assert lock.locked()
     assert (lock.acquire(timeout=-1), lock.owner) == (True, None)
 
 
@@ -71,7 +72,8 @@ def test_an_rlock_is_its_greenlets(hub):
         with pytest.raises(RuntimeError, match="cannot release un-acquired lock"):
             spawn(lock.release).get()
         state = lock._release_save()
-        assert spawn(lock._is_owned).get() is False and "unlocked" in repr(lock)
+        assert spawn(lock._is_owned).get() is False
+        assert "unlocked" in repr(lock)
         lock._acquire_restore(state)
         assert f"owner={thread.get_ident()} count=2" in repr(lock)
     with pytest.raises(RuntimeError, match="cannot release un-acquired lock"):
@@ -189,7 +191,8 @@ def test_a_sentinel_is_released_when_its_greenlet_ends(hub):
 
     task = spawn(run)
     sleep(0)
-    assert locks[0].locked() and not locks[0].acquire(False)
+    assert locks[0].locked()
+    assert not locks[0].acquire(False)
     task.join()
     assert not locks[0].locked()
 
@@ -204,7 +207,8 @@ def test_a_joinable_thread_has_a_handle(hub):
     assert not handle.is_done()
     go.set()
     handle.join()
-    assert handle.is_done() and handle.ident
+    assert handle.is_done()
+    assert handle.ident
     fresh = thread._ThreadHandle()
     for call in (fresh.join, fresh._set_done):
         with pytest.raises(RuntimeError, match="not started"):

@@ -32,7 +32,9 @@ def test_a_thread_is_a_greenlet_that_the_standard_library_lists(hub):
     one.join()
     other.join(5)
     assert seen == [(1, 2, one, one.ident), (3, 4, other, other.ident)]
-    assert not one.is_alive() and not other.is_alive() and one.ident != other.ident
+    assert not one.is_alive()
+    assert not other.is_alive()
+    assert one.ident != other.ident
     assert not {one, other} & set(stdlib.enumerate())
 
 
@@ -58,13 +60,15 @@ def test_who_is_no_thread_gets_a_dummy_that_goes_with_its_greenlet(hub):
 
     def run():
         dummy = threading.current_thread()
-        assert dummy is threading.current_thread() and dummy in stdlib.enumerate()
+        assert dummy is threading.current_thread()
+        assert dummy in stdlib.enumerate()
         names.append(dummy.name)
         return dummy.daemon, dummy.is_alive()
 
     tasks = [spawn(run) for _ in range(3)]
     assert [task.get() for task in tasks] == [(True, True)] * 3
-    assert len(set(names)) == 3 and all(name.startswith("Dummy-") for name in names)
+    assert len(set(names)) == 3
+    assert all(name.startswith("Dummy-") for name in names)
     gc.collect()
     assert stdlib.enumerate() == before  # although the greenlets are still referred to
     assert threading.current_thread() is threading.main_thread() is threading.main_native_thread()
@@ -79,7 +83,8 @@ def test_a_timer_calls_later_unless_it_is_cancelled(hub):
     cancelled.cancel()
     for each in (timer, cancelled):
         each.join()
-    assert called == [1] and isinstance(timer, stdlib.Timer)
+    assert called == [1]
+    assert isinstance(timer, stdlib.Timer)
 
 
 def test_conditions_events_semaphores_barriers_and_locals(hub):
