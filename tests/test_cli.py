@@ -51,11 +51,11 @@ def on_a_terminal(*arguments, without_rich=False):
     return text.decode()
 
 
-def test_help_names_the_commands_and_what_is_not_there_yet():
+def test_help_names_the_commands():
     text, _ = command("--help")
-    for name in ("info", "demo", "run"):
-        assert f"\n    {name} " in text
-    assert "monkey patching comes in a later" in command("run", "--help")[0]
+    for name in ("info", "demo", "run", "doctor", "patch-hook"):
+        assert f"\n    {name}" in text
+    assert "--no-patch" in command("run", "--help")[0]
 
 
 def test_the_version():

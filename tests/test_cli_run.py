@@ -106,9 +106,7 @@ def test_the_launcher_leaves_no_stale_references(tmp_path):
 
 
 def test_gevents_command_line_is_accepted(tmp_path):
-    (tmp_path / "it.py").write_text(
-        "import sys\nfrom hubcore import monkey\nprint(sys.argv[1:], *monkey.saved)\n"
-    )
+    (tmp_path / "it.py").write_text("import sys\nfrom hubcore import monkey\nprint(sys.argv[1:], *monkey.saved)\n")
     run = [sys.executable, "-m", "hubcore.monkey"]
     env = os.environ | {"PYTHONPATH": f"{ROOT}:{tmp_path}"}
     done = subprocess.run(

@@ -121,5 +121,3 @@ def test_before_the_handshake_nothing_is_read_ahead():
         assert not by_select(tls, 0)
         first.send(b"\x16")
         assert by_select(tls, 0)
-
-

@@ -9,14 +9,17 @@ from hubcore.testing import run_python
 PRELUDE = """
 import os, signal, sys, threading, time, hubcore
 from hubcore.event import Event
-from hubcore.hub import get_hub_if_any
+from hubcore.hub import get_hub_if_any, hubs
 from hubcore.lock import Condition, RLock, Semaphore
 from hubcore.queue import Queue
-from hubcore import _native
+
+def main_waits():
+    ident = threading.main_thread().ident
+    return any(hub.thread_ident == ident and hub.progress()[2] for hub in tuple(hubs))
 
 def when_main_waits(call):
     def body():
-        while threading.main_thread().ident not in _native.waiting:
+        while not main_waits():
             time.sleep(0.001)
         time.sleep(0.01)
         call()
@@ -35,7 +38,7 @@ def run(code):
     return done.stdout.split()
 
 
-def test_ctrl_c_ends_a_native_wait_and_loses_nothing():
+def test_ctrl_c_ends_the_main_threads_wait_and_loses_nothing():
     said = run(
         """
         semaphore, queue, event = Semaphore(0), Queue(), Event()
@@ -50,14 +53,14 @@ def test_ctrl_c_ends_a_native_wait_and_loses_nothing():
         semaphore.release()
         queue.put("a")
         assert semaphore.acquire(timeout=1) and queue.get(timeout=1) == "a"
-        assert get_hub_if_any() is None and not _native.waiting
+        assert get_hub_if_any().parked.count == 0
         print("whole")
         """
     )
     assert said == ["interrupted"] * 3 + ["whole"]
 
 
-def test_ctrl_c_in_a_native_condition_wait_leaves_with_the_lock():
+def test_ctrl_c_in_the_main_threads_condition_wait_leaves_with_the_lock():
     said = run(
         """
         condition = Condition()
@@ -71,10 +74,10 @@ def test_ctrl_c_in_a_native_condition_wait_leaves_with_the_lock():
         except KeyboardInterrupt:
             print("interrupted")
         thread.join()
-        print(get_hub_if_any())
+        print(get_hub_if_any().parked.count, condition._is_owned())
         """
     )
-    assert said == ["True", "interrupted", "None"]
+    assert said == ["True", "interrupted", "0", "False"]
 
 
 def test_a_signal_handler_sets_what_the_main_thread_waits_for():
@@ -93,20 +96,23 @@ def test_a_signal_handler_sets_what_the_main_thread_waits_for():
 def test_a_signal_handler_may_itself_wait():
     said = run(
         """
-        outer, inner = Event(), Event()
+        from hubcore.signal import signal as set_handler
+        outer, inner, over = Event(), Event(), Event()
         def handler(*ignored):
             helper = threading.Thread(target=lambda: (outer.set(), time.sleep(0.01), inner.set()))
             helper.start()
             print("inner", inner.wait(20))
             helper.join()
-        signal.signal(signal.SIGINT, handler)
+            over.set()
+        set_handler(signal.SIGINT, handler)
         thread = when_main_waits(interrupt)
         print("outer", outer.wait(20))
+        assert over.wait(20)
         thread.join()
-        assert not _native.waiting
+        assert get_hub_if_any().parked.count == 0
         """
     )
-    assert said == ["inner", "True", "outer", "True"]
+    assert said == ["outer", "True", "inner", "True"]
 
 
 def test_a_storm_of_signals_loses_no_item_and_no_wake_up():

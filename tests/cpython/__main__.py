@@ -102,7 +102,8 @@ def main() -> int:
     verdicts = []
     with ThreadPoolExecutor(arguments.parallel) as pool:
         for verdict in pool.map(
-            lambda job: verdict_of(job, arguments), jobs(pythons, arguments.backend or list(BACKENDS), modes, arguments.names)
+            lambda job: verdict_of(job, arguments),
+            jobs(pythons, arguments.backend or list(BACKENDS), modes, arguments.names),
         ):
             tell(verdict, arguments.lines)
             verdicts.append(verdict)

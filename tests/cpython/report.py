@@ -26,7 +26,9 @@ def table(verdicts: Iterable[Verdict]) -> str:
     rows = [["module", *(f"{version} {backend}" for _, version, backend in heads)]]
     rows += [[name, *(cells[name].get(head, "") for head in heads)] for name in cells]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    lines = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows]
+    lines = [
+        "| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |" for row in rows
+    ]
     lines.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
     return "\n".join(lines)
 
