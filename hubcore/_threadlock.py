@@ -120,7 +120,7 @@ class RLock(_RLock):
         return bool(blocking) and _wait(self, self._owner, limit)
 
     def release(self) -> None:
-        """Undo one `acquire`; the last hands the lock on. Never switches. RuntimeError unless it is the caller's."""
+        """Undo one `acquire`; the last one hands the lock on. Never switches. RuntimeError if it is not one's own."""
         try:
             current = getcurrent()
         except RuntimeError:

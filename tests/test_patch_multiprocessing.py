@@ -81,6 +81,8 @@ if __name__ == "__main__":
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_processes_pipes_pools_queues_and_locks(hub_backend, tmp_path, method):
+    if hub_backend == "virtual":
+        pytest.skip("children take real time")
     (tmp_path / "children.py").write_text(CHILDREN)
     (tmp_path / "story.py").write_text(STORY)
     run = f"import runpy, sys; sys.path.insert(0, {str(tmp_path)!r}); sys.argv[0] = {str(tmp_path / 'story.py')!r}\n"

@@ -14,8 +14,6 @@ from hubcore.exceptions import BlockingSwitchOutError
 from hubcore.hub import get_hub_if_any
 from hubcore.testing import settle
 
-PATIENCE = 20
-
 
 def both(kind):
     """The standard library's lock of a kind, and ours."""
@@ -103,7 +101,7 @@ def test_native_threads_share_a_lock_with_greenlets_and_get_no_hub(hub):
             _thread.start_new_thread(in_thread, ())
         tasks = [spawn(work) for _ in range(2)]
         hubcore.joinall(tasks, raise_error=True)
-        assert done.wait(PATIENCE)
+        assert done.wait()
         assert (counted[0], hubs) == (4 * 300, [None, None])
 
 
