@@ -91,7 +91,11 @@ def test_native_threads_share_a_lock_with_greenlets_and_get_no_hub(hub):
                         sleep(0)
                     counted[0] = before + 1
 
-        def in_thread(work=work, hubs=hubs, done=done):
+        begun = _thread.allocate_lock()
+        begun.acquire()
+
+        def in_thread(work=work, hubs=hubs, done=done, begun=begun):
+            begun.release()
             work()
             hubs.append(get_hub_if_any())
             if len(hubs) == 2:
@@ -99,6 +103,7 @@ def test_native_threads_share_a_lock_with_greenlets_and_get_no_hub(hub):
 
         for _ in range(2):
             _thread.start_new_thread(in_thread, ())
+            begun.acquire()  # a thread that has not begun is not known to be able to wake anybody
         tasks = [spawn(work) for _ in range(2)]
         hubcore.joinall(tasks, raise_error=True)
         assert done.wait()
