@@ -37,6 +37,7 @@ def jobs(pythons: list[Python], backends: list[str], modes: list[str], names: li
 
 def verdict_of(job: Job, arguments: argparse.Namespace) -> Verdict:
     """Run `job`, and without hubcore what it is compared with, unless that is known."""
+    known = [reason for reason in reasons(expected(), job.mode, job.name) if reason.holds(job)]
     alone = Job(job.name, job.python, "stdlib")
     with _ALONE[alone]:  # both backends want it at the same time
         baseline = None if arguments.only else load(alone)
@@ -44,8 +45,8 @@ def verdict_of(job: Job, arguments: argparse.Namespace) -> Verdict:
             baseline = run(alone, arguments.only, arguments.bound)
     outcome = load(job) if arguments.keep and not arguments.only else None
     if outcome is None:
-        outcome = run(job, arguments.only, arguments.bound)
-    return judge(job, outcome, baseline, reasons(expected(), job.mode, job.name))
+        outcome = run(job, arguments.only, arguments.bound, lambda test: any(each.covers(test) for each in known))
+    return judge(job, outcome, baseline, known)
 
 
 def tell(verdict: Verdict, lines: int) -> None:

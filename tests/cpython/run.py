@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import tempfile
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -88,11 +89,15 @@ def load(job: Job) -> Outcome | None:
     return Outcome(**json.loads(job.file.read_text())) if job.file.exists() else None
 
 
-def run(job: Job, only: list[str], bound: float) -> Outcome:
-    """The tests of `job` that match one of `only`, all without; `bound` is the seconds that one test may take."""
+def run(job: Job, only: list[str], bound: float, known: Callable[[str], bool] = lambda test: False) -> Outcome:
+    """The tests of `job` that match one of `only`, all without; `bound` is the seconds that one test may take.
+
+    What fails is tried again, unless it is `known` to.
+    """
     outcome = _through(job, only or list(SHARES.get(job.name, ())), bound)
-    if outcome.failed and len(outcome.failed) <= TRIED_AGAIN and job.mode != "stdlib":
-        second = _through(job, sorted(outcome.failed), bound)
+    doubtful = sorted(test for test in outcome.failed if not known(test))
+    if doubtful and len(doubtful) <= TRIED_AGAIN and job.mode != "stdlib":
+        second = _through(job, doubtful, bound)
         for test in set(second.passed) & set(outcome.failed):
             del outcome.failed[test]
             outcome.passed.append(test)

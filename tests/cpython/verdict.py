@@ -21,6 +21,9 @@ class Reason:
     backends: tuple[str, ...] = ()
     sometimes: bool = False  # it may also pass
 
+    def covers(self, test: str) -> bool:
+        return fnmatchcase(test, self.pattern)
+
     def holds(self, job: Job) -> bool:
         return (not self.pythons or job.python.short in self.pythons) and (
             not self.backends or job.backend in self.backends
@@ -70,7 +73,7 @@ def judge(job: Job, outcome: Outcome, baseline: Outcome, known: list[Reason]) ->
     wrong: dict[str, str] = {}
     known = [reason for reason in known if reason.holds(job)]
     for test in lost:
-        reason = next((reason for reason in known if fnmatchcase(test, reason.pattern)), None)
+        reason = next((reason for reason in known if reason.covers(test)), None)
         if reason is not None:
             explained[test] = reason
         elif test in outcome.failed:
@@ -83,8 +86,8 @@ def judge(job: Job, outcome: Outcome, baseline: Outcome, known: list[Reason]) ->
         reason.pattern
         for reason in known
         if not reason.sometimes
-        and any(fnmatchcase(test, reason.pattern) for test in passed)
-        and not any(fnmatchcase(test, reason.pattern) for test in lost)
+        and any(reason.covers(test) for test in passed)
+        and not any(reason.covers(test) for test in lost)
     )
     good = len(baseline.passed) - len(lost)
     return Verdict(job, outcome, len(baseline.passed), good, explained, wrong, stale)
