@@ -80,6 +80,10 @@ class poll:
 
     __slots__ = ("__weakref__", "_events", "_poll", "_polling")
 
+    def __new__(cls) -> poll:
+        # In the standard library `poll` is a function, and the type of what it returns cannot be called.
+        return super().__new__(_PollObject if cls is poll else cls)
+
     def __init__(self) -> None:
         self._poll = _native_poll()
         self._events: dict[int, int] = {}
@@ -120,6 +124,13 @@ class poll:
             return wait_for_any(lambda: self._poll.poll(0), dict(self._events), seconds)
         finally:
             self._polling = False
+
+
+class _PollObject(poll):
+    __slots__ = ()
+
+    def __new__(cls) -> _PollObject:
+        raise TypeError(f"cannot create '{cls.__module__}.{cls.__name__}' instances; call select.poll()")
 
 
 _EVENTS = (_stdlib.POLLIN, _stdlib.POLLOUT, _stdlib.POLLPRI)

@@ -251,3 +251,13 @@ def test_the_rest_is_the_standard_librarys(hub):
     assert {name for name in dir(stdlib) if name[0] != "_"} <= set(ours.__all__)
     with pytest.raises(AttributeError, match="nonsense"):
         ours.nonsense
+
+
+def test_the_type_of_a_poll_object_cannot_be_called_and_poll_can_have_subclasses(hub):
+    class Mine(ours.poll):
+        pass
+
+    assert isinstance(ours.poll(), ours.poll)
+    assert type(Mine()) is Mine
+    with pytest.raises(TypeError, match="cannot create .*_PollObject"):
+        type(ours.poll())()

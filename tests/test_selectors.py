@@ -57,7 +57,7 @@ def test_they_are_the_standard_librarys_on_our_objects(hub):
         assert ours is not getattr(stdlib, name)
     assert selectors.SelectSelector._select is select.select
     with selectors.PollSelector() as selector:
-        assert type(selector._selector) is select.poll
+        assert isinstance(selector._selector, select.poll)
     if hasattr(selectors, "EpollSelector"):
         with selectors.EpollSelector() as selector:
             assert type(selector._selector) is select.epoll
