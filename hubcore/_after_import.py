@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     Call = Callable[[Any], object]
 
-_waiting: dict[str, Call] = {}
+_waiting: dict[str, Call] = {}  # until the module was imported: who finds one need not import it, nor succeed
+_looking: list[str] = []  # what the others are being asked for
 
 
 def after_import(name: str, call: Call) -> None:
@@ -33,27 +34,25 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        call = _waiting.pop(name, None)
-        if call is None:
+        if name not in _waiting or name in _looking:
             return None
-        try:
-            from importlib.util import find_spec
+        from importlib.util import find_spec
 
+        _looking.append(name)
+        try:
             spec = find_spec(name)
-        except BaseException:
-            _waiting[name] = call
-            raise
+        finally:
+            _looking.remove(name)
         if spec is not None and spec.loader is not None:
-            spec.loader = _Loader(spec.loader, call)  # type: ignore[assignment]
+            spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
         return spec
 
 
 class _Loader:
     """A loader, and the call after it."""
 
-    def __init__(self, loader: Any, call: Call) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._call = call
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         """As the loader does it."""
@@ -68,7 +67,9 @@ class _Loader:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        self._call(module)
+        call = _waiting.pop(module.__name__, None)
+        if call is not None:
+            call(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
