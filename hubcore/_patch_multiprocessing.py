@@ -17,6 +17,7 @@ from __future__ import annotations
 import _multiprocessing  # type: ignore[import-not-found]
 import os
 from select import PIPE_BUF
+from time import monotonic
 
 from hubcore import _cpython
 from hubcore._after_import import after_import
@@ -98,22 +99,21 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
         if self._owner == me:
             self._times += 1
             return True
-        # The system's lock knows threads only: another greenlet of the owner's would get it too.
-        if self._owner and not self._wait_for_owner(block, timeout):
-            return False
-        if not self._acquire(block, timeout):
-            return False
-        if self._owner:  # another greenlet was faster
-            super().release()
-            return self._acquire_again(block, timeout)
-        self._owner, self._times = me, 1
-        return True
-
-    def _wait_for_owner(self, block: bool, timeout: float | None) -> bool:
-        while self._owner:
-            if not block or not self._released.wait(timeout):
-                return not self._owner
-        return True
+        hub = get_hub_if_any()
+        clock = monotonic if hub is None else hub.loop.update_now
+        end = None if timeout is None else clock() + timeout
+        while True:
+            left = None if end is None else end - clock()
+            # The system's lock knows threads only: another greenlet of the owner's would get it too.
+            if not self._owner and self._acquire(block, left):
+                if not self._owner:
+                    self._owner, self._times = me, 1
+                    return True
+                super().release()  # another greenlet was faster
+            if not block or (left is not None and left <= 0):
+                return False
+            if self._owner:
+                self._released.wait(left)
 
     def release(self) -> None:
         """Give it back. Never switches. AssertionError for one's own lock that one does not have."""

@@ -121,6 +121,17 @@ def test_semaphores_are_fair_to_greenlets_and_an_rlock_is_one_greenlets(hub_back
         assert hubcore.spawn(lock.acquire, True, 0.01).get() is False
         lock.release()
 
+        def in_turn():  # each release wakes who waits, whose time goes on
+            while True:
+                with lock:
+                    hubcore.sleep(0.005)
+
+        turns = [hubcore.spawn(in_turn) for _ in range(2)]
+        hubcore.sleep(0.001)
+        with hubcore.Timeout(0.2):
+            assert not lock.acquire(timeout=0.03)
+        hubcore.killall(turns)
+
         condition = multiprocessing.Condition()
 
         def wait():
