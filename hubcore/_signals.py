@@ -105,13 +105,13 @@ _pipe: _WakeupPipe | None = None
 
 def in_main_thread() -> bool:
     """Whether this is the thread where Python handles signals."""
-    # set_wakeup_fd is what needs it, and says by ValueError whether this is it; asking `threading` would import that.
+    # Asking `threading` would import it. `signal` looks at the thread first, and has no use for None in any.
     try:
-        current = _signal.set_wakeup_fd(-1)
+        _signal.signal(2, None)
     except ValueError:
         return False
-    if current != -1:
-        _signal.set_wakeup_fd(current, warn_on_full_buffer=False)
+    except TypeError:
+        pass
     return True
 
 

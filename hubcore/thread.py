@@ -13,6 +13,8 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 from greenlet import GreenletExit, getcurrent
 
 from hubcore import local as _locals
+from hubcore._originals import original
+from hubcore._signals import watched_by
 from hubcore._thread_end import EndLock
 from hubcore._threadlock import Lock as LockType
 from hubcore._threadlock import RLock, get_ident
@@ -108,22 +110,10 @@ def dealt_with(failure: BaseException | None) -> bool:
         return False
     if isinstance(failure, (GreenletExit, Cancelled, HubDestroyed)):
         return True
-    if isinstance(failure, KeyboardInterrupt) and hub.main is not current and _of_main_thread():
+    if isinstance(failure, KeyboardInterrupt) and hub.main is not current and watched_by(hub):
         hub.interrupt(hub.main, failure)
         return True
     return False
-
-
-def _of_main_thread() -> bool:
-    import _signal
-
-    try:  # signals can be handled in the main thread only, whatever `threading` takes for that
-        current = _signal.set_wakeup_fd(-1)
-    except ValueError:
-        return False
-    if current != -1:
-        _signal.set_wakeup_fd(current, warn_on_full_buffer=False)
-    return True
 
 
 def interrupt_main(signum: Any = 2) -> None:
@@ -132,12 +122,10 @@ def interrupt_main(signum: Any = 2) -> None:
     In another greenlet of the main thread: in the hub, and what the handler raises is raised in the main greenlet.
     """
     hub = get_hub_if_any()
-    if hub is None or hub.main is getcurrent() or not _of_main_thread():
+    if hub is None or hub.main is getcurrent() or not watched_by(hub):
         _native_interrupt(signum)
         return
-    from signal import getsignal
-
-    handler = getsignal(signum)
+    handler = original("signal", "getsignal")(signum)  # which may wait, where it was set by a patched `signal`
     if callable(handler):
         hub.loop.run_callback(hub.signals_came, lambda: handler(signum, None))
 

@@ -232,6 +232,29 @@ def test_ctrl_c_in_a_thread_is_the_main_threads(hub_backend):
     assert (done.stdout, done.stderr) == ("interrupted\ninterrupted\n", "")
 
 
+def test_a_handler_may_wait_where_a_greenlet_interrupts_the_main_thread(hub_backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import _thread, signal, threading, time
+
+        done = threading.Event()
+
+        def handler(signum, frame):
+            time.sleep(0.001)
+            print(signum == signal.SIGUSR1)
+            done.set()
+
+        signal.signal(signal.SIGUSR1, handler)
+        threading.Thread(target=_thread.interrupt_main, args=(signal.SIGUSR1,)).start()
+        done.wait(10)
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("True\n", "")
+
+
 def test_logging_from_greenlets_and_native_threads(hub_backend):
     done = run_python(
         """

@@ -269,6 +269,27 @@ def test_a_wake_up_fd_that_the_program_sets_later_stays_when_the_hub_ends(hub_ba
     assert said == ["True"]
 
 
+def test_to_ask_for_the_main_thread_leaves_the_wake_up_fd_alone(hub_backend):
+    said = lines(
+        """
+        import threading
+        from hubcore._signals import in_main_thread
+
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        signal.set_wakeup_fd(write)
+        os.close(write)  # so that nobody can set it once more
+        say(in_main_thread())
+        thread = threading.Thread(target=lambda: say(in_main_thread()))
+        thread.start()
+        thread.join()
+        say(signal.set_wakeup_fd(-1) == write)
+        """,
+        hub_backend,
+    )
+    assert said == ["True", "False", "True"]
+
+
 def test_the_wake_up_fd_is_gone_with_the_hub(hub_backend):
     said = lines(
         """
