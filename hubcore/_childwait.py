@@ -17,7 +17,7 @@ from __future__ import annotations
 import os as _os
 from operator import index
 
-from hubcore import _waitfd, _workers
+from hubcore import _workers
 from hubcore.hub import get_hub_if_any, sleep
 from hubcore.watchers import READ
 
@@ -77,7 +77,8 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
     except TypeError:
         return _waitpid(pid, options)  # has the right error
     if _reaped and number == -1:
-        return _reaped.popitem()
+        oldest = next(iter(_reaped))
+        return oldest, _reaped.pop(oldest)
     try:
         found: tuple[int, int] = _cooperatively(
             lambda: _waitpid(pid, options), lambda: _waitpid(number, flags | _os.WNOHANG), _kind(number), flags
@@ -195,17 +196,25 @@ def _wait_for_fd(hub: Hub, kind: Any, number: int) -> bool:
         except (TypeError, OSError):
             return False
     try:
-        # For another process's doing real time has to pass, on a virtual clock too.
-        hub.loop.begin_outside(False)
-        try:
-            with hub.loop.io(fd, READ) as io:
-                _waitfd.wait(io)
-        finally:
-            hub.loop.end_outside(False)
+        wait_for_process(hub, fd, f"the end of process {number}" if kind == _PID else "the end of a process")
     finally:
         if kind == _PID:
             _close(fd)
     return True
+
+
+def wait_for_process(hub: Hub, fd: int, waiting_on: object, seconds: float | None = None) -> None:
+    """Wait until the process of the pidfd `fd` has ended, at most `seconds`. Switches."""
+    loop = hub.loop
+    # For another process's doing real time has to pass, on a virtual clock too.
+    loop.begin_outside(False)
+    try:
+        with loop.io(fd, READ) as io:
+            waiter = hub.new_waiter(waiting_on)
+            io.attach(waiter)
+            hub.park(waiter, seconds)
+    finally:
+        loop.end_outside(False)
 
 
 class _Change:
@@ -244,7 +253,7 @@ _changes: dict[tuple[Any, int, int], _Change] = {}
 def _wait_in_thread(hub: Hub, kind: Any, number: int, states: int) -> None:
     key = (kind, number, states)
     change = _changes.get(key)
-    if change is None:
+    if change is None or change.ended:
         change = _Change(key)
         _workers.start(change.sleep)
         if kind != _PIDFD and not change.ended:  # an fd may be closed, and be another's, while the thread sleeps

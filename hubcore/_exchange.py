@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from math import ceil, inf
+from math import inf
 from select import PIPE_BUF, POLLIN, POLLOUT
 from time import monotonic
 
 from hubcore._anyfd import AnyFd, spend
-from hubcore._originals import original
+from hubcore._nativepoll import LONGEST, milliseconds, native_poll
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
@@ -17,9 +17,7 @@ if TYPE_CHECKING:
 
     from hubcore.hub import Hub
 
-_poll = original("select", "poll")
 _CHUNK = 65536  # what a pipe holds
-_LONGEST = 1e6  # seconds of one wait, of which poll(2) counts milliseconds in an int
 
 
 class Exchange:
@@ -56,7 +54,7 @@ class Exchange:
             hub.loop.end_outside(False)
 
     def _run(self, hub: Hub | None, files: dict[int, Any], wanted: dict[int, int], endtime: float) -> bool:
-        poller = _poll()
+        poller = native_poll()
         for fd, events in wanted.items():
             poller.register(fd, events)
         watch: AnyFd | None = None
@@ -67,13 +65,13 @@ class Exchange:
                     return False
                 found = poller.poll(0)
                 if not found:
-                    left = min(left, _LONGEST)
+                    left = min(left, LONGEST)
                     if hub is None:
-                        poller.poll(ceil(left * 1000))
+                        poller.poll(milliseconds(left))
                     else:
                         if watch is None:
                             watch = AnyFd(hub, wanted)
-                        watch.wait(None if left == _LONGEST else left)
+                        watch.wait(None if left == LONGEST else left)
                     continue
                 for fd, _ in found:
                     over = self._write(fd) if files[fd] is self._stdin else self._read(fd, files[fd])

@@ -10,7 +10,7 @@ from fcntl import F_GETFL, fcntl
 from select import POLLIN, POLLOUT
 
 from hubcore._fileposix import PosixFile
-from hubcore._originals import original
+from hubcore._nativepoll import wait_natively
 from hubcore._sockwait import SocketWaits
 from hubcore.fileobject import FileObjectPosix
 from hubcore.hub import get_hub_if_any
@@ -20,8 +20,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-_poll = original("select", "poll")
 
 # The fds of all that are open. Each is non-blocking, and so is whatever shares its file, as a child would.
 _open: set[int] = set()
@@ -39,9 +37,7 @@ class _ChildWaits(SocketWaits):
     def _wait_outside(self, wait: Callable[[float], object], events: int, timeout: float) -> None:
         hub = get_hub_if_any()
         if hub is None:
-            poller = _poll()
-            poller.register(self.fd, events)
-            poller.poll()
+            wait_natively(self.fd, events)
             return
         loop = hub.loop
         loop.begin_outside(False)

@@ -9,27 +9,25 @@ from __future__ import annotations
 
 import os
 import subprocess as _stdlib
-from math import ceil, inf
+from math import inf
 from select import POLLIN
 from subprocess import TimeoutExpired
 from time import monotonic
 
 from hubcore._children import ChildEnd, sleep_until_ended
+from hubcore._childwait import wait_for_process
 from hubcore._endlink import EndLink
 from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
-from hubcore._originals import allocate_lock, original
+from hubcore._nativepoll import LONGEST, wait_natively
+from hubcore._originals import allocate_lock
 from hubcore._pipes import Pipe, blocking_again, open_pipe
 from hubcore.hub import get_hub_if_any
-from hubcore.watchers import READ, Io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-_poll = original("select", "poll")
-_LONGEST = 1e6  # seconds of one wait, of which poll(2) counts milliseconds in an int
 
 
 class Popen(_stdlib.Popen):  # type: ignore[type-arg]
@@ -226,7 +224,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             left = inf if end == inf else end - monotonic()
             if left <= 0:
                 raise TimeoutExpired(self.args, timeout)  # type: ignore[arg-type]
-            self._sleep(None if left == inf else min(left, _LONGEST))
+            self._sleep(None if left == inf else min(left, LONGEST))
         return self.returncode
 
     def _sleep(self, seconds: float | None) -> None:
@@ -245,16 +243,10 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
                 end.start(waiter.wake)
                 hub.park(waiter, seconds)
             return
-        loop = hub.loop
-        loop.begin_outside(False)
         try:
-            with Io(loop, fd, READ) as io:
-                waiter = hub.new_waiter(self)
-                io.attach(waiter)
-                hub.park(waiter, seconds)
+            wait_for_process(hub, fd, self, seconds)
         finally:
             os.close(fd)
-            loop.end_outside(False)
 
     def _sleep_natively(self, seconds: float | None) -> None:
         if seconds is None:
@@ -268,9 +260,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             super()._wait(seconds)  # type: ignore[misc]
             return
         try:
-            poller = _poll()
-            poller.register(fd, POLLIN)
-            poller.poll(ceil(seconds * 1000))
+            wait_natively(fd, POLLIN, seconds)
         finally:
             os.close(fd)
 

@@ -12,16 +12,15 @@ from select import error
 
 from hubcore import _kernelqueue, _readahead
 from hubcore._anyfd import let_others_run, seconds_of, spend, wait_for_any
+from hubcore._nativepoll import native_poll
 from hubcore._originals import original
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
 # Not by the module: there, these may be ours.
 _native_select: Any = original("select", "select")
-_native_poll: Callable[[], _stdlib.poll] = original("select", "poll")
 
 if hasattr(_stdlib, "epoll"):
     epoll = _kernelqueue.epoll
@@ -85,7 +84,7 @@ class poll:
         return super().__new__(_PollObject if cls is poll else cls)
 
     def __init__(self) -> None:
-        self._poll = _native_poll()
+        self._poll = native_poll()
         self._events: dict[int, int] = {}
         self._polling = False
 
@@ -186,7 +185,7 @@ def _judge_of_select(timeout: Any) -> None:
 
 def _judge_of_poll(timeout: Any) -> None:
     """Raise what a poll object has to say against `timeout`, if anything, without waiting for it."""
-    ready_at_once = _native_poll()
+    ready_at_once = native_poll()
     ready_at_once.register(_NEVER_OPEN)
     ready_at_once.poll(timeout)
 
