@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
+    from hubcore.hub import Hub
+
 # The originals, whatever the module has later.
 _getsignal = _stdlib.getsignal
 _set_wakeup_fd = _stdlib.set_wakeup_fd
@@ -75,9 +77,10 @@ def pause() -> None:
 
 def sigwait(sigset: Iterable[int]) -> Any:
     """As signal.sigwait. Switches; a signal is seen within 50 ms."""
-    if get_hub_if_any() is None or _sigtimedwait is None:
+    hub = get_hub_if_any()
+    if hub is None or _sigtimedwait is None:
         return _sigwait(sigset)
-    number = _look(sigset, None).si_signo
+    number = _look(hub, sigset, None).si_signo
     try:
         return _stdlib.Signals(number)
     except ValueError:
@@ -86,17 +89,19 @@ def sigwait(sigset: Iterable[int]) -> Any:
 
 def sigwaitinfo(sigset: Iterable[int]) -> Any:
     """As signal.sigwaitinfo, otherwise as `sigwait`."""
-    return _sigwaitinfo(sigset) if get_hub_if_any() is None else _look(sigset, None)
+    hub = get_hub_if_any()
+    return _sigwaitinfo(sigset) if hub is None else _look(hub, sigset, None)
 
 
 def sigtimedwait(sigset: Iterable[int], timeout: float) -> Any:
     """As signal.sigtimedwait, otherwise as `sigwait`: None if nothing came in `timeout` seconds."""
-    if get_hub_if_any() is None or not isinstance(timeout, (int, float)) or not timeout > 0:
+    hub = get_hub_if_any()
+    if hub is None or not isinstance(timeout, (int, float)) or not timeout > 0:
         return _sigtimedwait(sigset, timeout)
-    return _look(sigset, timeout)
+    return _look(hub, sigset, timeout)
 
 
-def _look(sigset: Iterable[int], timeout: float | None) -> Any:
+def _look(hub: Hub, sigset: Iterable[int], timeout: float | None) -> Any:
     numbers = list(sigset)
     end = None if timeout is None else monotonic() + timeout
     nap = _SHORTEST_NAP
@@ -106,7 +111,11 @@ def _look(sigset: Iterable[int], timeout: float | None) -> Any:
             if left <= 0:
                 return None
             nap = min(nap, left)
-        sleep(nap)
+        hub.loop.begin_outside(False)  # as in `pause`
+        try:
+            sleep(nap)
+        finally:
+            hub.loop.end_outside(False)
         nap = min(2 * nap, _LONGEST_NAP)
     return found
 
