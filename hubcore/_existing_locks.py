@@ -14,7 +14,7 @@ import gc
 import sys
 from types import BuiltinMethodType, CellType, MemberDescriptorType, ModuleType
 
-from hubcore._originals import LockType, allocate_lock
+from hubcore._originals import LockType
 from hubcore._originals import RLock as NativeRLock
 from hubcore._threadlock import Lock, RLock
 
@@ -212,6 +212,3 @@ def _item(holder: Any, key: Any) -> Callable[[Any], object]:
 
 def _attribute(holder: Any, name: str) -> Callable[[Any], object]:
     return lambda new: setattr(holder, name, new)
-
-
-assert type(allocate_lock()) in _KINDS

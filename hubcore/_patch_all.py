@@ -8,9 +8,9 @@ from importlib import import_module
 
 from hubcore import _patch_pieces as pieces
 from hubcore import events
-from hubcore._originals import get_ident
 from hubcore._patch_events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
 from hubcore._patching import is_module_patched, warn_all
+from hubcore._signals import in_main_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -143,17 +143,15 @@ def _warn_of_threads(warnings: list[str]) -> None:
     """Warn if this is not the main thread, or others run already: their locks and waits are of another kind."""
     import threading
 
-    from hubcore import _workers
+    from hubcore._patch_threading import other_threads
 
-    current = get_ident()
-    if current != threading.main_thread().ident:
+    if not in_main_thread():
         warnings.append(
             "patch_all is called in a thread that is not the main thread, which so is not the one whose greenlets it "
             "makes; call it in the main thread, before others start"
         )
         return
-    ours = _workers.idle_thread_idents() | set(_workers.running)
-    others = [ident for ident in _sys._current_frames() if ident != current and ident not in ours]
+    others = other_threads()
     if others:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         listed = ", ".join(sorted(repr(names.get(ident, f"thread {ident}")) for ident in others))

@@ -28,7 +28,7 @@ def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | 
 
 
 def patch_os() -> bool:
-    """Replace fork and waitpid and their kin in `os`: a child gets a fresh hub, and waiting for one lets others run."""
+    """Replace waitpid and its kin, `system` and `close` in `os`. Forks stay: see `hubcore.os`."""
     return _patch("os")
 
 
@@ -139,10 +139,9 @@ _MADE_OF_OTHERS = frozenset(
         ("threading", "Event"), ("threading", "Timer"), ("threading", "_DummyThread"),
     }
 )  # fmt: skip
-#: Those that are harmless to keep: they tell something, and do not wait.
-_HARMLESS = frozenset({"get_ident", "getsignal", "getpid", "error", "_get_main_thread_ident"})
-
-
+# Those that are harmless to keep: they tell something, and do not wait.
+_HARMLESS = frozenset({"get_ident", "getsignal", "_get_main_thread_ident"})
+# What is made of locks of `threading`, and so cooperative once that is patched.
 _MADE_OF_LOCKS = frozenset({("queue", "Queue"), ("queue", "LifoQueue"), ("queue", "PriorityQueue")})
 _rebound: set[tuple[str, str]] = set()  # what stdlib modules had taken out of others
 

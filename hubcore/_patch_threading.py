@@ -149,8 +149,8 @@ class NativeEnd:
             return True
         if not blocking:
             return False
-        self._watch.wait(None if timeout < 0 else timeout)
-        return bool(self._native.acquire(False))
+        # Once the thread has ended, others have the lock only to look, and not across a switch.
+        return self._watch.wait(None if timeout < 0 else timeout) and bool(self._native.acquire())
 
     def release(self) -> None:
         """As a lock's."""

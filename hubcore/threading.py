@@ -47,8 +47,6 @@ _make_thread_handle = _thread._make_thread_handle
 _ThreadHandle = _thread._ThreadHandle
 _thread_shutdown = _thread._shutdown
 _get_main_thread_ident = _thread._get_main_thread_ident
-
-
 _make_native_hook = _private._make_invoke_excepthook
 
 
