@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
 # The originals, whatever the module has later.
 _close = _os.close
-_wait = _os.wait
 _waitpid = _os.waitpid
 _wait3 = _os.wait3
 _wait4 = _os.wait4

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
 # The originals, whatever the module has later.
 _getsignal = _stdlib.getsignal
-_set_wakeup_fd = _stdlib.set_wakeup_fd
 _signal = _stdlib.signal
 _pause: Any = getattr(_stdlib, "pause", None)
 _sigtimedwait: Any = getattr(_stdlib, "sigtimedwait", None)
