@@ -103,9 +103,9 @@ class _Call:
         """In the loop."""
         try:
             self.task = self.loop.create_task(self.coroutine, context=self.context)
-        except BaseException as error:  # it is no coroutine
+        except Exception as error:  # it is no coroutine
             self.result.set_exception(error)
-            raise
+            return
         self.task.add_done_callback(self._end)
 
     def cancel(self) -> None:
