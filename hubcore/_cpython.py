@@ -104,6 +104,9 @@ TABLE = [
     _row("multiprocessing", "multiprocessing.util:ForkAwareLocal", "what greenlets must each have for their own"),
 ]
 
+# The argument of patch_all that leaves it out, where that has another name.
+_ARGUMENT = {"logging": "thread", "multiprocessing": "thread", "selectors": "select", "threading": "thread"}
+
 #: Modules of the standard library that keep the originals they hold, beside those whose name begins with "_".
 KEEP_ORIGINALS = frozenset({"asyncio.events", "faulthandler", "functools", "multiprocessing.forkserver", "posix", "nt"})
 
@@ -131,8 +134,9 @@ def check(patching: str) -> None:
     if wrong:
         names = "; ".join(f"{row.module}.{row.name} ({row.use})" for row in wrong)
         version = ".".join(map(str, sys.version_info[:3]))
+        argument = _ARGUMENT.get(patching, patching)
         raise ImportError(
             f"hubcore cannot patch {patching!r} on {sys.implementation.name} {version}, which does not have {names}. "
-            f"Use a version of hubcore that knows this Python, or leave {patching!r} out: patch_all({patching}=False), "
-            f"hubcore run --no-{patching}"
+            f"Use a version of hubcore that knows this Python, or leave it out: patch_all({argument}=False), "
+            f"hubcore run --no-{argument}"
         )

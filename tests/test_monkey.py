@@ -214,6 +214,15 @@ def test_a_python_without_a_private_name_is_refused_by_name():
     assert "patch_all(socket=False), hubcore run --no-socket" in done.stdout
 
 
+def test_how_to_leave_a_module_out_that_cannot_be_patched_is_an_argument_of_patch_all(monkeypatch):
+    for patching in {row.patching for row in _cpython.TABLE} - {"asyncio"}:  # which is not patched
+        row = _cpython._row(patching, "sys:no_such_name", "a test")
+        monkeypatch.setattr(_cpython, "TABLE", [row])
+        with pytest.raises(ImportError, match=r"no_such_name \(a test\)") as failed:
+            _cpython.check(patching)
+        assert str(failed.value).rpartition("--no-")[2] in _patch_all.MODULES
+
+
 def test_what_hubcore_imports_after_the_patch_is_unpatched(hub_backend):
     """Its worker threads, and what they wait on, must be native."""
     done = run_python(
