@@ -123,8 +123,8 @@ class _Watch:
     def wait(self, timeout: float | None) -> bool:
         """Wait until it has ended, `timeout` seconds at most; whether it has. Switches."""
         if not self._watched:
-            self._watched = True
             _workers.start(self._call)
+            self._watched = True
         return self._ended.wait(timeout)
 
     def _call(self) -> None:
