@@ -40,6 +40,8 @@ def _row(
 TABLE = [
     _row("socket", "_socket:socket", "the C class under socket.socket"),
     _row("socket", "_socket:socket._accept", "accepting without the standard library's own wrapping"),
+    _row("socket", "socket:socket._io_refs", "how many files of a socket are open, none for what accept() makes"),
+    _row("socket", "socket:socket._closed", "whether a socket is closed, or will be with its last file"),
     _row("socket", "socket:_intenum_converter", "the enumerations in what getaddrinfo returns"),
     _row("socket", "socket:_GLOBAL_DEFAULT_TIMEOUT", "the default of create_connection's timeout"),
     _row("socket", "socket:_GiveupOnSendfile", "sendfile's way to go on by send()"),

@@ -12,17 +12,22 @@ if not cython.compiled:
 
 import os
 import socket as _stdlib
+from _socket import socket as _native
 
 from cython.cimports.cpython.buffer import PyBUF_SIMPLE, PyBuffer_Release, PyObject_GetBuffer
 from cython.cimports.cpython.bytes import PyBytes_FromStringAndSize
 from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.cpython.ref import PyObject
 from cython.cimports.hubcore import _sysio as sys
+from cython.cimports.hubcore._socklayout import (
+    hubcore_blank,
+    hubcore_copy_socket,
+    hubcore_learn_layout,
+    hubcore_may_copy_socket,
+)
 from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
 from cython.cimports.hubcore._sockwait import SocketWaits
 from cython.cimports.libc.string import memset, strlen
-
-from hubcore._sockwait import SocketWaits as _SocketWaits
 
 _LARGEST = cython.declare(cython.Py_ssize_t, 65536)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
@@ -39,7 +44,9 @@ _recent_key = cython.declare(cython.ulonglong, 0)
 _target = cython.declare(object, None)
 _target_key = cython.declare(cython.ulonglong, 0)
 _default_timeout = cython.declare(object, _stdlib.getdefaulttimeout)
-_initialise = cython.declare(object, _stdlib.socket.__init__)
+_initialise = cython.declare(object, _native.__init__)
+_native_class = cython.declare(object, _native)
+_no_args = cython.declare(tuple, ())
 if _scratch == cython.NULL:
     raise MemoryError
 
@@ -76,10 +83,10 @@ def _key() -> cython.ulonglong:
 
 @cython.cfunc
 def _new_ipv4():
-    text: cython.char[64]
-    if sys.inet_ntop(sys.AF_INET, cython.address(_address.v4.sin_addr), text, 64) == cython.NULL:
-        _raise(sys.errno)
-    return (text[: strlen(text)].decode("ascii"), sys.ntohs(_address.v4.sin_port))
+    # Not by inet_ntop(3), whose printf is a seventh of all that accept() and close() take outside the kernel.
+    text: cython.char[16]
+    length: cython.Py_ssize_t = sys.hubcore_ipv4_text(_address.v4.sin_addr.s_addr, text)
+    return (text[:length].decode("ascii"), sys.ntohs(_address.v4.sin_port))
 
 
 @cython.cfunc
@@ -208,19 +215,37 @@ def accept(self: object) -> tuple:
         waits.wait_read(waits.timeout)
     try:
         address = _read_address(length)
-        sock = _socket_class.__new__(_socket_class)
-        # Told that it is non-blocking, the standard library makes no system call for it.
-        _initialise(sock, waits.family, waits.kind | sys.SOCK_NONBLOCK, waits.proto, fd)
+        return _accepted(self, waits, fd), address
     except BaseException:
         os.close(fd)
         raise
+
+
+@cython.cfunc
+def _accepted(listener: object, waits: SocketWaits, fd: cython.int):
+    """The socket of `fd`, a connection of `listener`; where that fails the fd is the caller's to close."""
     timeout = _default_timeout()
-    own: SocketWaits = _SocketWaits(fd, waits.stream, -1.0 if timeout is None else timeout)
+    own: SocketWaits = SocketWaits.__new__(SocketWaits)
+    own._begin(fd, waits.stream, -1.0 if timeout is None else timeout)
     own.family = waits.family
     own.kind = waits.kind
     own.proto = waits.proto
+    sock = hubcore_blank(_socket_class, _no_args)
+    # What the standard library's class adds to the C one.
+    sock._io_refs = 0
+    sock._closed = False
     sock._waits = own
-    return sock, address
+    # Told that it is non-blocking, the C class makes no system call for it.
+    kind: cython.int = waits.kind | sys.SOCK_NONBLOCK
+    if hubcore_may_copy_socket():
+        sys.PySys_Audit(
+            "socket.__new__", "Oiii", cython.cast(cython.pointer[PyObject], sock), waits.family, kind, waits.proto
+        )
+        if hubcore_copy_socket(_native_class, listener, sock, fd):
+            return sock
+    _initialise(sock, waits.family, kind, waits.proto, fd)
+    hubcore_learn_layout(_native_class, listener, waits.fd, sock, fd)
+    return sock
 
 
 def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> tuple:

@@ -14,6 +14,8 @@ import cython
 if not cython.compiled:
     raise ImportError("hubcore._sockio is not built; run: pip install -e .")
 
+from _socket import socket as _native
+
 from cython.cimports.cpython.buffer import (
     PyBUF_SIMPLE,
     PyBUF_WRITABLE,
@@ -25,11 +27,13 @@ from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.hubcore import _sysio as sys
 from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
 from cython.cimports.hubcore._sockwait import SocketWaits
+from cython.cimports.hubcore.hub import Hub, hub_here
 
 # Copying more than this takes the kernel longer than giving up the GIL and taking it back.
 _LARGE = cython.declare(cython.Py_ssize_t, 65536)
 _WOULD_BLOCK = cython.declare(cython.Py_ssize_t, -2)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
+_native_close = cython.declare(object, _native.close)
 if _scratch == cython.NULL:
     raise MemoryError
 
@@ -249,6 +253,25 @@ def _wait_to_send_more(waits: SocketWaits, end: cython.double) -> cython.double:
         raise TimeoutError("timed out")
     waits.wait_write(end - now)
     return end
+
+
+def close(self: object) -> None:
+    """socket.close: the fd is closed when no file made of the socket is open any more. Never switches."""
+    self._closed = True
+    if self._io_refs <= 0:
+        self._real_close()
+
+
+def _real_close(self: object, _ss: object = None) -> None:
+    """Close the fd; whoever waits for it gets OSError (EBADF)."""
+    waits: SocketWaits = waits_of(self)
+    waits.close()
+    if waits.fd >= 0:
+        hub: Hub = hub_here()
+        if hub is not None and not hub.loop.closed and waits.fd in hub.loop.fd_watches:
+            hub.loop.closing_fd(waits.fd)  # for those who wait in other ways, such as select
+    waits.fd = -1
+    _native_close(self)
 
 
 def recv_ready(waits, size):

@@ -2,6 +2,7 @@ cimport cython
 
 from hubcore._park cimport Waiter
 from hubcore.hub cimport Hub, get_hub
+from hubcore.loop cimport Loop
 from hubcore.watchers cimport Io
 
 
@@ -17,6 +18,7 @@ cdef class SocketWaits:
     cdef Io _reader
     cdef Io _writer
 
+    cdef _begin(self, int fd, bint stream, double timeout)
     @cython.locals(hub=Hub, io=Io)
     cpdef wait_read(self, double timeout)
     @cython.locals(hub=Hub, io=Io)
@@ -27,3 +29,8 @@ cdef class SocketWaits:
     cdef _wait(self, Hub hub, Io io, double timeout)
     cdef Io _new_io(self, Hub hub, int events, Io old)
     cdef _spend(self)
+    @cython.locals(reader=Io, writer=Io)
+    cpdef close(self)
+
+@cython.locals(loop=Loop)
+cdef _close_watcher(Io io)

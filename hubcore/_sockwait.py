@@ -27,6 +27,9 @@ class SocketWaits:
     __slots__ = ("_reader", "_writer", "family", "fd", "kind", "proto", "ref", "short_read", "stream", "timeout")
 
     def __init__(self, fd: int, stream: bool, timeout: float) -> None:
+        self._begin(fd, stream, timeout)
+
+    def _begin(self, fd: int, stream: bool, timeout: float) -> None:
         self.fd = fd
         self.stream = stream
         self.timeout = timeout
@@ -95,9 +98,10 @@ class SocketWaits:
         reader, writer = self._reader, self._writer
         self._reader = self._writer = None
         self.short_read = False
-        for io in (reader, writer):
-            if io is not None:
-                _close_watcher(io)
+        if reader is not None:
+            _close_watcher(reader)
+        if writer is not None:
+            _close_watcher(writer)
 
     def __del__(self) -> None:
         # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.

@@ -47,8 +47,27 @@ cdef extern from *:
         return accepted;
     #endif
     }
+
+    /* An IPv4 address in network order, in digits and dots, without a NUL at the end; how long that is, 15 at most. */
+    static Py_ssize_t hubcore_ipv4_text(uint32_t address, char *text)
+    {
+        const unsigned char *byte = (const unsigned char *) &address;
+        char *at = text;
+        for (int i = 0; i < 4; i++) {
+            unsigned int n = byte[i];
+            if (i)
+                *at++ = '.';
+            if (n >= 100)
+                *at++ = (char) ('0' + n / 100);
+            if (n >= 10)
+                *at++ = (char) ('0' + n / 10 % 10);
+            *at++ = (char) ('0' + n % 10);
+        }
+        return at - text;
+    }
     """
     ctypedef unsigned int socklen_t
+    Py_ssize_t hubcore_ipv4_text(unsigned int address, char* text)
     int AF_INET, AF_INET6, AF_UNIX, SOCK_NONBLOCK
     ctypedef struct in_addr "struct in_addr":
         unsigned int s_addr

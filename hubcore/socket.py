@@ -311,6 +311,10 @@ class socket(_stdlib.socket):
         self._waits.fd = -1
         return super().detach()
 
+    if _fast is not None:
+        close = _fast.close
+        _real_close = _fast._real_close
+
     @property
     def closed(self) -> bool:
         """Whether it was closed or detached."""

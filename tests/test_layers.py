@@ -38,7 +38,7 @@ LAYERS = {
         _sslcontext _sslsocket _sslstale _tls _tlscalls _tlswire
         _readahead _nativepoll
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
-        _sockslot
+        _sockslot _socklayout
         _job _executor _imap _mapping from_thread
         aio _aioloop _aiowrap backdoor baseserver contextvars fileobject pool
         resolver

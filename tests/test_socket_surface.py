@@ -319,6 +319,63 @@ def test_a_failure_to_make_the_socket_loses_no_fd():
         assert client.recv(1) == b""
 
 
+def test_each_accepted_socket_is_as_if_made_of_its_fd():
+    """accept() copies what CPython's own constructor would write, which it asks only for the first of a process."""
+    code = """
+        import socket as stdlib
+        import sys
+        from _socket import socket as native
+
+        from hubcore import socket
+
+        made = []
+        sys.addaudithook(lambda event, args: made.append(args[1:]) if event == "socket.__new__" else None)
+
+        def tell(sock):
+            own = (sock.family, sock.type, sock.proto, sock.fileno(), sock._closed, sock._io_refs, sock.timeout)
+            return own, native.gettimeout(sock), sock.get_inheritable(), sock.getsockname(), sock.getpeername()
+
+        kinds = (stdlib.AF_INET, ("127.0.0.1", 0)), (stdlib.AF_INET6, ("::1", 0)), (stdlib.AF_UNIX, "")
+        for family, address in kinds:
+            try:
+                server = socket.create_server(address, family=family) if address else socket.socket(family)
+            except OSError:
+                continue  # no IPv6 here
+            if not address:
+                server.bind("")
+                server.listen(5)
+            for timeout in (None, 5.0, None):
+                stdlib.setdefaulttimeout(timeout)
+                client = socket.socket(family)
+                client.connect(server.getsockname())
+                made.clear()
+                sock, peer = server.accept()
+                assert made == [(family, server.type | stdlib.SOCK_NONBLOCK, server.proto)], made
+                found = tell(sock)
+                assert type(sock) is socket.socket and sock.timeout == timeout and peer == client.getsockname()
+                again = socket.socket(family, server.type | stdlib.SOCK_NONBLOCK, server.proto, sock.detach())
+                again.settimeout(timeout)
+                assert tell(again) == found, (tell(again), found)
+                again.sendall(b"x")
+                with again.makefile("rb") as file:
+                    again.close()
+                    assert again.fileno() >= 0
+                assert again.fileno() == -1 and client.recv(2) == b"x" and client.recv(2) == b""
+                client.close()
+            server.close()
+        stdlib.setdefaulttimeout(None)
+        server = socket.create_server(("0.0.0.0", 0))
+        for host in ("127.0.0.1", "127.9.10.99", "127.100.101.255", "127.255.200.9"):
+            client = socket.create_connection(("127.0.0.1", server.getsockname()[1]), source_address=(host, 0))
+            sock, peer = server.accept()
+            assert peer == client.getsockname() == (host, peer[1]), peer
+            sock.close()
+            client.close()
+        server.close()
+    """
+    run_python(code)
+
+
 def test_servers_accept_while_others_run(hub):
     """A queue of connections is accepted without a wait between, and still others get their turn."""
     turns = []

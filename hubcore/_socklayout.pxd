@@ -1,0 +1,55 @@
+# Where CPython's C socket keeps what makes it one: accept() copies it from the listener.
+#
+# Facts: `_socket.socket.__init__` asks the kernel for the name of an fd that it is given, a system call for each
+# connection, only to see that it is a socket; and a connection has everything from its listener but the fd. The struct
+# begins with the fd and owns nothing. Consequence: the first connection of a process is made by `__init__` and compared
+# with its listener; if they are equal but for the fd, the others are copies. If not, `__init__` makes them all.
+
+from cpython.object cimport PyObject
+
+cdef extern from *:
+    """
+    static Py_ssize_t hubcore_socket_size;  /* 0: not known yet; negative: not to be copied */
+
+    #define HUBCORE_SOCKET_FD(object) ((int *) ((char *) (object) + sizeof(PyObject)))
+    #define HUBCORE_SOCKET_REST ((Py_ssize_t) (sizeof(PyObject) + sizeof(int)))
+
+    static inline PyObject *hubcore_blank(PyObject *type, PyObject *no_args)
+    {
+        return ((PyTypeObject *) type)->tp_new((PyTypeObject *) type, no_args, NULL);
+    }
+
+    static void hubcore_learn_layout(PyObject *native, PyObject *listener, int listening, PyObject *made, int fd)
+    {
+        Py_ssize_t size = ((PyTypeObject *) native)->tp_basicsize;
+        if (hubcore_socket_size)
+            return;
+        hubcore_socket_size = -1;
+    #if PY_VERSION_HEX < 0x030F0000
+        if (size > HUBCORE_SOCKET_REST && PyObject_TypeCheck(listener, (PyTypeObject *) native) &&
+            PyObject_TypeCheck(made, (PyTypeObject *) native) && *HUBCORE_SOCKET_FD(listener) == listening &&
+            *HUBCORE_SOCKET_FD(made) == fd &&
+            !memcmp((char *) listener + HUBCORE_SOCKET_REST, (char *) made + HUBCORE_SOCKET_REST,
+                    size - HUBCORE_SOCKET_REST))
+            hubcore_socket_size = size;
+    #endif
+    }
+
+    /* Whether `blank` could be made the socket of `fd`, a connection of `listener`. */
+    static inline int hubcore_copy_socket(PyObject *native, PyObject *listener, PyObject *blank, int fd)
+    {
+        if (hubcore_socket_size <= 0 || !PyObject_TypeCheck(listener, (PyTypeObject *) native) ||
+            !PyObject_TypeCheck(blank, (PyTypeObject *) native))
+            return 0;
+        memcpy((char *) blank + HUBCORE_SOCKET_REST, (char *) listener + HUBCORE_SOCKET_REST,
+               hubcore_socket_size - HUBCORE_SOCKET_REST);
+        *HUBCORE_SOCKET_FD(blank) = fd;
+        return 1;
+    }
+
+    static inline int hubcore_may_copy_socket(void) { return hubcore_socket_size > 0; }
+    """
+    object hubcore_blank(object type, tuple no_args)
+    void hubcore_learn_layout(object native, object listener, int listening, object made, int fd)
+    bint hubcore_may_copy_socket()
+    bint hubcore_copy_socket(object native, object listener, object blank, int fd)
