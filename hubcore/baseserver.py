@@ -7,6 +7,7 @@ import sys
 
 from greenlet import getcurrent
 
+from hubcore._links import DirectLink
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
 
@@ -17,6 +18,20 @@ if TYPE_CHECKING:
 
 #: Errors of accept() that only say that this one connection came to nothing.
 _PASSING = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR, errno.EAGAIN, errno.EPERM}
+
+
+class _Ended(DirectLink):
+    """Takes a handler that has ended out of a server's `handlers`, at once: a call from the hub costs more."""
+
+    __slots__ = ("handlers",)
+
+    def __init__(self, handlers: set[Any]) -> None:
+        self.handlers = handlers
+
+    def notify(self, source: Any) -> None:
+        self.handlers.discard(source)
+
+    __call__ = notify
 
 
 class BaseServer:
@@ -44,6 +59,7 @@ class BaseServer:
     def __init__(self, listener: Any, handle: Callable[..., object] | None = None, spawn: Any = "default") -> None:
         self._acceptor: Greenlet | None = None
         self._handlers: set[Any] = set()
+        self._handler_ended = _Ended(self._handlers)
         self._stopped_waiters: list[Any] = []
         if handle is not None:
             self.set_handle(handle)
@@ -243,7 +259,7 @@ class BaseServer:
             raise
         if isinstance(handler, Greenlet):
             self._handlers.add(handler)
-            handler.rawlink(self._handlers.discard)
+            handler.rawlink(self._handler_ended)
 
     def _run_handler(self, *args: Any) -> None:
         try:

@@ -150,10 +150,12 @@ class StreamServer(_SocketServer):
         sock.close()
 
     def _call_handle(self, *args: Any) -> None:
-        if self._wrap is None:
-            super()._call_handle(*args)
-        else:
+        if self._wrap is not None:
             self.wrap_socket_and_handle(*args)
+        elif self.handle is not None:
+            self.handle(*args)  # what the next line does, without the way there
+        else:
+            super()._call_handle(*args)
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
         """Do the TLS handshake on a connection and have it handled. Switches."""
