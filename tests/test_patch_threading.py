@@ -163,6 +163,8 @@ def wait_for_main():
 threading.Thread(target=wait_for_main).start()
 threading.Thread(target=lambda: (hubcore.sleep(0.05), print("late"))).start()
 threading.Thread(target=hubcore.sleep, args=(100,), daemon=True).start()
+with_dummy = hubcore.spawn(lambda: (threading.current_thread(), hubcore.sleep(100)))  # dropped late, with this module
+hubcore.sleep(0)
 """
 
 
