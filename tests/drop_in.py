@@ -28,6 +28,8 @@ HEAD = """\
 """
 # Functions that the standard library itself has dropped since the data were gathered, and the version that did.
 DROPPED = {"ssl:RAND_pseudo_bytes": (3, 12), "ssl:match_hostname": (3, 12), "ssl:wrap_socket": (3, 12)}
+# What the standard library's module is called, where gevent has it under another name.
+OF_STDLIB = {"thread": "_thread"}
 # Gaps that stay, and why.
 STAYS = {
     "socket:socket.send()": "no timeout for one call, as in the standard library: settimeout, or a Timeout around it",
@@ -126,6 +128,7 @@ def find(package: str, name: str) -> ModuleType | None:
 
 
 def standard(name: str) -> ModuleType | None:
+    name = OF_STDLIB.get(name, name)
     return importlib.import_module(name) if name in sys.stdlib_module_names else None
 
 
