@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
@@ -137,6 +138,15 @@ def test_on_a_terminal(without_rich):
     assert ("\x1b" in text) is not without_rich
 
 
+def wait_until_it_sleeps(pid):
+    """http.client has no defence against a KeyboardInterrupt in the middle of making an HTTPResponse."""
+    for _ in range(3000 if os.path.exists("/proc/self/stat") else 0):
+        with open(f"/proc/{pid}/stat") as file:
+            if file.read().rpartition(")")[2].split()[0] == "S":
+                return
+        time.sleep(0.01)
+
+
 def test_ctrl_c_ends_it_with_130_and_no_traceback():
     with socket.create_server(("127.0.0.1", 0)) as silent:
         address = f"http://127.0.0.1:{silent.getsockname()[1]}/"
@@ -145,8 +155,11 @@ def test_ctrl_c_ends_it_with_130_and_no_traceback():
             [sys.executable, "-m", "hubcore", "demo", address, "--backend", "libev"],
             env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
-        connection, _ = silent.accept()  # it waits for an answer now
+        connection, _ = silent.accept()
         with connection:
+            while not connection.recv(65536).endswith(b"\r\n\r\n"):
+                pass
+            wait_until_it_sleeps(process.pid)  # it waits for an answer now
             process.send_signal(signal.SIGINT)
             _, error = process.communicate(timeout=30)
     assert process.returncode == 130
