@@ -224,18 +224,24 @@ class Greenlet(Linkable):
             return
         self.exception = exception
         self._traceback = exception.__traceback__
-        reported = self._lookers == 0 or isinstance(exception, self.hub.SYSTEM_ERROR)
+        ends_program = isinstance(exception, self.hub.SYSTEM_ERROR)
+        reported = ends_program or self._lookers == 0
         if isinstance(exception, Cancelled):
             self._killed = True
             reported = False
         elif self.task_group is not None:
             reported = False
         target = self._target
-        self._finish()
+        try:
+            if reported and ends_program:
+                # First, as the main greenlet may wait for this one: told of the end, it would go on as if nothing were.
+                self.hub.handle_error(self, type(exception), exception, exception.__traceback__)
+        finally:
+            self._finish()
         # Only the name, for reports.
         name: Any = getattr(target, "__qualname__", None) or ("_run" if target is None else repr(target))
         self._target = name
-        if reported:
+        if reported and not ends_program:
             self.hub.handle_error(self, type(exception), exception, exception.__traceback__)
 
     def _finish(self) -> None:

@@ -137,6 +137,16 @@ def test_a_system_error_is_raised_in_the_main_greenlet(hub, error, where, caplog
     assert not caplog.records
 
 
+@pytest.mark.parametrize("wait", [hubcore.Greenlet.join, hubcore.Greenlet.get, lambda task: hubcore.joinall([task])])
+def test_a_system_error_of_what_the_main_greenlet_waits_for_is_raised_in_that_wait_and_once(hub, wait):
+    def leave():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        wait(spawn(leave))
+    sleep(0)
+
+
 def test_a_system_error_reaches_a_main_greenlet_that_is_only_letting_others_run(hub):
     def leave():
         raise SystemExit(3)
