@@ -141,3 +141,22 @@ def test_the_process_waits_for_threads_that_are_no_daemons(hub_backend):
         hub_backend,
     )
     assert (done.stdout.split("\n"), done.stderr) == (["end", "waited for", ""], "")
+
+
+def test_dummies_whose_greenlets_the_end_of_the_process_finds_parked_say_nothing(hub_backend):
+    done = run_python(
+        """
+        import hubcore
+        from hubcore import threading
+
+        def run():
+            threading.current_thread()
+            hubcore.sleep(50)
+
+        tasks = [hubcore.spawn(run) for _ in range(2)]
+        tasks[0].cycle = tasks
+        hubcore.sleep(0)
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
