@@ -63,7 +63,9 @@ def find() -> list[Stale]:
 
 def report(found: list[Stale]) -> list[str]:
     """Lines that tell of what was found, module by module, and of what to do."""
-    lines = [f"{len(found)} references to what blocks the whole thread were made before the patch:"]
+    many = f"{len(found)} references" if len(found) != 1 else "1 reference"
+    verb = "were" if len(found) != 1 else "was"
+    lines = [f"{many} to what blocks the whole thread {verb} made before the patch:"]
     modules: dict[str, list[Stale]] = {}
     for each in found:
         modules.setdefault(each.module, []).append(each)
