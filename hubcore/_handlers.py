@@ -44,6 +44,8 @@ class Handler:
 
     __slots__ = ("function",)
 
+    may_wake = True  # for `_signals.handlers_may_wake`
+
     def __init__(self, function: Function) -> None:
         self.function = function
 

@@ -103,14 +103,16 @@ def other_threads_may_wake(hub: Hub) -> bool:
     """Whether something parked here can be woken from other threads, and another thread is alive to do that.
 
     What a greenlet waits on says so itself by a true attribute `cross_thread`. Threads that only serve hubcore, and
-    have nothing to do while no look-up or job is under way, do not count; nor do those that only watch hubs.
+    have nothing to do while no look-up or job is under way, do not count; nor do those that only watch hubs. A signal
+    handler of the program's counts as a thread: `stop.wait()`, which SIGTERM is to end, is how programs wait.
     """
     if not any(getattr(waiter.waiting_on, "cross_thread", False) for waiter in hub.parked):
         return False
+    from hubcore._signals import handlers_may_wake
     from hubcore._workers import any_starting, idle_thread_idents
     from hubcore.hub import hubs
 
-    if any_starting():
+    if any_starting() or handlers_may_wake(hub):
         return True
 
     # A thread whose hub greenlet waits runs no Python frame, and so is not among those of _current_frames.

@@ -171,6 +171,13 @@ def watched_by(hub: Hub) -> bool:
     return _pipe is not None and _pipe.hub is hub
 
 
+def handlers_may_wake(hub: Hub) -> bool:
+    """Whether the program has handlers of its own, set by hubcore.signal, that `hub` would have called."""
+    return watched_by(hub) and any(
+        getattr(_signal.getsignal(number), "may_wake", False) for number in _signal.valid_signals()
+    )
+
+
 def add_pauser(waiter: Waiter) -> None:
     """Wake `waiter` at the next signal that is handled, once its handler has run or waits. Not while the loop polls."""
     if _pipe is not None:

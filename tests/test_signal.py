@@ -297,3 +297,26 @@ def test_sigchld_is_the_programs_own(hub_backend):
         hub_backend,
     )
     assert said == ["SIGCHLD True"]
+
+
+def test_a_handler_of_the_programs_may_end_a_wait_for_which_nothing_else_is_left(hub_backend):
+    said = lines(
+        """
+        import subprocess
+        from hubcore.event import Event
+        stop = Event()
+        # From another process: another thread here would be a reason to wait, too.
+        killer = subprocess.Popen(["sh", "-c", f"sleep 0.1; kill -TERM {os.getpid()}"])
+        before = signal.signal(signal.SIGTERM, lambda signum, frame: stop.set())
+        say(stop.wait())
+        killer.wait()
+        stop.clear()
+        signal.signal(signal.SIGTERM, before)
+        try:
+            stop.wait()
+        except hubcore.LoopExit:
+            say("nobody can")
+        """,
+        hub_backend,
+    )
+    assert said == ["True", "nobody can"]
