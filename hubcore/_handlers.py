@@ -14,6 +14,7 @@ otherwise Ctrl-C could not end a greenlet that never waits.
 
 from __future__ import annotations
 
+import atexit
 from contextvars import copy_context
 
 from greenlet import GreenletExit, getcurrent
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any
 
+    from hubcore._park import Waiter
     from hubcore.hub import Hub
 
     Function = Callable[[int, FrameType | None], Any]
@@ -56,6 +58,10 @@ class Handler:
             self.function(signum, frame)
             return
         run = _Run(hub)
+        if not _running:
+            atexit.unregister(_wait_for_running)
+            atexit.register(_wait_for_running)  # as late as possible: what is registered last is called first
+        _running.add(run)
         new = HandlerGreenlet(hub, run, (self.function, signum, frame))
         new.gr_context = copy_context()
         current = getcurrent()
@@ -90,12 +96,13 @@ class Handler:
 class _Run:
     """One call of a handler, in its greenlet."""
 
-    __slots__ = ("aside", "error", "hub")
+    __slots__ = ("aside", "ended", "error", "hub")
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.aside = False  # whether what was interrupted waits for it
         self.error: BaseException | None = None
+        self.ended: Waiter | None = None  # who waits for its end
 
     def __call__(self, function: Function, signum: int, frame: FrameType | None) -> None:
         try:
@@ -107,6 +114,25 @@ class _Run:
                 raise  # somebody ended it, such as a hub that is being destroyed
             else:
                 self.hub.interrupt(self.hub.main, error)
+        finally:
+            _running.discard(self)
+            if self.ended is not None:
+                self.ended.wake()
+
+
+_running: set[_Run] = set()
+
+
+def _wait_for_running() -> None:
+    """The process ends: let handlers that wait end first, since the main greenlet went on without them. Switches."""
+    hub = get_hub_if_any()
+    # In a forked child there may be those of its parent's hub.
+    while hub is not None and (runs := [run for run in _running if run.hub is hub]):
+        runs[0].ended = waiter = hub.new_waiter("a signal handler")
+        try:
+            hub.park(waiter)
+        except SystemExit:
+            pass  # the handler's: it ends as it is
 
 
 def given(handler: Any) -> Any:

@@ -320,3 +320,26 @@ def test_a_handler_of_the_programs_may_end_a_wait_for_which_nothing_else_is_left
         hub_backend,
     )
     assert said == ["True", "nobody can"]
+
+
+def test_the_process_ends_after_its_handlers(hub_backend):
+    code = """
+        from hubcore.event import Event
+        stop = Event()
+        def handler(signum, frame):
+            stop.set()
+            sleep(0.05)
+            say("handled", signum)
+            sys.exit(3)  # too late for the main greenlet
+        signal.signal(signal.SIGUSR1, handler)
+        signal.signal(signal.SIGTERM, handler)
+        get_hub()
+        send(signal.SIGUSR1)
+        {}
+        stop.wait()
+        say("end")
+        """
+    assert lines(code.format("send(signal.SIGTERM)"), hub_backend) == ["end", "handled 10", "handled 15"]
+    # Those of the parent are not the child's.
+    forks = "if os.fork() == 0: sys.exit()"
+    assert lines(code.format(forks), hub_backend) == ["end", "handled 10"]
