@@ -74,6 +74,16 @@ def test_the_table_has_a_row_for_a_module_and_a_column_for_python_and_backend():
     ]
 
 
+def test_what_has_no_reason_is_told_as_well():
+    known = reasons(TABLES, "replaced", "test_x")
+    outcome = Outcome([], {"Class.test_known": "...", "Class.test_new": "..."})
+    verdict = judge(job(), outcome, Outcome(["Class.test_known", "Class.test_new"]), known)
+    assert report.exceptions([verdict]).splitlines() == [
+        "- test_x: `Class.test_known`: because.",
+        "- test_x: `Class.test_new`: not explained yet.",
+    ]
+
+
 SUITE = """
     import os, time, unittest
 

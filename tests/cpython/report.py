@@ -34,11 +34,14 @@ def table(verdicts: Iterable[Verdict]) -> str:
 
 
 def exceptions(verdicts: Iterable[Verdict]) -> str:
-    """Each test that has a reason to fail, with it and where that is so."""
+    """Each test that does not pass, with the reason if there is one, and where that is so."""
     found: dict[tuple[str, str, str], set[str]] = {}
     for verdict in verdicts:
         for reason in verdict.explained.values():
             where = found.setdefault((verdict.job.name, reason.pattern, reason.text), set())
+            where.add(verdict.job.python.short)
+        for test in verdict.wrong:
+            where = found.setdefault((verdict.job.name, test, "not explained yet"), set())
             where.add(verdict.job.python.short)
     everywhere = {verdict.job.python.short for verdict in verdicts}
     lines = []
