@@ -228,8 +228,8 @@ class _EndOfDummy:
     def __del__(self, active: dict[int, _stdlib.Thread] = _private._active) -> None:
         # The table is a default, for this module may have lost its names: at the end of the process some greenlets are
         # dropped after them. And without the table's lock, for which a finalizer cannot wait: each step is atomic.
-        if active.get(self._thread.ident) is self._thread:  # type: ignore[arg-type]
-            active.pop(self._thread.ident, None)  # type: ignore[arg-type]
+        if active.get(self._thread.ident) is self._thread:
+            active.pop(self._thread.ident, None)
 
 
 _of_this_greenlet = local()
