@@ -284,10 +284,10 @@ class Hub(Scheduler):
 
     @property
     def main_hub(self) -> bool:
-        """Whether this is the hub of the program's main thread."""
-        import threading
+        """Whether this is the hub of the program's main thread, where Python handles signals."""
+        from hubcore._signals import watched_by
 
-        return self.thread_ident == threading.main_thread().ident
+        return watched_by(self)
 
     def handle_error(
         self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None

@@ -193,6 +193,7 @@ def test_in_a_forked_child_there_is_one_thread(hub_backend):
                 assert [each.name for each in threading.enumerate()] == [name]
                 assert threading.current_thread() is threading.main_thread()
                 assert threading.current_thread().is_alive() and not other.is_alive()
+                assert hubcore.get_hub().main_hub
                 other.join()
                 new = threading.Thread(target=print, args=(name, "forked"))
                 new.start()
