@@ -93,7 +93,9 @@ class BaseServer:
             raise TypeError(f"a server listens on an address or a socket, not on {listener!r}")
 
     def set_handle(self, handle: Callable[..., object]) -> None:
-        """Call `handle` for what comes from now on."""
+        """Call `handle` for what comes from now on. TypeError if it cannot be called."""
+        if not callable(handle):
+            raise TypeError(f"a server's handle is callable, not {handle!r}")
         self.handle = handle
 
     def set_spawn(self, spawn: Any) -> None:

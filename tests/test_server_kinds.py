@@ -361,6 +361,13 @@ def test_a_peer_that_fails_at_the_handshake_or_stalls_is_dropped(certificate, ca
     assert len(caplog.records) == 2
 
 
+def test_a_handle_that_cannot_be_called_is_said_at_once():
+    with pytest.raises(TypeError, match="callable, not 5"):
+        StreamServer(LOCAL, 5)
+    with pytest.raises(TypeError, match="callable, not None"):
+        StreamServer(LOCAL).set_handle(None)
+
+
 def test_tls_arguments_that_make_no_sense(certificate):
     import ssl as other
 
