@@ -142,3 +142,23 @@ def test_the_doctor_tells_what_blocks(library):
     _, report = doctor(library, "app.py", status=3)
     assert "The program did not patch the standard library: `hubcore run` does" in report
     assert report.count("hubcore doctor\n") == 1
+
+
+def test_a_lock_that_was_left_is_told_of_once():
+    done = run_python(
+        """
+        import threading
+        held = threading.Lock()
+        held.acquire()
+        from hubcore import exceptions, monkey
+        try:
+            monkey.patch_all(strict=True)
+        except exceptions.StaleReferences as left:
+            print(left)
+        """
+    )
+    assert done.stdout.splitlines()[:3] == [
+        "1 reference to what blocks the whole thread was made before the patch:",
+        "  __main__",
+        "    __main__.held is a native lock made before the patch (somebody had it)",
+    ]

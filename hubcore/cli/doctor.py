@@ -36,7 +36,7 @@ class Examination:
             from hubcore import _stale
 
             self.by_itself = True
-            self.found = _stale.find() + _stale.locks()
+            self.found = _stale.everything()
         elif isinstance(event, events.EventLoopBlocked):
             stack = [line.strip() for entry in event.info[2:] for line in entry.splitlines() if line.strip()]
             place = next((line for line in reversed(stack) if line.startswith("File ")), repr(event.greenlet))
@@ -48,7 +48,7 @@ class Examination:
         from hubcore import _drivers, _stale
 
         lines = self._patching()
-        found = self.found or (_stale.find() + _stale.locks() if saved else [])
+        found = self.found or (_stale.everything() if saved else [])
         if found:
             lines += ["", *_stale.report(found)]
         drivers = _drivers.find()
