@@ -9,7 +9,15 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-__all__ = ["_is_address", "getaddrinfo", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo"]
+__all__ = [
+    "_is_address",
+    "getaddrinfo",
+    "gethostbyaddr",
+    "gethostbyname",
+    "gethostbyname_ex",
+    "getnameinfo",
+    "resolved",
+]
 
 
 def getaddrinfo(
@@ -47,3 +55,27 @@ def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
     """socket.getnameinfo, cooperatively. Switches."""
     found: tuple[str, str] = get_hub().resolver.getnameinfo(sockaddr, flags)
     return found
+
+
+def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
+    """`address`, of an internet family, with its host looked up; what is wrong is left to the C code. Switches."""
+    if not isinstance(address, tuple) or not address:
+        return address
+    host = address[0]
+    if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>") or _is_address(host):
+        return address
+    port = address[1] if len(address) > 1 else 0
+    if not isinstance(port, int):
+        return address  # the C code has the right error for that
+    if not 0 <= port <= 65535:
+        port = 0  # likewise, once the host is found
+    if isinstance(host, str):
+        if "\0" in host:
+            return address
+        if host.isascii():
+            host = host.encode()  # as the C code has it: only what is not ASCII goes through the idna codec
+    elif isinstance(host, bytearray):
+        host = bytes(host)
+    found = getaddrinfo(host, port, family, kind, proto)
+    resolved = found[0][4]
+    return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))

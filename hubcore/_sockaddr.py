@@ -262,7 +262,14 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
     error: cython.int
     while True:
         length = cython.sizeof(sys.hubcore_address)
-        n = sys.recvfrom(waits.fd, _scratch, bufsize, flags, cython.address(_address.any), cython.address(length))
+        n = sys.recvfrom(
+            waits.fd,
+            _scratch,
+            bufsize,
+            flags | sys.MSG_DONTWAIT,
+            cython.address(_address.any),
+            cython.address(length),
+        )
         if n >= 0:
             # The address first: making it runs no code of others, but making the tuple may.
             data = PyBytes_FromStringAndSize(_scratch, n)
@@ -302,7 +309,7 @@ def sendto(self: object, data: object, *args: object) -> int:
         while True:
             # Others may have used it: while this one let them run, or waited.
             length = _write_address(waits.family, address)
-            n = sys.sendto(waits.fd, view.buf, view.len, flags, cython.address(_address.any), length)
+            n = sys.sendto(waits.fd, view.buf, view.len, flags | sys.MSG_DONTWAIT, cython.address(_address.any), length)
             if n >= 0:
                 return n
             error = sys.errno

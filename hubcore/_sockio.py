@@ -7,6 +7,9 @@ built, that class does the same by way of the standard library's socket.
 Facts: greenlet copies the C stack between a task's entry and its switch, so nothing large may lie there; and a buffer
 that a greenlet holds while it waits is memory that every idle connection costs. Consequence: reads go into one scratch
 buffer of the module, used only while the GIL is held, and the bytes object is made when its size is known.
+
+Fact: whether an fd is non-blocking belongs to the open file, which it may share with a duplicate that somebody has
+made blocking, such as `detach`, or a process that got it. Consequence: each call says itself that it must not block.
 """
 
 import cython
@@ -52,10 +55,10 @@ def _recv(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags:
     while True:
         if size > _LARGE:
             with cython.nogil:
-                n = sys.recv(fd, buffer, size, flags)
+                n = sys.recv(fd, buffer, size, flags | sys.MSG_DONTWAIT)
                 error = sys.errno
         else:
-            n = sys.recv(fd, buffer, size, flags)
+            n = sys.recv(fd, buffer, size, flags | sys.MSG_DONTWAIT)
             error = sys.errno
         if n >= 0:
             return n
@@ -74,10 +77,10 @@ def _send(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags:
     while True:
         if size > _LARGE:
             with cython.nogil:
-                n = sys.send(fd, buffer, size, flags)
+                n = sys.send(fd, buffer, size, flags | sys.MSG_DONTWAIT)
                 error = sys.errno
         else:
-            n = sys.send(fd, buffer, size, flags)
+            n = sys.send(fd, buffer, size, flags | sys.MSG_DONTWAIT)
             error = sys.errno
         if n >= 0:
             return n
@@ -289,10 +292,10 @@ def send_ready(waits, data, start):
 
 
 def close_unread(fd: cython.int) -> None:
-    """Close `fd`, of a non-blocking socket, and what has come in with it: unread, it would make the kernel reset the
+    """Close `fd`, of a socket, and what has come in with it: unread, it would make the kernel reset the
     connection, and drop what is still to be sent.
     """
     # Not without the GIL: the peer may be in another thread of this process, about to send.
-    sys.recv(fd, _scratch, _LARGE, 0)
+    sys.recv(fd, _scratch, _LARGE, sys.MSG_DONTWAIT)
     if sys.close(fd):
         _raise(sys.errno)

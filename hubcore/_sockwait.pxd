@@ -14,6 +14,7 @@ cdef class SocketWaits:
     cdef public int family
     cdef public int kind
     cdef public int proto
+    cdef public bint came_nonblocking
     cdef bint short_read
     cdef Io _reader
     cdef Io _writer

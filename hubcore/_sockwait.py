@@ -21,10 +21,23 @@ class SocketWaits:
 
     `timeout` is the socket's: seconds, negative for none, 0 for a non-blocking socket. `short_read` remembers that the
     last read got less than it asked for: the next would find nothing, so it waits first; watching is level-triggered,
-    so nothing that arrived meanwhile is missed.
+    so nothing that arrived meanwhile is missed. `came_nonblocking` is whether the fd was that before it got a socket
+    here, and nobody has set a timeout since.
     """
 
-    __slots__ = ("_reader", "_writer", "family", "fd", "kind", "proto", "ref", "short_read", "stream", "timeout")
+    __slots__ = (
+        "_reader",
+        "_writer",
+        "came_nonblocking",
+        "family",
+        "fd",
+        "kind",
+        "proto",
+        "ref",
+        "short_read",
+        "stream",
+        "timeout",
+    )
 
     def __init__(self, fd: int, stream: bool, timeout: float) -> None:
         self._begin(fd, stream, timeout)
@@ -36,6 +49,7 @@ class SocketWaits:
         self.family = self.kind = self.proto = 0  # of the socket, for the calls that have to do with an address
         self.ref = True
         self.short_read = False
+        self.came_nonblocking = False
         self._reader: Io | None = None
         self._writer: Io | None = None
 

@@ -73,7 +73,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
             self._outer, sock._sslobj = sock._sslobj, None
             self._rest, sock._rest = sock._rest, b""
         self._sslobj = None
-        sock.detach()
+        sock._let_go() if isinstance(sock, socket) else sock.detach()
         _readahead.enter(self.fileno(), self)
         try:
             self._context = context
@@ -156,17 +156,16 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         """Whether a read would succeed, or say that this was all, without the kernel. Never switches."""
         return bool(self._rest) if self._sslobj is None else self._sslobj.readable()
 
-    def detach(self) -> int:
-        """As socket.detach: whoever waits gets OSError (EBADF)."""
+    def _let_go(self) -> int:
         _readahead.leave(self.fileno())
-        return super().detach()
+        return super()._let_go()
 
     def _real_close(self) -> None:  # type: ignore[override]
         _readahead.leave(self.fileno())
         tls = self._sslobj
         self._sslobj = self._outer = None
         if tls is not None and tls.leaves_unread():
-            close_unread(self.detach())
+            close_unread(self._let_go())
         else:
             super()._real_close()
 

@@ -52,6 +52,7 @@ class socket(_stdlib.socket):
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         timeout: float | None = None
+        came_nonblocking = False
         if fileno is None and _NONBLOCK:
             # Asked for by the type, it takes no system call of its own.
             if type == -1:
@@ -61,10 +62,12 @@ class socket(_stdlib.socket):
         else:
             super().__init__(family, type, proto, fileno)
             timeout = _native.gettimeout(self)  # the default one, or 0.0 for SOCK_NONBLOCK
+            came_nonblocking = timeout is None and not os.get_blocking(_native.fileno(self))
             _native.settimeout(self, 0.0)
         kind = _native.type.__get__(self)
         stream = kind & 0xF == _STREAM
         waits = self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if timeout is None else timeout)
+        waits.came_nonblocking = came_nonblocking
         waits.family = _native.family.__get__(self)
         waits.kind = kind
         waits.proto = _native.proto.__get__(self)
@@ -95,7 +98,7 @@ class socket(_stdlib.socket):
             return call(self, *args)
         return self._until_it_does(call, args, self._waits.wait_write if write else self._waits.wait_read)
 
-    # Timeouts: the fd itself is always non-blocking.
+    # Timeouts: the fd itself is always non-blocking, or each call says that it must not block.
 
     def settimeout(self, howlong: float | None) -> None:
         """As socket.settimeout: seconds, None to wait for as long as it takes, 0 not to wait at all."""
@@ -123,6 +126,7 @@ class socket(_stdlib.socket):
     def _set_timeout(self, seconds: float) -> None:
         _native.setblocking(self, False)  # for its error, and it may share the flag with another process
         self._waits.timeout = seconds
+        self._waits.came_nonblocking = False
 
     def getblocking(self) -> bool:
         """As socket.getblocking."""
@@ -205,17 +209,17 @@ class socket(_stdlib.socket):
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
         """As socket.recv. Switches when nothing is there."""
-        data: bytes = self._with_flags(flags, _native.recv, bufsize, flags)
+        data: bytes = self._with_flags(flags, _native.recv, bufsize, index(flags) | _DONTWAIT)
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
         """As socket.recv_into. Switches when nothing is there."""
-        n: int = self._with_flags(flags, _native.recv_into, buffer, nbytes, flags)
+        n: int = self._with_flags(flags, _native.recv_into, buffer, nbytes, index(flags) | _DONTWAIT)
         return n
 
     def send(self, data: Any, flags: int = 0) -> int:
         """As socket.send. Switches when the kernel takes nothing."""
-        n: int = self._with_flags(flags, _native.send, data, flags, write=True)
+        n: int = self._with_flags(flags, _native.send, data, index(flags) | _DONTWAIT, write=True)
         return n
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -227,7 +231,7 @@ class socket(_stdlib.socket):
             sent = 0
             while True:
                 try:
-                    sent += _native.send(self, octets[sent:], flags)
+                    sent += _native.send(self, octets[sent:], flags | _DONTWAIT)
                     if sent >= len(octets):
                         return
                 except BlockingIOError:
@@ -240,28 +244,32 @@ class socket(_stdlib.socket):
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
         """As socket.recvfrom. Switches when nothing is there."""
-        found: tuple[bytes, Any] = self._with_flags(flags, _native.recvfrom, bufsize, flags)
+        found: tuple[bytes, Any] = self._with_flags(flags, _native.recvfrom, bufsize, index(flags) | _DONTWAIT)
         return found
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
         """As socket.recvfrom_into. Switches when nothing is there."""
-        found: tuple[int, Any] = self._with_flags(flags, _native.recvfrom_into, buffer, nbytes, flags)
+        found: tuple[int, Any] = self._with_flags(
+            flags, _native.recvfrom_into, buffer, nbytes, index(flags) | _DONTWAIT
+        )
         return found
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
         """As socket.recvmsg. Switches when nothing is there."""
-        return self._with_flags(flags, _native.recvmsg, bufsize, ancbufsize, flags)
+        return self._with_flags(flags, _native.recvmsg, bufsize, ancbufsize, index(flags) | _DONTWAIT)
 
     def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:
         """As socket.recvmsg_into. Switches when nothing is there."""
-        return self._with_flags(flags, _native.recvmsg_into, _again(buffers), ancbufsize, flags)
+        return self._with_flags(flags, _native.recvmsg_into, _again(buffers), ancbufsize, index(flags) | _DONTWAIT)
 
     def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
         """As socket.sendmsg; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
         if address is not None:
             address = _resolved(self, address)
         buffers, ancdata = _again(buffers), _again(ancdata)
-        n: int = self._with_flags(flags, _native.sendmsg, buffers, ancdata, flags, address, write=True)
+        n: int = self._with_flags(
+            flags, _native.sendmsg, buffers, ancdata, index(flags) | _DONTWAIT, address, write=True
+        )
         return n
 
     if hasattr(_native, "sendmsg_afalg"):
@@ -274,9 +282,9 @@ class socket(_stdlib.socket):
 
     def sendto(self, data: Any, *args: Any) -> int:
         """As socket.sendto; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
-        if args:
-            args = (*args[:-1], _resolved(self, args[-1]))
         flags = args[0] if len(args) == 2 else 0
+        if 1 <= len(args) <= 2:
+            args = (index(flags) | _DONTWAIT, _resolved(self, args[-1]))
         n: int = self._with_flags(flags, _native.sendto, data, *args, write=True)
         return n
 
@@ -306,7 +314,23 @@ class socket(_stdlib.socket):
         _ss.close(self)
 
     def detach(self) -> int:
-        """As socket.detach: whoever waits gets OSError (EBADF)."""
+        """As socket.detach: whoever waits gets OSError (EBADF). Connected and without a timeout, the fd is blocking."""
+        waits = self._waits
+        blocking = waits.timeout < 0.0 and not waits.came_nonblocking
+        if blocking:
+            try:
+                # What others have of it may be our sockets. They can accept and connect without blocking only by the
+                # fd's flag; for what is done with a connection, each call has one of its own.
+                _native.getpeername(self)
+            except OSError:
+                blocking = False
+        fd = self._let_go()
+        if blocking:
+            os.set_blocking(fd, True)
+        return fd
+
+    def _let_go(self) -> int:
+        """As `detach`, with the fd as it is: non-blocking."""
         self._waits.close()
         self._waits.fd = -1
         return super().detach()
@@ -343,30 +367,7 @@ def _octets(view: memoryview) -> memoryview:
 def _resolved(sock: socket, address: Any) -> Any:
     """`address` with its host looked up, so that the C code has no look-up left to block in."""
     waits = sock._waits
-    return _resolved_for(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
-
-
-def _resolved_for(family: int, kind: int, proto: int, address: Any) -> Any:
-    if not isinstance(address, tuple) or not address:
-        return address
-    host = address[0]
-    if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>") or _resolver._is_address(host):
-        return address
-    port = address[1] if len(address) > 1 else 0
-    if not isinstance(port, int):
-        return address  # the C code has the right error for that
-    if not 0 <= port <= 65535:
-        port = 0  # likewise, once the host is found
-    if isinstance(host, str):
-        if "\0" in host:
-            return address
-        if host.isascii():
-            host = host.encode()  # as the C code has it: only what is not ASCII goes through the idna codec
-    elif isinstance(host, bytearray):
-        host = bytes(host)
-    found = _resolver.getaddrinfo(host, port, family, kind, proto)
-    resolved = found[0][4]
-    return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
+    return _resolver.resolved(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
 
 
 def getaddrinfo(
@@ -453,7 +454,7 @@ def create_server(
 ) -> socket:
     """socket.create_server: a bound and listening socket whose accept() is cooperative."""
     if family in (_stdlib.AF_INET, _stdlib.AF_INET6):
-        address = _resolved_for(family, _stdlib.SOCK_STREAM, 0, address)
+        address = _resolver.resolved(family, _stdlib.SOCK_STREAM, 0, address)
     plain = _stdlib.create_server(
         address, family=family, backlog=backlog, reuse_port=reuse_port, dualstack_ipv6=dualstack_ipv6
     )

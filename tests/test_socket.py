@@ -2,7 +2,9 @@
 
 import array
 import io
+import os
 import socket as stdlib
+import tempfile
 
 import pytest
 
@@ -165,6 +167,67 @@ def test_detach_leaves_the_fd_open_and_the_socket_closed(pair):
         assert (again.family, again.type) == (socket.AF_UNIX, socket.SOCK_STREAM)
         second.send(b"x")
         assert again.recv(1) == b"x"
+
+
+def test_a_detached_fd_blocks_as_the_standard_librarys_does():
+    for make in (socket.socketpair, stdlib.socketpair):
+        blocks = []
+        for prepare in (
+            lambda sock: None,
+            lambda sock: sock.settimeout(3),
+            lambda sock: sock.setblocking(False),
+            lambda sock: (sock.settimeout(3), sock.setblocking(True)),
+        ):
+            first, second = make()
+            with second:
+                prepare(first)
+                fd = first.detach()
+                blocks.append(os.get_blocking(fd))
+                # And one that is only looked at stays as it was.
+                again = type(second)(fileno=fd)
+                assert again.detach() == fd
+                assert os.get_blocking(fd) is blocks[-1]
+                os.close(fd)
+        assert blocks == [True, False, False, True]
+
+
+def test_an_fd_detached_by_somebody_does_not_make_the_others_who_have_it_block_the_thread(pair, hub):
+    first, second = pair
+    with first.dup() as twin, socket.socket(fileno=os.dup(first.fileno())) as third:
+        fd = first.detach()
+        assert os.get_blocking(twin.fileno())
+        calls = [
+            lambda: twin.recv(9),
+            lambda: twin.recv_into(bytearray(9)),
+            lambda: twin.recvfrom(9),
+            lambda: twin.recvfrom_into(bytearray(9)),
+            lambda: twin.recvmsg(9),
+            lambda: third.recvmsg_into([bytearray(9)]),
+            lambda: third.recv(1 << 20),
+        ]
+        for call in calls:
+            waiting = spawn(call)
+            settle(hub)
+            assert not waiting.ready()
+            second.send(b"x")
+            waiting.get()
+        full = bytes(1 << 20)
+        for call in (lambda: twin.sendall(full), lambda: twin.sendmsg([full]), lambda: twin.send(full)):
+            waiting = spawn(call)
+            settle(hub)
+            read = 0
+            while not waiting.ready() or read < (waiting.value or len(full)):
+                read += len(second.recv(65536))
+        with tempfile.TemporaryFile() as file:
+            file.write(full)
+            waiting = spawn(twin.sendfile, file)
+            settle(hub)
+            assert not waiting.ready()
+            read = 0
+            while read < len(full):
+                read += len(second.recv(65536))
+            assert waiting.get() == len(full)
+        os.close(fd)
 
 
 def test_dup_and_fromfd_have_an_fd_of_their_own_on_the_same_connection(pair):
