@@ -31,7 +31,8 @@ def patch_threading(
 
     The main thread can be waited for in a greenlet, and so can native threads that run; threads that were not started
     will be greenlets. Locks of `logging` and, with `existing_locks`, all others that can be replaced are; `left_locks`
-    lists the others. multiprocessing is patched, now or when it is imported. May be called again.
+    lists the others. So, with `existing_locks`, are the queues of executors. multiprocessing is patched, now or when it
+    is imported. May be called again.
     """
     for name in ("_active_limbo_lock", "_shutdown_locks_lock"):
         _replace(_stdlib, name)
@@ -211,7 +212,14 @@ def _referent(handler: Any) -> Any:
 
 def _patch_executors() -> None:
     module: Any = sys.modules.get("concurrent.futures.thread")
-    if module is None or not is_native(module._global_shutdown_lock):
+    if module is None:
+        return
+    from hubcore._existing_executors import upgrade_executors
+
+    _cpython.check("concurrent.futures")
+    for each in upgrade_executors(module):
+        _replace(each, "_shutdown_lock")  # held as the one below is
+    if not is_native(module._global_shutdown_lock):
         return
     # `submit` has it while it waits for the new worker to start.
     if _replace(module, "_global_shutdown_lock"):

@@ -1,5 +1,7 @@
 """Patched threads: what was there before the patch, names and tables, the end of the process, fork."""
 
+import pytest
+
 from hubcore.testing import run_python
 
 
@@ -323,3 +325,39 @@ def test_two_greenlets_import_the_same_module(hub_backend, tmp_path):
         env={"WHERE": str(tmp_path)},
     )
     assert (done.stdout, done.stderr) == ("[1, 1, 1]\n", "")
+
+
+@pytest.mark.parametrize("backend", ["libev", "libuv"])  # native threads take real time
+def test_executors_made_before_the_patch(backend):
+    done = run_python(
+        """
+        import concurrent.futures, threading, warnings
+
+        unused, used, lost = (concurrent.futures.ThreadPoolExecutor(3) for _ in range(3))
+        gate = threading.Event()
+        first = [used.submit(gate.wait), used.submit(gate.wait)]
+        lost.submit(pow, 2, 3).result()
+        workers = list(lost._threads)
+
+        import hubcore.monkey
+        warnings.simplefilter("ignore")
+        hubcore.monkey.patch_all()
+
+        assert unused.submit(pow, 2, 3).result(timeout=9) == 8
+        # The workers that run wait natively; the third is a greenlet, and takes what is submitted.
+        assert list(used.map(abs, [-1, -2], timeout=9)) == [1, 2]
+        gate.set()
+        assert [each.result(timeout=9) for each in first] == [True, True]
+        meet = threading.Barrier(3)
+        jobs = [used.submit(lambda: (meet.wait(9), threading.get_ident())[1]) for _ in range(3)]
+        assert len({each.result(timeout=9) for each in jobs}) == 3
+        del lost  # which ends its native worker
+        workers.pop().join(9)
+        unused.shutdown()
+        used.shutdown()
+        assert [each.name for each in threading.enumerate()] == ["MainThread"]
+        print("done")
+        """,
+        backend,
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")

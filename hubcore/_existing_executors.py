@@ -1,0 +1,79 @@
+"""ThreadPoolExecutors that were made before the patch: their queue of jobs becomes a cooperative one.
+
+Facts: a worker of the standard library's sleeps in its executor's SimpleQueue, which is written in C and keeps the
+whole thread; and `submit` starts further workers whenever none is idle, after the patch as greenlets.
+Consequence: the first such greenlet would stop the program, so no executor may keep its old queue. Workers that run
+already stay native threads; a last job in the old queue has them go on with the new one.
+"""
+
+from __future__ import annotations
+
+import gc
+from _queue import SimpleQueue as NativeQueue
+from _weakref import ref
+
+from hubcore._simple_queue import SimpleQueue
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def upgrade_executors(module: Any) -> list[Any]:
+    """Give every executor of `module`, which is concurrent.futures.thread, a cooperative queue; those that got one.
+
+    What has been submitted runs: by native workers if there are any.
+    """
+    upgraded = [
+        each
+        for each in gc.get_objects()
+        if issubclass(type(each), module.ThreadPoolExecutor) and type(getattr(each, "_work_queue", None)) is NativeQueue
+    ]
+    for each in upgraded:
+        with each._shutdown_lock:  # which `submit` holds, here perhaps a native thread's
+            _upgrade(module, each)
+    return upgraded
+
+
+def _upgrade(module: Any, executor: Any) -> None:
+    old, new = executor._work_queue, SimpleQueue()
+    executor._work_queue = new
+    for thread in executor._threads:
+        if thread in module._threads_queues:
+            module._threads_queues[thread] = new
+        old.put(_GoOn(module, executor, old, new))  # after what is in there already
+    if executor._shutdown:
+        new.put(None)
+
+
+class _GoOn:
+    """The job by which a native worker leaves the old queue for the new one, as the standard library's go on."""
+
+    __slots__ = ("executor", "module", "new", "old")
+
+    def __init__(self, module: Any, executor: Any, old: Any, new: Any) -> None:
+        self.module = module
+        self.executor = ref(executor, lambda _: new.put(None))
+        self.old = old
+        self.new = new
+
+    def run(self) -> None:
+        """In the worker: do the jobs of the new queue, until it is to end."""
+        while True:
+            item = self.new.get()
+            if item is not None:
+                item.run()
+                del item
+                executor = self.executor()
+                if executor is not None and self.new.empty():
+                    executor._idle_semaphore.release()
+                del executor
+                continue
+            executor = self.executor()
+            if self.module._shutdown or executor is None or executor._shutdown:
+                if executor is not None:
+                    executor._shutdown = True
+                self.new.put(None)  # for the other workers
+                self.old.put(None)  # for this one, which looks there next
+                return
+            del executor
