@@ -1,8 +1,9 @@
 cimport cython
 
-from hubcore._calls cimport raise_failure, switch_fails
+from hubcore._calls cimport call_keeping_failure, raise_failure, switch_fails
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
 from hubcore._interrupts cimport Interrupter
+from hubcore._measured cimport is_measured
 from hubcore._park cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._rawgreenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._ready cimport ReadyQueue
@@ -51,3 +52,5 @@ cdef class Scheduler(Interrupter):
 
 @cython.locals(following=Waiter, target=greenlet)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1
+
+cdef bint _told(bint failed) noexcept

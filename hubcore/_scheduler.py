@@ -21,16 +21,19 @@ from greenlet import GreenletExit
 
 from hubcore._deadlines import as_seconds
 from hubcore._interrupts import Interrupter
+from hubcore._measured import resumed
 from hubcore._park import Waiter, WaiterList
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._running_loop import forget_running_loop, notice, put_aside, put_back
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
+    from hubcore._measured import is_measured
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
     from hubcore._rawgreenlet import NEW, SCHEDULED
     from hubcore._running_loop import switch_along, switch_apart
     from hubcore._uncompiled import (
+        call_keeping_failure,
         get_ident,
         getcurrent,
         greenlet,
@@ -209,7 +212,7 @@ class Scheduler(Interrupter):
         waiter = new_waiter(self.ready, current, "its turn", 0.0)
         waiter.wake()
         self.ready.push(waiter)
-        if switch_apart(self) if self._notice.asyncio else switch_fails(self):
+        if _told(switch_apart(self) if self._notice.asyncio else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         self._budget = _BUDGET
 
@@ -240,7 +243,7 @@ class Scheduler(Interrupter):
         waiter.wake()
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
-        if switch_along(new) if self._notice.asyncio else switch_fails(new):
+        if _told(switch_along(new) if self._notice.asyncio else switch_fails(new)):
             self._thrown_before_its_turn(waiter)
 
     def fork_begins(self) -> None:
@@ -267,6 +270,7 @@ class Scheduler(Interrupter):
         try:
             result: object = greenlet.switch(self, *args, **kwargs)
         finally:
+            _told(False)
             if aside is not None:
                 put_back(aside)
             self.parked.unlink(waiter)
@@ -399,6 +403,11 @@ def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
     target: Any = hub if following is None else following.greenlet
     following = None
-    if hub._notice.asyncio:
-        return switch_apart(target)
-    return switch_fails(target)
+    return _told(switch_apart(target) if hub._notice.asyncio else switch_fails(target))
+
+
+def _told(failed: bool) -> bool:
+    """`failed`, after a switch, once coverage.py has been told that its caller goes on."""
+    if is_measured():
+        call_keeping_failure(resumed, ())
+    return failed
