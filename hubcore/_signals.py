@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from hubcore.watchers import Io
 
 
+# The original: the patched one tells the hub that waits for the fd, whose kernel object a forked child shares.
+_close = os.close
+
+
 class _WakeupPipe:
     """The process's wake-up fd, while the main thread has a hub."""
 
@@ -78,8 +82,8 @@ class _WakeupPipe:
                 _signal.set_wakeup_fd(restored, warn_on_full_buffer=self.warn)
             except (OSError, ValueError):
                 pass  # its owner has closed it
-        os.close(self.read_fd)
-        os.close(self.write_fd)
+        _close(self.read_fd)
+        _close(self.write_fd)
 
 
 def _say_full(error: OSError) -> None:
@@ -141,8 +145,8 @@ def forget_after_fork() -> None:
             if watchers:
                 watchers[0]._restore()
         _signal.set_wakeup_fd(-1)
-        os.close(_pipe.read_fd)
-        os.close(_pipe.write_fd)
+        _close(_pipe.read_fd)
+        _close(_pipe.write_fd)
         _pipe = None
 
 

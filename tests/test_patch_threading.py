@@ -361,3 +361,38 @@ def test_executors_made_before_the_patch(backend):
         backend,
     )
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+@pytest.mark.parametrize("backend", ["libev", "libuv"])  # signals take real time
+def test_a_forked_child_leaves_the_parents_signals_alone(backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import os, signal, time
+
+        class Alarm(Exception):
+            pass
+
+        def handler(number, frame):
+            raise Alarm
+
+        def wait_for_alarm():
+            start = time.monotonic()
+            signal.setitimer(signal.ITIMER_REAL, 0.02)
+            try:
+                time.sleep(3)
+            except Alarm:
+                return time.monotonic() - start
+
+        signal.signal(signal.SIGALRM, handler)
+        assert wait_for_alarm() < 2  # the hub watches for signals from here on
+        if not (child := os.fork()):
+            time.sleep(0.01)
+            os._exit(0)
+        assert os.waitpid(child, 0) == (child, 0)
+        assert wait_for_alarm() < 2
+        """,
+        backend,
+    )
+    assert (done.stdout, done.stderr) == ("", "")
