@@ -110,7 +110,13 @@ TABLE = [
 ]
 
 # The argument of patch_all that leaves it out, where that has another name.
-_ARGUMENT = {"logging": "thread", "multiprocessing": "thread", "selectors": "select", "threading": "thread"}
+_ARGUMENT = {
+    "concurrent.futures": "thread",
+    "logging": "thread",
+    "multiprocessing": "thread",
+    "selectors": "select",
+    "threading": "thread",
+}
 
 #: Modules of the standard library that keep the originals they hold, beside those whose name begins with "_".
 KEEP_ORIGINALS = frozenset({"asyncio.events", "faulthandler", "functools", "multiprocessing.forkserver", "posix", "nt"})

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 # Compiled modules without a .pxd of their own name, by which the others are known.
 _BINDINGS = {"_arena", "_sockio", "_sockaddr"}
 # Modules whose .pxd is all that is compiled of them, into those that use it.
-_INLINE = {"_calls"}
+_INLINE = {"_calls", "_measured"}
 
 
 def main(as_json: bool = False) -> int:
