@@ -10,6 +10,7 @@ from importlib import import_module
 
 from hubcore import _cpython
 from hubcore._originals import saved
+from hubcore._patch_psycopg import patch_psycopg
 from hubcore._patching import patch_item, patch_module, warn
 
 TYPE_CHECKING = False
@@ -87,10 +88,12 @@ def patch_dns() -> bool:
 def patch_select(aggressive: bool = True) -> bool:
     """Replace `select`, `poll`, `epoll` and `kqueue` of `select`, as far as this system has them, and `selectors`.
 
-    Nothing is taken away: epoll objects are the kernel's, and wait cooperatively. `aggressive` is accepted for gevent's
-    sake.
+    Nothing is taken away: epoll objects are the kernel's, and wait cooperatively. psycopg 3, which would wait in C, is
+    told to use `select.poll`. `aggressive` is accepted for gevent's sake.
     """
     done = _patch("select")
+    if done:
+        patch_psycopg()
     return patch_selectors() and done
 
 

@@ -49,7 +49,7 @@ LAYERS = {
     """,
     "patching": """
         _patching _patch_pieces _patch_all _stale _drivers _patch_hook
-        _after_import _existing_locks _existing_executors _patch_threading _patch_multiprocessing
+        _after_import _patch_psycopg _existing_locks _existing_executors _patch_threading _patch_multiprocessing
     """,
     "outside": "(package) monkey cli cli.* testing testing.* __main__",
 }

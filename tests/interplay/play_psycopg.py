@@ -1,15 +1,9 @@
-"""psycopg 3 against a PostgreSQL server: queries at the same time, LISTEN, COPY, lost servers.
+"""psycopg 3 against a PostgreSQL server: queries at the same time, LISTEN, COPY, lost servers."""
 
-With its compiled part psycopg waits in C unless it finds gevent, or is told another way, which is what a user of
-hubcore has to do: see docs/interplay.md.
-"""
-
-import os
 from functools import partial
 
-os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_poll")  # before the import, at which psycopg chooses
-
 import psycopg
+import psycopg.waiting
 import pytest
 
 import hubcore
@@ -45,6 +39,11 @@ def run(connection, statement, *arguments):
 def waiting(connection):
     """How many queries wait for an advisory lock, as the server sees it."""
     return run(connection, "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted")[0][0]
+
+
+def test_it_is_compiled_and_waits_in_python():
+    assert psycopg.pq.__impl__ in ("binary", "c")
+    assert psycopg.waiting.wait is psycopg.waiting.wait_poll
 
 
 def test_queries_run_at_the_same_time(connect):

@@ -1,9 +1,6 @@
 """SQLAlchemy's QueuePool, which is made of locks and conditions of `threading`, over PyMySQL and psycopg."""
 
-import os
 from functools import partial
-
-os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_poll")  # see play_psycopg.py
 
 import pytest
 import sqlalchemy

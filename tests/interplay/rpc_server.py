@@ -3,6 +3,7 @@
 It prints its port. /play/Gate answers once as many calls as the request says are in flight; /play/Count streams.
 """
 
+import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -38,5 +39,5 @@ if __name__ == "__main__":
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()
     print(port, flush=True)
-    input()  # until whoever started it goes away
+    sys.stdin.read()  # until whoever started it goes away
     server.stop(0)
