@@ -90,6 +90,7 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
     worker = _Worker()
     if _starting:
         _starting.pop()
+    _be_traced()
     while call is not None:
         try:
             call()
@@ -107,6 +108,16 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
                 worker.bell.acquire()  # somebody has just taken it, and is about to ring
         call = worker.call
         worker.call = None
+
+
+def _be_traced() -> None:
+    # As threading's threads: by what threading.settrace and setprofile were given, a debugger or coverage's tracer.
+    threading = sys.modules["threading"]  # see start_thread
+    trace, profile = threading.gettrace(), threading.getprofile()
+    if trace is not None:
+        sys.settrace(trace)
+    if profile is not None:
+        sys.setprofile(profile)
 
 
 def will_wake_nobody(ident: int, so: bool = True) -> None:

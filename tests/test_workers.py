@@ -203,3 +203,23 @@ def test_a_forked_child_has_threads_of_its_own():
         """
     )
     assert done.stdout == "0\n"
+
+
+def test_a_worker_is_traced_and_profiled_as_threads_of_threading_are(workers):
+    traced, profiled = [], []
+
+    def work():
+        return sys._getframe().f_code
+
+    # What they were is put back: coverage may be at it.
+    trace, profile = threading.gettrace(), threading.getprofile()
+    threading.settrace(lambda frame, event, _: traced.append((frame.f_code, event)))
+    threading.setprofile(lambda frame, event, _: profiled.append((frame.f_code, event)))
+    try:
+        code, error = run(workers, work)
+    finally:
+        threading.settrace(trace)
+        threading.setprofile(profile)
+    assert error is None
+    assert (code, "call") in traced
+    assert {(code, "call"), (code, "return")} <= set(profiled)
