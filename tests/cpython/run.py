@@ -19,7 +19,7 @@ from tests.cpython.suites import LEFT_OUT, REPLACED, SHARES
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 RESULTS = ROOT / "build" / "cpython-tests"
-RESTARTS = 12  # a module that hangs or crashes more often than that is given up
+RESTARTS = 24  # a module that hangs or crashes more often than that is given up
 TRIED_AGAIN = 40  # more failures than that are no accident
 
 
