@@ -186,7 +186,10 @@ def _patch_connection(module: Any) -> None:
     def __init__(self: Any, handle: int, *args: Any, **kwargs: Any) -> None:
         set_up(self, handle, *args, **kwargs)
         # A socket's may be non-blocking, and is then passed on to processes that do not know.
-        os.set_blocking(self._handle, True)
+        try:
+            os.set_blocking(self._handle, True)
+        except OSError:
+            pass  # not an open fd, which as in the standard library the first use says
 
     kind._recv, kind._send, kind.__init__ = _recv, _send, __init__
 

@@ -160,3 +160,21 @@ def test_semaphores_are_fair_to_greenlets_and_an_rlock_is_one_greenlets(hub_back
         hub_backend,
     )
     assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_a_connection_of_no_open_fd_is_made_as_ever(hub_backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        from multiprocessing.connection import Connection
+        connection = Connection(44_977_608)
+        try:
+            connection.recv()
+        except OSError as error:
+            print(error.strerror)
+        connection._handle = None  # nothing to close
+        """,
+        hub_backend,
+    )
+    assert done.stdout == "Bad file descriptor\n"
