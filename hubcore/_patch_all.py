@@ -14,6 +14,7 @@ from hubcore._signals import in_main_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import Any
 
 #: Each module's argument of patch_all, in the order in which they are patched.
@@ -161,6 +162,13 @@ def _warn_of_threads(warnings: list[str]) -> None:
         )
 
 
+def chosen(names: Collection[str], only: Collection[str], leave: Collection[str]) -> dict[str, bool]:
+    """What patch_all is to be called with: of `names` those in `only`, or all if it is empty, without `leave`."""
+    # What comes with a module unless it is left out.
+    part_of = {"dns": "socket", "Event": "thread"}
+    return {name: not only or name in only or part_of.get(name) in only for name in names} | dict.fromkeys(leave, False)
+
+
 def arguments_for(text: str, variable: str) -> dict[str, bool] | None:
     """What patch_all is to be called with for the words of `text`, or None for not at all; ValueError for others.
 
@@ -180,9 +188,7 @@ def arguments_for(text: str, variable: str) -> dict[str, bool] | None:
             f"{variable} is {text!r}; it takes 1 for everything, 0 for nothing, names such as socket,ssl for only "
             f"these or -thread,-queue for all but these, out of {', '.join(known)}"
         )
-    if only and "socket" in names:
-        names.add("dns")
-    return {name: (name in names) == only for name in known}
+    return chosen(known, names, ()) if only else chosen(known, (), names)
 
 
 def environment() -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hubcore._patch_all import MODULES
+from hubcore._patch_all import MODULES, chosen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,13 +30,7 @@ def add(parser: argparse.ArgumentParser, no_patch: bool = True) -> None:
 
 def arguments(leave: list[str] | None, only: list[str] | None) -> dict[str, bool]:
     """What patch_all is to be called with."""
-    chosen = {name: not only or name in only for name in NAMES}
-    if only and ("socket" in only or "thread" in only):
-        chosen["dns"] |= "socket" in only
-        chosen["Event"] |= "thread" in only
-    for name in leave or ():
-        chosen[name] = False
-    return chosen
+    return chosen(NAMES, only or (), leave or ())
 
 
 def patch(options: Any) -> None:
