@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 
-from hubcore._originals import waitpid
+from hubcore._originals import close_fd, waitpid
 from hubcore.watchers import READ, Watcher
 
 TYPE_CHECKING = False
@@ -82,7 +82,7 @@ class ChildEnd(Watcher):
             fd = self._io.fd
             self._io.close()
             self._io = None
-            os.close(fd)
+            close_fd(fd)
 
     def _wait_in_thread(self) -> None:
         sleep_until_ended(self.pid)

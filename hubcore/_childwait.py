@@ -18,6 +18,8 @@ import os as _os
 from operator import index
 
 from hubcore import _workers
+from hubcore._originals import close_fd
+from hubcore._originals import waitpid as native_waitpid
 from hubcore.hub import get_hub_if_any, sleep
 from hubcore.watchers import READ
 
@@ -32,8 +34,6 @@ if TYPE_CHECKING:
     Attempt = Callable[[], Any]
 
 # The originals, whatever the module has later.
-_close = _os.close
-_waitpid = _os.waitpid
 _wait3 = _os.wait3
 _wait4 = _os.wait4
 _waitid: Any = getattr(_os, "waitid", None)  # macOS has it since Python 3.13
@@ -74,13 +74,16 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
     try:
         number, flags = index(pid), index(options)
     except TypeError:
-        return _waitpid(pid, options)  # has the right error
+        return native_waitpid(pid, options)  # has the right error
     if _reaped and number == -1:
         oldest = next(iter(_reaped))
         return oldest, _reaped.pop(oldest)
     try:
         found: tuple[int, int] = _cooperatively(
-            lambda: _waitpid(pid, options), lambda: _waitpid(number, flags | _os.WNOHANG), _kind(number), flags
+            lambda: native_waitpid(pid, options),
+            lambda: native_waitpid(number, flags | _os.WNOHANG),
+            _kind(number),
+            flags,
         )
     except ChildProcessError:
         if number not in _reaped:
@@ -198,7 +201,7 @@ def _wait_for_fd(hub: Hub, kind: Any, number: int) -> bool:
         wait_for_process(hub, fd, f"the end of process {number}" if kind == _PID else "the end of a process")
     finally:
         if kind == _PID:
-            _close(fd)
+            close_fd(fd)
     return True
 
 

@@ -10,6 +10,7 @@ from fcntl import F_GETFL, fcntl
 
 from hubcore._anyfd import spend
 from hubcore._filethread import ThreadCall
+from hubcore._originals import close_fd
 from hubcore._sockwait import SocketWaits
 from hubcore._waitfd import closing_fd
 
@@ -40,7 +41,7 @@ def open_path(path: Any, flags: int) -> int:
         waits = False
     if not waits:
         return os.open(path, flags, 0o666)
-    fd: int = ThreadCall(os.open, path, flags, 0o666, late=os.close).wait()
+    fd: int = ThreadCall(os.open, path, flags, 0o666, late=close_fd).wait()
     return fd
 
 

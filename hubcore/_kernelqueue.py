@@ -12,7 +12,7 @@ import select as _stdlib
 
 from hubcore import _readahead
 from hubcore._anyfd import let_others_run, seconds_of, spend
-from hubcore._originals import get_ident, original
+from hubcore._originals import close_fd, get_ident, original
 from hubcore.hub import get_hub
 from hubcore.watchers import READ
 
@@ -186,8 +186,8 @@ def _judge(timeout: Any) -> None:
             ready_at_once.register(out, _stdlib.EPOLLOUT)
             ready_at_once.poll(timeout)
     finally:
-        os.close(into)
-        os.close(out)
+        close_fd(into)
+        close_fd(out)
 
 
 class kqueue(KernelQueue):

@@ -21,6 +21,7 @@ __all__ = [
     "RLock",
     "_local",
     "allocate_lock",
+    "close_fd",
     "get_ident",
     "get_original",
     "native_sleep",
@@ -32,6 +33,8 @@ __all__ = [
 
 native_sleep = time.sleep
 waitpid = os.waitpid
+# The patched one tells the hub that waits for the fd, which in a forked child may still be the parent's.
+close_fd = os.close
 
 #: What patching has replaced: by the module's name, then by the attribute's. It is `hubcore.monkey.saved`.
 saved: dict[str, dict[str, Any]] = {}

@@ -11,6 +11,7 @@ from select import POLLIN, POLLOUT
 
 from hubcore._fileposix import PosixFile
 from hubcore._nativepoll import wait_natively
+from hubcore._originals import close_fd
 from hubcore._sockwait import SocketWaits
 from hubcore.fileobject import FileObjectPosix
 from hubcore.hub import get_hub_if_any
@@ -140,7 +141,7 @@ def open_pipe(fd: int, mode: str, bufsize: int, text: bool, encoding: str | None
     try:
         raw = PipeFile(fd, mode)
     except BaseException:
-        os.close(fd)
+        close_fd(fd)
         raise
     try:
         line_buffering = text and bufsize == 1

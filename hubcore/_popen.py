@@ -20,7 +20,7 @@ from hubcore._endlink import EndLink
 from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
 from hubcore._nativepoll import LONGEST, wait_natively
-from hubcore._originals import allocate_lock
+from hubcore._originals import allocate_lock, close_fd
 from hubcore._pipes import Pipe, blocking_again, open_pipe
 from hubcore.hub import get_hub_if_any
 
@@ -118,7 +118,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             )
         except BaseException:
             for _, fd in self._unopened:
-                os.close(fd)
+                close_fd(fd)
             self._unopened.clear()
             raise
 
@@ -148,7 +148,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
 
     def _close_reopened(self) -> None:
         while self._reopened:
-            os.close(self._reopened.pop())
+            close_fd(self._reopened.pop())
 
     def _open_pipes(self) -> dict[str, int]:
         """Make files of our ends of the pipes; their fds by name."""
@@ -246,7 +246,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         try:
             wait_for_process(hub, fd, self, seconds)
         finally:
-            os.close(fd)
+            close_fd(fd)
 
     def _sleep_natively(self, seconds: float | None) -> None:
         if seconds is None:
@@ -262,7 +262,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         try:
             wait_natively(fd, POLLIN, seconds)
         finally:
-            os.close(fd)
+            close_fd(fd)
 
     def send_signal(self, sig: int) -> None:
         """As subprocess.Popen.send_signal. It never goes to another process, whoever waits meanwhile."""

@@ -14,6 +14,7 @@ import sys
 from _thread import get_ident
 from errno import EBADF
 
+from hubcore._originals import close_fd
 from hubcore.watchers import READ, Watcher
 
 TYPE_CHECKING = False
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
     from hubcore.loop import Loop
     from hubcore.watchers import Io
-
-
-# The original: the patched one tells the hub that waits for the fd, whose kernel object a forked child shares.
-_close = os.close
 
 
 class _WakeupPipe:
@@ -82,8 +79,8 @@ class _WakeupPipe:
                 _signal.set_wakeup_fd(restored, warn_on_full_buffer=self.warn)
             except (OSError, ValueError):
                 pass  # its owner has closed it
-        _close(self.read_fd)
-        _close(self.write_fd)
+        close_fd(self.read_fd)
+        close_fd(self.write_fd)
 
 
 def _say_full(error: OSError) -> None:
@@ -145,8 +142,8 @@ def forget_after_fork() -> None:
             if watchers:
                 watchers[0]._restore()
         _signal.set_wakeup_fd(-1)
-        _close(_pipe.read_fd)
-        _close(_pipe.write_fd)
+        close_fd(_pipe.read_fd)
+        close_fd(_pipe.write_fd)
         _pipe = None
 
 

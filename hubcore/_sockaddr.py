@@ -29,6 +29,8 @@ from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
 from cython.cimports.hubcore._sockwait import SocketWaits
 from cython.cimports.libc.string import memset, strlen
 
+from hubcore._originals import close_fd
+
 _LARGEST = cython.declare(cython.Py_ssize_t, 65536)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
 # The address of the call that is being made; used only while the GIL is held, and not across a switch.
@@ -217,7 +219,7 @@ def accept(self: object) -> tuple:
         address = _read_address(length)
         return _accepted(self, waits, fd), address
     except BaseException:
-        os.close(fd)
+        close_fd(fd)
         raise
 
 

@@ -8,7 +8,7 @@ from functools import wraps
 
 from greenlet import getcurrent, greenlet
 
-from hubcore._originals import RLock, get_ident
+from hubcore._originals import RLock, close_fd, get_ident
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -217,4 +217,4 @@ def close_unread(fd: int) -> None:
         os.read(fd, 65536)
     except OSError:
         pass
-    os.close(fd)
+    close_fd(fd)

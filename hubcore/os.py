@@ -11,6 +11,7 @@ from __future__ import annotations
 import os as _stdlib
 
 from hubcore import _childwait, _workers
+from hubcore._originals import close_fd
 from hubcore._waitfd import closing_fd, wait_read, wait_write
 from hubcore.event import AsyncResult
 from hubcore.hub import get_hub, get_hub_if_any
@@ -29,7 +30,6 @@ waitid = _childwait.waitid
 waitpid = _childwait.waitpid
 
 # The originals, whatever the module has later.
-_close = _stdlib.close
 _fork = _stdlib.fork
 _forkpty = _stdlib.forkpty
 _read = _stdlib.read
@@ -104,7 +104,7 @@ def close(fd: int) -> None:
     """As os.close. Whoever of this thread's greenlets waits for `fd` gets OSError (EBADF). Never switches."""
     if isinstance(fd, int):
         closing_fd(fd)
-    _close(fd)
+    close_fd(fd)
 
 
 def make_nonblocking(fd: int) -> bool | None:

@@ -264,6 +264,13 @@ def test_what_is_imported_late_does_not_look_its_threads_and_locks_up_in_the_pat
     assert not wrong, f"take it from hubcore._originals: {'; '.join(wrong)}"
 
 
+def test_hubcore_closes_its_own_fds_by_the_original():
+    """The patched os.close tells the hub; in a forked child that may be the parent's, whose poll object is shared."""
+    sources = ((str(path), path.read_text()) for path in (ROOT / "hubcore").rglob("*.py"))
+    looked_up = [path for path, text in sources if re.search(r"\bos\.close\(", text)]
+    assert [path for path in looked_up if "/testing/" not in path and "/cli/" not in path] == []
+
+
 def test_threads_that_run_already_are_warned_of():
     done = run_python(
         """

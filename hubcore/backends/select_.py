@@ -7,7 +7,7 @@ import os
 import select
 from math import ceil
 
-from hubcore._originals import original
+from hubcore._originals import close_fd, original
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
 
@@ -95,8 +95,8 @@ class SelectLoop(Loop):
         read, write = self._wake_read, self._wake_write
         # Before they are closed: a late wake() must not write to whatever gets the number next.
         self._wake_read = self._wake_write = -1
-        os.close(read)
-        os.close(write)
+        close_fd(read)
+        close_fd(write)
 
     def fileno(self) -> int | None:
         """None: poll(2) has no fd of its own."""
