@@ -4,9 +4,9 @@ All waits are taken that have no time limit and of which it is known who could e
 taken away that somebody outside could end, until none is left or the rest is stuck for good. Of the rest, the circles
 are deadlocks; others only wait behind one. A lock whose owner has ended is a deadlock of its own kind.
 
-Other threads go on while this looks. It looks twice: a wait ends only once, so waits that were there both times were
-there together in between. What is not seen: a kill that somebody is about to make, and a lock that somebody other
-than its owner releases.
+Other threads go on while this looks. It looks twice: a wait ends only once, so waits that were there before the second
+look and are still there after it were there together meanwhile. What is not seen: a kill that somebody is about to
+make, and a lock that somebody other than its owner releases.
 """
 
 from __future__ import annotations
@@ -98,7 +98,9 @@ def find_deadlocks() -> list[Deadlock]:
     stuck = _stuck(all_waits())
     if not stuck:
         return []
-    stuck = _stuck([wait for wait in stuck.values() if not wait.waiter.ended])
+    stuck = _stuck(_lasting(stuck))
+    # A lock that was handed over after its waiter was asked for, and before its owner was, seems to wait for itself.
+    stuck = _settled({wait.greenlet: wait for wait in _lasting(stuck)})
     edges = {wait: [other for other in _blocking(wait, stuck) if other is not None] for wait in stuck.values()}
     cores = []
     for part in _components(edges):
@@ -106,6 +108,11 @@ def find_deadlocks() -> list[Deadlock]:
         if len(_settled(inside)) == len(part):
             cores.append(_in_order(part, edges))
     return [Deadlock(core, behind) for core, behind in zip(cores, _behind(cores, edges), strict=True)]
+
+
+def _lasting(waits: dict[greenlet, Wait]) -> list[Wait]:
+    """Those of `waits` that have not ended meanwhile."""
+    return [wait for wait in waits.values() if not wait.waiter.ended]
 
 
 def _stuck(waits: Iterable[Wait]) -> dict[greenlet, Wait]:

@@ -346,3 +346,25 @@ def test_thousands_behind_each_other_are_no_trouble(tasks):
     assert len(deadlock.greenlets) == 5000
     chain[-1].owner = None
     assert util.find_deadlocks() == []
+
+
+def test_a_wait_that_ends_between_the_looks_at_it_is_no_deadlock(tasks):
+    """Another thread hands it the lock when its waiter was asked for already, and its owner not yet."""
+
+    class HandedOver(Lock):
+        looks = 0
+
+        @property
+        def owner(self):
+            self.looks += 1
+            if self.looks == 2:
+                self.waiters[0].wake()
+            return self.waiters[0].greenlet if self.waiters else self
+
+        owner = owner.setter(lambda self, value: None)
+
+    lock = HandedOver("handed over")
+    tasks((lock.acquire,))
+    lock.looks = 0
+    assert util.find_deadlocks() == []
+    assert lock.looks == 2
