@@ -9,13 +9,20 @@ import os, sys, threading, hubcore
 import signal as stdlib
 import time as native
 from hubcore import get_hub, getcurrent, signal, sleep, spawn
+from hubcore.hub import hubs
 
 def say(*words):
     print(*words, flush=True)
 
 def soon(signum, delay=0.05):
-    "Send the signal to this process in a moment of real time."
-    threading.Thread(target=lambda: (native.sleep(delay), os.kill(os.getpid(), signum)), daemon=True).start()
+    "Send the signal to this process in a moment of real time, and not before its main thread waits or is busy."
+    def send_it():
+        native.sleep(delay)
+        while not (any(hub.loop.polling for hub in list(hubs)) or in_main().f_code is busy.__code__):
+            native.sleep(0.001)
+        os.kill(os.getpid(), signum)
+    in_main = lambda: sys._current_frames()[threading.main_thread().ident]
+    threading.Thread(target=send_it, daemon=True).start()
 
 def send(signum):
     "To this process; its handler is called before this returns."

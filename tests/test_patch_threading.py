@@ -79,10 +79,10 @@ def test_existing_locks_stay_if_so_wished_or_while_other_threads_run():
         patch_thread()
         assert type(lock) is not RLock and type(logging._lock) is RLock  # logging's own cannot wait
 
-        ticks = []
-        hubcore.spawn(lambda: (ticks.append(1), go.release()))
         native.join(0)
         assert native.is_alive() and native.name == "native"
+        ticks = []
+        hubcore.spawn(lambda: (ticks.append(1), go.release()))
         native.join()  # lets the greenlet run
         assert ticks and not native.is_alive()
         """,

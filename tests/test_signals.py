@@ -36,9 +36,9 @@ def test_ctrl_c_reaches_the_main_greenlet_while_the_loop_sleeps(hub_backend, oth
     said = lines(
         f"""
         {others}
-        soon(signal.SIGINT)
         began = time.monotonic()
         try:
+            soon(signal.SIGINT)
             wait_for_ever()
         except KeyboardInterrupt:
             say("interrupted", time.monotonic() - began < 5)
@@ -58,8 +58,8 @@ def test_ctrl_c_spares_the_greenlet_on_whose_stack_the_loop_happens_to_sleep(hub
             except BaseException as error:
                 say("innocent got", type(error).__name__)
         task = spawn(innocent)
-        soon(signal.SIGINT)
         try:
+            soon(signal.SIGINT)
             task.join()
         except KeyboardInterrupt:
             say("main was interrupted")
@@ -74,10 +74,10 @@ def test_ctrl_c_ends_a_busy_greenlet_and_the_main_one(hub_backend):
     said = lines(
         """
         def busy():
+            soon(signal.SIGINT)
             while True:
                 pass
         task = spawn(busy)
-        soon(signal.SIGINT)
         try:
             wait_for_ever()
         except KeyboardInterrupt:
@@ -97,8 +97,8 @@ def test_ctrl_c_is_seen_while_greenlets_only_switch_among_themselves(hub_backend
                 sleep(0)
         for _ in range(3):
             spawn(turn)
-        soon(signal.SIGINT)
         try:
+            soon(signal.SIGINT)
             wait_for_ever()
         except KeyboardInterrupt:
             say("interrupted")
@@ -134,8 +134,8 @@ def test_a_handler_of_the_program_that_raises_raises_in_the_main_greenlet(hub_ba
                 say("innocent got", type(error).__name__)
         signal.signal(signal.SIGALRM, handler)
         task = spawn(innocent)
-        soon(signal.SIGALRM)
         try:
+            soon(signal.SIGALRM)
             task.join()
         except Alarm:
             say("alarm in main")
@@ -151,9 +151,9 @@ def test_a_handler_of_the_program_that_only_counts_does_so_at_once(hub_backend):
         """
         seen = []
         signal.signal(signal.SIGUSR1, lambda signum, frame: seen.append(waiter.wake()))
-        soon(signal.SIGUSR1)
         get_hub().loop.begin_outside()
         waiter = get_hub().new_waiter("the signal")
+        soon(signal.SIGUSR1)
         get_hub().park(waiter)
         say(seen)
         """,
@@ -165,14 +165,18 @@ def test_a_handler_of_the_program_that_only_counts_does_so_at_once(hub_backend):
 def test_a_signal_handler_runs_in_a_greenlet_each_time_until_it_is_cancelled(hub_backend):
     said = lines(
         """
+        from hubcore.event import Event
+        handled = Event()
         def handler(word, key):
             sleep(0.001)
             say(word, key, hubcore.getcurrent().parent is get_hub())
+            handled.set()
         before = signal.getsignal(signal.SIGUSR1)
         watcher = hubcore.signal_handler(signal.SIGUSR1, handler, "got it", key=1)
         for _ in range(2):
+            handled.clear()
             os.kill(os.getpid(), signal.SIGUSR1)
-            sleep(0.01)
+            assert handled.wait(10)
         watcher.cancel()
         watcher.cancel()
         say(signal.getsignal(signal.SIGUSR1) == before, watcher.ref)
@@ -186,9 +190,9 @@ def test_a_signal_handler_for_ctrl_c_takes_the_place_of_the_exception(hub_backen
     said = lines(
         """
         watcher = hubcore.signal_handler(signal.SIGINT, lambda: (say("handled"), waiter.wake()))
-        soon(signal.SIGINT)
         get_hub().loop.begin_outside()
         waiter = get_hub().new_waiter("the signal")
+        soon(signal.SIGINT)
         get_hub().park(waiter)
         """,
         hub_backend,

@@ -36,7 +36,7 @@ FAMILIES = {
     "IPv4": (stdlib.AF_INET, ("127.0.0.1", 0)),
     "IPv6": (stdlib.AF_INET6, ("::1", 0)),
     "IPv6, all four": (stdlib.AF_INET6, ("::1", 0, 0, 0)),
-    "abstract": (stdlib.AF_UNIX, b"\0hubcore-test"),
+    "abstract": (stdlib.AF_UNIX, b"\0hubcore-test-%d" % os.getpid()),
 }
 
 
@@ -48,7 +48,7 @@ def test_the_addresses_of_accept_and_recvfrom_are_the_standard_librarys(name, ki
     def run(module):
         with module.socket(family, kind) as server, module.socket(family, kind) as client:
             server.bind(address)
-            client.bind(b"\0hubcore-client" if family == stdlib.AF_UNIX else address)
+            client.bind(b"\0hubcore-client-%d" % os.getpid() if family == stdlib.AF_UNIX else address)
             if kind == stdlib.SOCK_STREAM:
                 server.listen()
                 client.connect(server.getsockname())

@@ -97,9 +97,9 @@ def test_a_signal_handler_may_itself_wait():
     said = run(
         """
         from hubcore.signal import signal as set_handler
-        outer, inner, over = Event(), Event(), Event()
+        outer, inner, over, said = Event(), Event(), Event(), threading.Event()
         def handler(*ignored):
-            helper = threading.Thread(target=lambda: (outer.set(), time.sleep(0.01), inner.set()))
+            helper = threading.Thread(target=lambda: (outer.set(), said.wait(20), inner.set()))
             helper.start()
             print("inner", inner.wait(20))
             helper.join()
@@ -107,6 +107,7 @@ def test_a_signal_handler_may_itself_wait():
         set_handler(signal.SIGINT, handler)
         thread = when_main_waits(interrupt)
         print("outer", outer.wait(20))
+        said.set()
         assert over.wait(20)
         thread.join()
         assert get_hub_if_any().parked.count == 0
