@@ -7,7 +7,7 @@ import threading
 import pytest
 
 import hubcore
-from hubcore import Timeout, aio, get_hub, move_on_after, spawn
+from hubcore import CancelScope, Timeout, aio, get_hub, spawn
 from hubcore.event import AsyncResult, Event
 from hubcore.lock import Semaphore
 from hubcore.testing import settle
@@ -47,12 +47,15 @@ def test_whoever_is_cancelled_kills_the_greenlet_that_it_awaits_and_waits_for_it
 
     async def main():
         one = spawn(later, 1, log, 100)
+        await asyncio.sleep(0.001)
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.001):
                 await aio.wrap(one)
         assert log == ["ended"]
         assert one.killed
-        task = asyncio.create_task(asyncio.wait_for(aio.wrap(spawn(later, 1, log, 100)), 100))
+        one = spawn(later, 1, log, 100)
+        await asyncio.sleep(0.001)
+        task = asyncio.create_task(asyncio.wait_for(aio.wrap(one), 100))
         await asyncio.sleep(0.001)
         task.cancel("why")
         with pytest.raises(asyncio.CancelledError, match="why"):
@@ -113,7 +116,8 @@ def test_a_kill_goes_through_coroutines_to_the_greenlets_that_they_await(hub):
     async def outer():
         await aio.wrap(spawn(later, 1, log, 100))
 
-    with move_on_after(0.005) as scope:
+    with CancelScope() as scope:
+        spawn(lambda: (settle(hub), scope.cancel()))  # once all of them wait
         aio.run(main())
     assert scope.cancelled_caught
     assert log == ["ended"] * 2
@@ -196,7 +200,9 @@ def loop(hub):
     one.kill()
 
 
-async def answer(log, seconds=0.001):
+async def answer(log, seconds=0.001, begun=None):
+    if begun is not None:
+        begun.append(1)
     try:
         await asyncio.sleep(seconds)
     except asyncio.CancelledError:
@@ -226,14 +232,21 @@ def test_coroutines_run_in_a_loop_of_another_greenlet(hub, loop, caplog):
 
 
 def test_whoever_waits_cancels_the_task_and_waits_for_its_end(hub, loop):
-    log = []
-    with move_on_after(0.001) as scope:
-        aio.run_in(loop, answer(log, 100))
+    log, begun = [], []
+
+    def begins(number):
+        while len(begun) < number:
+            hubcore.sleep(0.001)
+
+    with CancelScope() as scope:
+        spawn(lambda: (begins(1), scope.cancel()))
+        aio.run_in(loop, answer(log, 100, begun))
     assert scope.cancelled_caught
-    with pytest.raises(Timeout), Timeout(0.001):
-        aio.run_in(loop, answer(log, 100))
-    one = spawn(aio.run_in, loop, answer(log, 100))
-    hubcore.sleep(0.001)
+    with pytest.raises(Timeout), Timeout(1000) as timeout:
+        spawn(lambda: (begins(2), hub.interrupt(hub.main, timeout)))
+        aio.run_in(loop, answer(log, 100, begun))
+    one = spawn(aio.run_in, loop, answer(log, 100, begun))
+    begins(3)
     one.kill()
     assert log == ["clean"] * 3
     one = spawn(aio.run_in, loop, answer(log, 100))

@@ -19,7 +19,12 @@ import hubcore
 assert monkey.patch_all() is True
 
 def later(function, *args):
-    return hubcore.spawn_later(0.05, function, *args)
+    "Call it once others have run."
+    def wait():
+        for _ in range(6):
+            hubcore.sleep(0.005)
+        function(*args)
+    return hubcore.spawn(wait)
 
 ticks = []
 def tick():
@@ -50,7 +55,7 @@ for kind in (selectors.DefaultSelector, selectors.SelectSelector, selectors.Poll
 for kind in (queue.Queue, queue.LifoQueue, queue.PriorityQueue, queue.SimpleQueue):
     q = kind()
     later(q.put, 1); assert others_ran(q.get) == 1
-others_ran(lambda: clock.sleep(0.05))
+others_ran(lambda: [clock.sleep(0.01) for _ in range(6)])
 server = socket.create_server(("localhost", 0))
 client = socket.create_connection(server.getsockname())
 later(client.close); assert others_ran(lambda: server.accept()[0].recv(1)) == b""

@@ -19,12 +19,25 @@ warnings.filterwarnings("ignore", "This process .* is multi-threaded", Deprecati
 def say(*words):
     stdlib.write(1, (" ".join(map(str, words)) + chr(10)).encode())
 
-def child(status=3, seconds=0.1):
+def child(status=3, seconds=None):
+    "It ends then; by default once the wait for it has let others run."
     pid = stdlib.fork()
     if pid == 0:
-        native.sleep(seconds)
+        stdlib.read(gate, 1) if seconds is None else native.sleep(seconds)
         stdlib._exit(status)
+    if seconds is None:
+        once_others_ran(open_gate)
     return pid
+
+def once_others_ran(call, *arguments):
+    def wait():
+        for _ in range(4):
+            sleep(0.01)
+        call(*arguments)
+    spawn(wait)
+
+def open_gate():
+    stdlib.write(opens, b"\\n")
 
 def count():
     while True:
@@ -38,6 +51,7 @@ def counted(wait, *arguments):
     return result, len(ticks) > 1
 
 ticks = []
+gate, opens = stdlib.pipe()
 get_hub().loop.begin_outside(False)  # on a virtual clock too, real time has to pass
 spawn(count)
 """
@@ -92,7 +106,7 @@ def test_stops_and_continuations_are_waited_for(hub_backend):
         """
         pid = child(seconds=100)
         for number, options in ((signal.SIGSTOP, os.WUNTRACED), (signal.SIGCONT, os.WCONTINUED), (signal.SIGKILL, 0)):
-            hubcore.spawn_later(0.05, stdlib.kill, pid, number)
+            once_others_ran(stdlib.kill, pid, number)
             (found, status), others_ran = counted(os.waitpid, pid, options)
             say(found == pid, os.WIFSTOPPED(status), os.WIFCONTINUED(status), os.WIFSIGNALED(status), others_ran)
         """,
@@ -182,7 +196,7 @@ def test_many_children_at_once(hub_backend):
 def test_a_wait_that_is_given_up_reaps_nobody_and_leaves_one_thread_at_most(hub_backend):
     said = lines(
         """
-        pid = child(seconds=1)
+        pid = child(seconds=30)
         fds = len(stdlib.listdir("/proc/self/fd"))
         for pids in (pid, -1) * 5:
             with hubcore.Timeout(0.01, False):
@@ -259,7 +273,9 @@ def test_a_child_with_a_terminal(hub_backend):
 def test_system_lets_others_run(hub_backend):
     said = lines(
         """
-        for command in ("sleep 0.1; exit 5", b"sleep 0.1; kill -9 $$"):
+        wait = f"read line < /proc/{stdlib.getpid()}/fd/{gate}"
+        for command in (f"{wait}; exit 5", f"{wait}; kill -9 $$".encode()):
+            once_others_ran(open_gate)
             result, others_ran = counted(os.system, command)
             say(stdlib.waitstatus_to_exitcode(result), others_ran)
         for command in (None, "nul" + chr(0)):

@@ -294,7 +294,7 @@ def test_signals_neither_end_it_nor_are_lost(hub_backend):
         assert poll.poll(100) == []
         assert select.epoll().poll(0.1) == []
         assert time.monotonic() - start >= 0.3
-        assert len(came) > 5, came
+        assert len(came) >= 3, came  # one in each wait at least, however seldom this process has its turn
 
         def stop(*_):
             raise ZeroDivisionError

@@ -39,6 +39,27 @@ def ticks(hub):
     task.kill()
 
 
+class Gate:
+    """What a child waits at that has `wait` in its script and was made with `options`."""
+
+    def __init__(self):
+        self.read, self.write = os.pipe()
+        self.wait = f"read line </dev/fd/{self.read}"
+        self.options = {"pass_fds": (self.read,)}
+
+    def open(self):
+        """For one child, once."""
+        os.write(self.write, b"\n")
+
+
+@pytest.fixture
+def gate(hub):
+    made = Gate()
+    yield made
+    os.close(made.read)
+    os.close(made.write)
+
+
 # The functions.
 
 
@@ -83,20 +104,27 @@ def test_names_and_signatures_are_the_standard_librarys():
     assert set(subprocess.__implements__) <= set(dir(stdlib))
 
 
-def test_others_run_meanwhile(hub, ticks):
+def test_others_run_meanwhile(hub, ticks, gate):
+    def open_gate(times=1):
+        for _ in range(times):
+            before = len(ticks)
+            while len(ticks) - before <= 5:  # whoever holds up the others waits for ever
+                hubcore.sleep(0.001)
+            gate.open()
+
     for operation in (
-        lambda: subprocess.call(["sleep", "0.05"]),
-        lambda: subprocess.run(["sleep", "0.05"], timeout=10),
-        lambda: subprocess.check_output(sh("sleep 0.05; echo")),
-        lambda: subprocess.run(sh("sleep 0.05; cat"), input=b"x" * 200000, capture_output=True),
+        lambda: subprocess.call(sh(gate.wait), **gate.options),
+        lambda: subprocess.run(sh(gate.wait), timeout=30, **gate.options),
+        lambda: subprocess.check_output(sh(f"{gate.wait}; echo"), **gate.options),
+        lambda: subprocess.run(sh(f"{gate.wait}; cat"), input=b"x" * 200000, capture_output=True, **gate.options),
     ):
-        before = len(ticks)
+        opening = hubcore.spawn(open_gate)
         operation()
-        assert len(ticks) - before > 5
-    with Popen(sh("sleep 0.05; echo a; sleep 0.05; echo b"), stdout=PIPE, text=True) as child:
-        before = len(ticks)
+        opening.get()
+    with Popen(sh(f"{gate.wait}; echo a; {gate.wait}; echo b"), stdout=PIPE, text=True, **gate.options) as child:
+        opening = hubcore.spawn(open_gate, 2)
         assert list(child.stdout) == ["a\n", "b\n"]
-        assert len(ticks) - before > 5
+        opening.get()
 
 
 def test_run_kills_and_reaps_its_child_when_it_is_interrupted(hub):
@@ -324,9 +352,10 @@ def test_what_was_read_before_is_not_lost_to_communicate(hub, text, pipes):
 
 
 @pytest.mark.parametrize("stop", ["timeout", "Timeout", "kill", "scope"])
-def test_communicate_goes_on_where_it_was_interrupted(hub, stop):
+def test_communicate_goes_on_where_it_was_interrupted(hub, gate, stop):
     data = b"y" * 500_000
-    child = Popen(sh("head -c 5; sleep 0.05; cat; echo e >&2"), stdin=PIPE, stdout=PIPE, stderr=PIPE)
+    pipes = {"stdin": PIPE, "stdout": PIPE, "stderr": PIPE}
+    child = Popen(sh(f"head -c 5; {gate.wait}; cat; echo e >&2"), **pipes, **gate.options)
     if stop == "timeout":
         with pytest.raises(TimeoutExpired) as expired:
             child.communicate(data, timeout=0.02)
@@ -341,16 +370,18 @@ def test_communicate_goes_on_where_it_was_interrupted(hub, stop):
     else:
         with move_on_after(0.02):
             child.communicate(data)
+    gate.open()
     output, errors = child.communicate()
     assert len(output) <= len(data)  # head may have read more than it printed
     assert set(output) == {ord("y")}
     assert (errors, child.returncode) == (b"e\n", 0)
 
 
-def test_communicate_with_one_pipe_goes_on_too(hub):
-    child = Popen(sh("echo a; sleep 0.05; echo b"), stdout=PIPE)
+def test_communicate_with_one_pipe_goes_on_too(hub, gate):
+    child = Popen(sh(f"echo a; {gate.wait}; echo b"), stdout=PIPE, **gate.options)
     with pytest.raises(Timeout), Timeout(0.03):
         child.communicate()
+    gate.open()
     assert child.communicate(timeout=20) == (b"a\nb\n", None)
 
 
@@ -367,16 +398,17 @@ def test_a_child_that_closes_its_output_and_lives_on(hub):
     assert child.communicate() == (b"a\n", b"")
 
 
-def test_without_a_hub_the_thread_waits(hub):
+def test_without_a_hub_the_thread_waits(hub, gate):
     found = []
 
     def body():
-        child = Popen(sh("cat; sleep 0.1; echo b"), stdin=PIPE, stdout=PIPE)
+        child = Popen(sh(f"cat; {gate.wait}; echo b"), stdin=PIPE, stdout=PIPE, **gate.options)
         child.stdin.write(b"a\n")
         child.stdin.flush()
         found.append(child.stdout.readline())
         with pytest.raises(TimeoutExpired):
             child.communicate(timeout=0.01)
+        gate.open()
         found.append(child.communicate(timeout=20))
         found.append(subprocess.run(CAT, input="é", stdout=PIPE, encoding="utf-8").stdout)
         with pytest.raises(TimeoutExpired):

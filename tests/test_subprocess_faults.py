@@ -178,8 +178,8 @@ def test_ctrl_c_while_waiting_gives_the_child_its_time_and_leaves_it_usable(hub_
         for where in ("without a hub", "with one"):
             for wait in (lambda: child.wait(), lambda: child.communicate(), lambda: child.wait(20)):
                 with Popen(["cat"], stdin=PIPE, stdout=PIPE) as child, Popen(["sleep", "60"], stdout=PIPE) as child:
-                    interrupt_soon()
                     try:
+                        interrupt_soon()
                         wait()
                     except KeyboardInterrupt:
                         print("interrupted", child.poll())
