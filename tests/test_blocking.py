@@ -31,6 +31,11 @@ def blockages(heard):
     return [event for event in heard if isinstance(event, events.EventLoopBlocked)]
 
 
+def of_this_greenlet(heard):
+    """The caller's. On a busy machine others may be held up, too, by being given no processor."""
+    return [event for event in blockages(heard) if event.greenlet is getcurrent()]
+
+
 def compute_until(condition):
     end = time.monotonic() + GENEROUS
     while not condition() and time.monotonic() < end:
@@ -46,19 +51,17 @@ def block_until(condition):
 @pytest.mark.parametrize("hold", [compute_until, block_until], ids=["computes", "blocks"])
 def test_a_greenlet_that_holds_up_its_hub_is_reported_with_its_stack(hub, heard, quick, caplog, hold):
     monitor = hub.start_periodic_monitoring_thread()
-    task = spawn(hold, lambda: blockages(heard))
+    task = spawn(hold, lambda: of_this_greenlet(heard))
     task.join()
-    (event,) = blockages(heard)
-    assert event.greenlet is task
+    (event,) = [event for event in blockages(heard) if event.greenlet is task]
     assert event.hub is hub
     assert event.blocking_time >= 0.02
     text = "\n".join(event.info)
     assert f"in {hold.__name__}" in text
     assert "without letting others run" in text
     assert f"({__file__}:" in text
-    (record,) = [record for record in caplog.records if record.levelno == logging.WARNING]
-    assert record.name == "hubcore"
-    assert record.getMessage() == text
+    (record,) = [record for record in caplog.records if record.getMessage() == text]
+    assert (record.name, record.levelno) == ("hubcore", logging.WARNING)
     assert monitor.alive
 
 
@@ -66,14 +69,14 @@ def test_it_is_reported_once_for_each_time(hub, heard, quick, caplog):
     hub.start_periodic_monitoring_thread()
 
     def hold_long():
-        compute_until(lambda: blockages(heard))
+        compute_until(lambda: of_this_greenlet(heard))
         first = time.monotonic()
         compute_until(lambda: time.monotonic() > first + 0.2)  # long enough for several reports
 
-    spawn(hold_long).join()
-    assert len(blockages(heard)) == 1
-    spawn(compute_until, lambda: len(blockages(heard)) > 1).join()
-    assert len(blockages(heard)) == 2
+    tasks = [spawn(hold_long), spawn(compute_until, lambda: of_this_greenlet(heard))]
+    for task in tasks:
+        task.join()
+        assert len([event for event in blockages(heard) if event.greenlet is task]) == 1
 
 
 def test_the_main_greenlet_and_callbacks_are_reported_too(hub, heard, quick, caplog):
@@ -93,8 +96,8 @@ def test_the_main_greenlet_and_callbacks_are_reported_too(hub, heard, quick, cap
 def test_reports_may_be_kept_out_of_the_log(hub, heard, quick, caplog, monkeypatch):
     monkeypatch.setattr(config, "print_blocking_reports", False)
     hub.start_periodic_monitoring_thread()
-    spawn(compute_until, lambda: blockages(heard)).join()
-    assert len(blockages(heard)) == 1
+    spawn(compute_until, lambda: of_this_greenlet(heard)).join()
+    assert blockages(heard)
     assert not caplog.records
 
 
@@ -178,8 +181,7 @@ def test_a_hub_that_sleeps_in_its_poll_is_not_reported(hub_backend):
         waiter = None
 
         def watch():
-            end = time.monotonic() + 0.3
-            while time.monotonic() < end:
+            for _ in range(40):
                 looks.append(blocking.look(hub))
                 time.sleep(0.005)
             waiter.wake()
@@ -194,12 +196,12 @@ def test_a_hub_that_sleeps_in_its_poll_is_not_reported(hub_backend):
 
         wait()
         hubcore.spawn(wait).join()
-        print(any(looks), len(looks) > 20)
+        print(any(looks), len(looks))
         """,
         hub_backend,
         env={"HUBCORE_MAX_BLOCKING_TIME": "0.02"},
     )
-    assert done.stdout == "False True\n"
+    assert done.stdout == "False 80\n"
 
 
 def test_where_nobody_waits_nobody_is_held_up(hub, look, heard):
@@ -238,11 +240,11 @@ def test_a_greenlet_may_be_left_out_of_reports(hub, heard, quick, caplog):
         monitor.ignore_current_greenlet_blocking()
         start = time.monotonic()
         compute_until(lambda: time.monotonic() > start + 0.15)
-        rounds.append(len(blockages(heard)))
+        rounds.append(len(of_this_greenlet(heard)))
         sleep(0)
         monitor.monitor_current_greenlet_blocking()
-        compute_until(lambda: blockages(heard))
+        compute_until(lambda: of_this_greenlet(heard))
+        rounds.append(len(of_this_greenlet(heard)))
 
     spawn(hold).join()
-    assert rounds == [0]
-    assert len(blockages(heard)) == 1
+    assert rounds == [0, 1]

@@ -229,6 +229,8 @@ def test_handing_locks_around_between_threads_is_never_taken_for_a_deadlock(hub_
     done = run_python(
         THREADS
         + """
+    import sys
+    sys.setswitchinterval(1e-5)
     locks = [RLock() for _ in range(4)]
     stop = False
 
@@ -249,17 +251,19 @@ def test_handing_locks_around_between_threads_is_never_taken_for_a_deadlock(hub_
     threads += [threading.Thread(target=in_a_hub, args=(i,)) for i in range(2)]
     for thread in threads:
         thread.start()
-    end = time.monotonic() + 1
+    end = time.monotonic() + 0.5
     looks = 0
-    while time.monotonic() < end:
+    while time.monotonic() < end or looks < 3:
         found = util.find_deadlocks()
-        assert not found, found[0]
+        if found:
+            print(found[0])
+            break
         looks += 1
     stop = True
     for thread in threads:
         thread.join()
-    print("looked", looks > 3)
+    print("looked")
     """,
         hub_backend,
     )
-    assert done.stdout == "looked True\n"
+    assert done.stdout == "looked\n"

@@ -144,10 +144,11 @@ def test_looking_again_and_again_while_other_threads_run_finds_nothing_that_is_n
     """In three threads greenlets wait for each other all the time, but not for good."""
     done = run_python(
         """
-        import threading, time
+        import sys, threading, time
         import hubcore
         from hubcore import util
 
+        sys.setswitchinterval(1e-5)
         stop = False
 
         def chain(depth):
@@ -163,16 +164,19 @@ def test_looking_again_and_again_while_other_threads_run_finds_nothing_that_is_n
         threads = [threading.Thread(target=run) for _ in range(3)]
         for thread in threads:
             thread.start()
-        end = time.monotonic() + 1
+        end = time.monotonic() + 0.5
         looks = 0
-        while time.monotonic() < end:
-            assert util.find_deadlocks() == []
+        while time.monotonic() < end or looks < 3:
+            found = util.find_deadlocks()
+            if found:
+                print(found[0])
+                break
             looks += 1
         stop = True
         for thread in threads:
             thread.join()
-        print("looked", looks > 3)
+        print("looked")
         """,
         hub_backend,
     )
-    assert done.stdout == "looked True\n"
+    assert done.stdout == "looked\n"

@@ -379,19 +379,19 @@ def test_a_forked_child_leaves_the_parents_signals_alone(backend):
 
         def wait_for_alarm():
             start = time.monotonic()
-            signal.setitimer(signal.ITIMER_REAL, 0.02)
             try:
-                time.sleep(3)
+                signal.setitimer(signal.ITIMER_REAL, 0.02)
+                time.sleep(20)
             except Alarm:
                 return time.monotonic() - start
 
         signal.signal(signal.SIGALRM, handler)
-        assert wait_for_alarm() < 2  # the hub watches for signals from here on
+        assert wait_for_alarm() < 10  # the hub watches for signals from here on
         if not (child := os.fork()):
             time.sleep(0.01)
             os._exit(0)
         assert os.waitpid(child, 0) == (child, 0)
-        assert wait_for_alarm() < 2
+        assert wait_for_alarm() < 10
         """,
         backend,
     )

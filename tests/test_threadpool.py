@@ -435,7 +435,6 @@ def test_a_call_that_forks_ends_its_child(hub_backend):
         print(os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
         """,
         hub_backend,
-        timeout=8,
     )
     assert done.stdout == "0\n"
 
