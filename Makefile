@@ -22,8 +22,9 @@ help:
 demo: $(STAMPS)/build $(STAMPS)/group-cli
 	$(BIN)/hubcore demo
 
+# In two processes where there are two cores; PARTS=1 for plain pytest.
 test: $(STAMPS)/build $(STAMPS)/group-test $(STAMPS)/group-wheel
-	$(BIN)/python -m pytest --hub-backend=all
+	$(BIN)/python -m tests.parts --hub-backend=all
 
 soak: $(STAMPS)/build $(STAMPS)/group-test
 	$(BIN)/python -m pytest -m soak --hub-backend=all

@@ -94,12 +94,14 @@ def run(command, folder):
 
 
 @pytest.mark.slow
+@pytest.mark.together
 def test_the_wheel_is_for_many_linuxes_and_holds_no_generated_source(wheel):
     assert "manylinux" in wheel.name or "musllinux" in wheel.name
     tool.check(wheel, repaired=True)
 
 
 @pytest.mark.slow
+@pytest.mark.together
 def test_both_backends_load_the_libraries_that_the_wheel_carries(installed, tmp_path):
     package, *libraries = run([installed / "python", "-c", MAPPED], tmp_path).split()
     site = Path(package).parent.parent
@@ -114,6 +116,7 @@ def test_both_backends_load_the_libraries_that_the_wheel_carries(installed, tmp_
 
 
 @pytest.mark.slow
+@pytest.mark.together
 @pytest.mark.parametrize("arguments", [["info"], ["demo"]], ids=" ".join)
 def test_the_command_runs_from_an_empty_folder(installed, tmp_path, arguments):
     assert run([installed / "hubcore", *arguments], tmp_path).strip()

@@ -18,8 +18,11 @@ _NONE = SimpleNamespace(id="")  # of tests without parameters
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Real servers do not know virtual time. pytest hands over the items of all folders."""
+    """Real servers do not know virtual time, and start once only. pytest hands over the items of all folders."""
     items[:] = [item for item in items if not (_HERE in item.path.parents and _on_virtual_time(item))]
+    for item in items:
+        if _HERE in item.path.parents:
+            item.add_marker(pytest.mark.together)
 
 
 def _on_virtual_time(item: pytest.Item) -> bool:
