@@ -53,6 +53,6 @@ main = getcurrent()
 
 def lines(code, backend, **options):
     """What the program prints, line by line; nothing may come on stderr."""
-    done = run_python(PRELUDE + textwrap.dedent(code), backend, timeout=20, **options)
+    done = run_python(PRELUDE + textwrap.dedent(code), backend, **options)
     assert done.stderr == ""
     return done.stdout.split("\n")[:-1]

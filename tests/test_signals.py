@@ -26,7 +26,7 @@ def wait_for_ever():
 
 def lines(code, backend):
     """What the program prints, line by line; nothing may come on stderr."""
-    done = run_python(PRELUDE + textwrap.dedent(code), backend, timeout=15)
+    done = run_python(PRELUDE + textwrap.dedent(code), backend)
     assert done.stderr == ""
     return done.stdout.split("\n")[:-1]
 

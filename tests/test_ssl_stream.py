@@ -372,7 +372,7 @@ def test_many_reads_take_no_memory():
 
 
 @pytest.mark.slow
-def test_a_million_reads_take_no_memory():
+def test_two_hundred_thousand_reads_take_no_memory():
     one, other = pair()
 
     def resident():
@@ -381,11 +381,11 @@ def test_a_million_reads_take_no_memory():
 
     with one, other:
         part = b"x" * 100
-        for turn in range(500_000):
+        for turn in range(100_000):
             one.send(part)
             one.send(part)
             assert len(other.recv(100)) == 100
             assert len(other.recv(100)) == 100
             if turn == 10_000:
                 before = resident()
-        assert resident() - before < 2000
+        assert resident() - before < 1000  # the least that can be lost, 16 bytes, would be 2800 by now
