@@ -287,7 +287,7 @@ class World:
 @pytest.mark.slow
 @pytest.mark.parametrize("in_main", [True, False], ids=["main", "spawned"])
 def test_cancellation_does_what_the_model_says(hub, in_main):
-    for seed in range(4000 if hub.backend == "virtual" else 30):
+    for seed in range(1500 if hub.backend == "virtual" else 30):
         try:
             World(hub, seed).play(in_main)
         except BaseException as error:

@@ -118,7 +118,7 @@ def play(hub, seed):
 
 
 def seeds(hub):
-    return 6000 if hub.backend == "virtual" else 20
+    return 2000 if hub.backend == "virtual" else 20
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import pytest
 
 import hubcore
 from hubcore import Greenlet, GreenletExit, Timeout, spawn
+from hubcore.event import Event
 from hubcore.pool import Group, Pool, PoolFull, pass_value
 from hubcore.testing import settle
 
@@ -29,14 +30,15 @@ def quiet(hub):
 
 
 def test_members_leave_when_they_end():
-    group = Group()
-    first, second = group.spawn(sleep, 1), group.spawn(sleep, 2)
+    group, go = Group(), Event()
+    first, second = group.spawn(sleep, 1), group.spawn(go.wait)
     assert len(group) == 2
     assert first in group
     assert set(group) == {first, second}
     first.join()
     assert list(group) == [second]
     assert group.join(timeout=0.1 * UNIT) is False
+    go.set()
     assert group.join() is True
     assert not len(group)
     assert group.join() is True
@@ -140,7 +142,7 @@ def test_kill_returns_after_its_timeout():
         try:
             sleep(100)
         except GreenletExit:
-            sleep(10)
+            sleep(1000)
 
     group.spawn(stubborn)
     hubcore.sleep(0)
@@ -193,8 +195,8 @@ def test_a_pool_has_room_for_its_size():
 
 
 def test_no_room_in_time_is_pool_full():
-    pool = Pool(1)
-    pool.spawn(sleep, 10)
+    pool, go = Pool(1), Event()
+    pool.spawn(go.wait)
     assert pool.full()
     late = Greenlet(int)
     with pytest.raises(PoolFull):
@@ -203,7 +205,8 @@ def test_no_room_in_time_is_pool_full():
         pool.start(late, timeout=1 * UNIT)
     assert pool.wait_available(UNIT) == 0
     assert late not in pool
-    pool.start(late, timeout=20 * UNIT)
+    spawn(go.set)
+    pool.start(late, timeout=2000 * UNIT)
     assert late.get() == 0
     pool.join()
     assert pool.wait_available() == 1
