@@ -44,6 +44,7 @@ AUGMENTED = [
     "_selection",
     "_job",
     "_sockwait",
+    "_fdcalls",
     "_tlswire",
     "_tls",
     "_tlscalls",

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import os as _os
 from operator import index
+from resource import struct_rusage
+from signal import SIGCHLD
 
 from hubcore import _workers
-from hubcore._originals import close_fd
+from hubcore._originals import close_fd, get_blocking
 from hubcore._originals import waitpid as native_waitpid
 from hubcore.hub import get_hub_if_any, sleep
 from hubcore.watchers import READ
@@ -45,10 +47,12 @@ _PID: Any = getattr(_os, "P_PID", 1)
 _PGID: Any = getattr(_os, "P_PGID", 2)
 _ALL: Any = getattr(_os, "P_ALL", 0)
 _PIDFD: Any = getattr(_os, "P_PIDFD", None)
+_ENDS = (_os.CLD_EXITED, _os.CLD_KILLED, _os.CLD_DUMPED)
 _LONGEST_NAP = 0.05  # seconds between two looks, where there is nothing better
 
 # Statuses of children that a watcher has reaped and nobody has asked for yet, by pid, oldest first.
 _reaped: dict[int, int] = {}
+_NO_USAGE = struct_rusage((0.0,) * 2 + (0,) * 14)  # what a watcher does not know of a child
 _MOST_REAPED = 1000
 # Watchers that reap the child of that pid when it has ended.
 _watchers: dict[int, Any] = {}
@@ -75,20 +79,9 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
         number, flags = index(pid), index(options)
     except TypeError:
         return native_waitpid(pid, options)  # has the right error
-    if _reaped and number == -1:
-        oldest = next(iter(_reaped))
-        return oldest, _reaped.pop(oldest)
-    try:
-        found: tuple[int, int] = _cooperatively(
-            lambda: native_waitpid(pid, options),
-            lambda: native_waitpid(number, flags | _os.WNOHANG),
-            _kind(number),
-            flags,
-        )
-    except ChildProcessError:
-        if number not in _reaped:
-            raise
-        return number, _reaped.pop(number)
+    found: tuple[int, int] = _cooperatively(
+        lambda: native_waitpid(pid, options), lambda: native_waitpid(number, flags | _os.WNOHANG), number, flags, ()
+    )
     return found
 
 
@@ -98,25 +91,28 @@ def wait() -> tuple[int, int]:
 
 
 def wait3(options: int) -> tuple[int, int, Any]:
-    """As os.wait3. Switches, unless there is an answer at once or with WNOHANG."""
+    """As os.wait3. Switches, unless there is an answer at once or with WNOHANG.
+
+    What the child used is all zeros where a watcher has reaped it.
+    """
     try:
         flags = index(options)
     except TypeError:
         return _wait3(options)
     found: tuple[int, int, Any] = _cooperatively(
-        lambda: _wait3(options), lambda: _wait3(flags | _os.WNOHANG), (_ALL, 0), flags
+        lambda: _wait3(options), lambda: _wait3(flags | _os.WNOHANG), -1, flags, (_NO_USAGE,)
     )
     return found
 
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
-    """As os.wait4. Switches, unless there is an answer at once or with WNOHANG."""
+    """As os.wait4, with what `wait3` says. Switches, unless there is an answer at once or with WNOHANG."""
     try:
         number, flags = index(pid), index(options)
     except TypeError:
         return _wait4(pid, options)
     found: tuple[int, int, Any] = _cooperatively(
-        lambda: _wait4(pid, options), lambda: _wait4(number, flags | _os.WNOHANG), _kind(number), flags
+        lambda: _wait4(pid, options), lambda: _wait4(number, flags | _os.WNOHANG), number, flags, (_NO_USAGE,)
     )
     return found
 
@@ -127,12 +123,37 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
         kind, number, flags = index(idtype), index(id), index(options)
     except TypeError:
         return _waitid(idtype, id, options)
+    pid = -1 if kind == _ALL else number if kind == _PID else 0
+    if _reaped and pid == -1 and flags & _EXITED:
+        return _reaped_as_waitid(_known(pid), flags)
+    try:
+        found = _ask_kernel_by_waitid(kind, number, flags)
+    except ChildProcessError:
+        if _known(pid) not in _reaped or not flags & _EXITED:
+            raise
+        return _reaped_as_waitid(_known(pid), flags)
+    if _watchers and found is not None and found.si_code in _ENDS and not flags & _os.WNOWAIT:
+        status = found.si_status << 8 if found.si_code == _os.CLD_EXITED else found.si_status
+        _tell((found.si_pid, status | (0x80 if found.si_code == _os.CLD_DUMPED else 0)))
+    return found
+
+
+def _ask_kernel_by_waitid(kind: Any, number: int, flags: int) -> Any:
     hub = get_hub_if_any()
     if hub is None or flags & _os.WNOHANG or (kind == _PIDFD and not _blocks(number)):
-        return _waitid(idtype, id, options)
+        return _waitid(kind, number, flags)
     # WNOWAIT says what becomes of the answer, not what is waited for.
     states = flags & ~_os.WNOWAIT
     return _until(hub, lambda: _waitid(kind, number, flags | _os.WNOHANG), kind, number, states)
+
+
+def _reaped_as_waitid(pid: int, flags: int) -> Any:
+    """What waitid tells of a child that a watcher has reaped."""
+    status = _reaped[pid] if flags & _os.WNOWAIT else _reaped.pop(pid)
+    code, number = _os.CLD_EXITED, status >> 8
+    if _os.WIFSIGNALED(status):
+        code, number = _os.CLD_DUMPED if _os.WCOREDUMP(status) else _os.CLD_KILLED, _os.WTERMSIG(status)
+    return _os.waitid_result((pid, _os.getuid(), SIGCHLD, number, code))
 
 
 def _kind(pid: int) -> tuple[Any, int]:
@@ -144,7 +165,24 @@ def _kind(pid: int) -> tuple[Any, int]:
     return _PGID, -pid if pid else _os.getpgrp()
 
 
-def _cooperatively(blocking: Attempt, attempt: Attempt, kind: tuple[Any, int], flags: int) -> Any:
+def _cooperatively(blocking: Attempt, attempt: Attempt, pid: int, flags: int, more: tuple[Any, ...]) -> Any:
+    """What waitpid(pid, flags) is made of. `more` comes after pid and status where a watcher has reaped the child."""
+    if not _reaped or pid != -1:
+        try:
+            return _ask_kernel(blocking, attempt, pid, flags)
+        except ChildProcessError:
+            if _known(pid) not in _reaped:
+                raise
+    pid = _known(pid)
+    return pid, _reaped.pop(pid), *more
+
+
+def _known(pid: int) -> int:
+    """The child whose status waitpid(pid) is told where a watcher has reaped it, if one has."""
+    return next(iter(_reaped), 0) if pid == -1 else pid
+
+
+def _ask_kernel(blocking: Attempt, attempt: Attempt, pid: int, flags: int) -> Any:
     hub = get_hub_if_any()
     # Flags other than these are about threads, and so for this one only.
     if hub is None or flags & _os.WNOHANG or flags & ~_CHANGES:
@@ -154,7 +192,7 @@ def _cooperatively(blocking: Attempt, attempt: Attempt, kind: tuple[Any, int], f
         found = attempt()
         return found if found[0] else None
 
-    return _tell(_until(hub, answer, *kind, _EXITED | flags))
+    return _tell(_until(hub, answer, *_kind(pid), _EXITED | flags))
 
 
 def _tell(found: Any) -> Any:
@@ -184,7 +222,7 @@ def _until(hub: Hub, attempt: Attempt, kind: Any, number: int, states: int) -> A
 
 def _blocks(fd: int) -> bool:
     try:
-        return _os.get_blocking(fd)
+        return get_blocking(fd)
     except OSError:
         return False
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from math import inf
 from select import PIPE_BUF, POLLIN, POLLOUT
 from time import monotonic
 
 from hubcore._anyfd import AnyFd, spend
 from hubcore._nativepoll import LONGEST, milliseconds, native_poll
+from hubcore._originals import get_blocking, read_fd, write_fd
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ class Exchange:
 
     def _read(self, fd: int, file: Any) -> bool:
         try:
-            data = os.read(fd, _CHUNK)
+            data = read_fd(fd, _CHUNK)
         except BlockingIOError:
             return False  # somebody else was faster
         if data:
@@ -104,9 +104,9 @@ class Exchange:
     def _write(self, fd: int) -> bool:
         assert self._data is not None
         # A blocking pipe with room has it for this much, POSIX says; a non-blocking one takes what it can.
-        most = PIPE_BUF if os.get_blocking(fd) else _CHUNK
+        most = PIPE_BUF if get_blocking(fd) else _CHUNK
         try:
-            self._sent += os.write(fd, self._data[self._sent : self._sent + most])
+            self._sent += write_fd(fd, self._data[self._sent : self._sent + most])
         except BlockingIOError:
             return False
         except BrokenPipeError:

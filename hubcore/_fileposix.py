@@ -10,7 +10,7 @@ from fcntl import F_GETFL, fcntl
 
 from hubcore._anyfd import spend
 from hubcore._filethread import ThreadCall
-from hubcore._originals import close_fd
+from hubcore._originals import close_fd, get_blocking, set_blocking
 from hubcore._sockwait import SocketWaits
 from hubcore._waitfd import closing_fd
 
@@ -27,9 +27,9 @@ _shared: dict[tuple[int, int, int], list[int]] = {}
 
 def make_nonblocking(fd: int) -> bool:
     """Make `fd` non-blocking; whether it was not before."""
-    if not os.get_blocking(fd):
+    if not get_blocking(fd):
         return False
-    os.set_blocking(fd, False)
+    set_blocking(fd, False)
     return True
 
 
@@ -131,7 +131,7 @@ class PosixFile(io.FileIO):
         if not users:
             del _shared[self._key]
             try:
-                os.set_blocking(fd, True)
+                set_blocking(fd, True)
             except OSError:
                 pass  # somebody has closed it
 
@@ -141,7 +141,7 @@ def _restore() -> None:
     for fds in _shared.values():
         for fd in fds:
             try:
-                os.set_blocking(fd, True)
+                set_blocking(fd, True)
             except OSError:
                 pass
     _shared.clear()

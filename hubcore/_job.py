@@ -30,7 +30,7 @@ class Job(AsyncResult):
     """`function(*args, **kwargs)` in a worker thread, with the caller's context variables; itself the result.
 
     Until it has ended it keeps the hub that it was made in alive, and virtual time there still. `pool.job_ended(self)`
-    is called in the worker once it has.
+    is called in the worker once it has, unless `pool` is None.
     """
 
     __slots__ = ("_args", "_context", "_function", "_kwargs", "hub_of_origin", "pool")
@@ -100,7 +100,8 @@ class Job(AsyncResult):
             self.set(None if result is _FAILED else result)
         failure = result = None
         try:
-            self.pool.job_ended(self)
+            if self.pool is not None:
+                self.pool.job_ended(self)
         finally:
             if hub is not None:
                 hub.loop.end_job()

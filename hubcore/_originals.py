@@ -22,19 +22,28 @@ __all__ = [
     "_local",
     "allocate_lock",
     "close_fd",
+    "get_blocking",
     "get_ident",
     "get_original",
     "native_sleep",
     "original",
+    "read_fd",
     "saved",
+    "set_blocking",
     "start_new_thread",
     "waitpid",
+    "write_fd",
 ]
 
 native_sleep = time.sleep
 waitpid = os.waitpid
 # The patched one tells the hub that waits for the fd, which in a forked child may still be the parent's.
 close_fd = os.close
+# The patched ones wait, and do not tell of what hubcore itself has made non-blocking.
+read_fd = os.read
+write_fd = os.write
+get_blocking = os.get_blocking
+set_blocking = os.set_blocking
 
 #: What patching has replaced: by the module's name, then by the attribute's. It is `hubcore.monkey.saved`.
 saved: dict[str, dict[str, Any]] = {}

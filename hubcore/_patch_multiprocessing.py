@@ -15,12 +15,12 @@ Without a hub in the calling thread all of it waits as the standard library does
 from __future__ import annotations
 
 import _multiprocessing  # type: ignore[import-not-found]
-import os
 from select import PIPE_BUF
 from time import monotonic
 
 from hubcore import _cpython
 from hubcore._after_import import after_import
+from hubcore._originals import read_fd, set_blocking, write_fd
 from hubcore._patching import patch_item
 from hubcore._waitfd import wait_read, wait_write
 from hubcore.event import Event
@@ -154,7 +154,7 @@ def _recv_ready(connection: Any, size: int) -> bytes:
         if get_hub_if_any() is not None:
             wait_read(connection)
         try:
-            return os.read(connection, size)
+            return read_fd(connection, size)
         except BlockingIOError:
             continue
 
@@ -162,11 +162,11 @@ def _recv_ready(connection: Any, size: int) -> bytes:
 def _send_ready(connection: Any, data: Any) -> int:
     """os.write, after a wait for room; of at most as much as then cannot block."""
     if get_hub_if_any() is None:
-        return os.write(connection, data)
+        return write_fd(connection, data)
     while True:
         wait_write(connection)
         try:
-            return os.write(connection, memoryview(data)[:PIPE_BUF])
+            return write_fd(connection, memoryview(data)[:PIPE_BUF])
         except BlockingIOError:
             continue
 
@@ -187,7 +187,7 @@ def _patch_connection(module: Any) -> None:
         set_up(self, handle, *args, **kwargs)
         # A socket's may be non-blocking, and is then passed on to processes that do not know.
         try:
-            os.set_blocking(self._handle, True)
+            set_blocking(self._handle, True)
         except OSError:
             pass  # not an open fd, which as in the standard library the first use says
 

@@ -28,9 +28,13 @@ def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | 
     return patch_module(import_module(name), import_module(f"hubcore.{name}"), items, _warnings=warnings)
 
 
-def patch_os() -> bool:
-    """Replace waitpid and its kin, `system` and `close` in `os`. Forks stay: see `hubcore.os`."""
-    return _patch("os")
+def patch_os(fds: bool = True) -> bool:
+    """Replace waitpid and its kin, `system` and `close` in `os`. Forks stay: see `hubcore.os`.
+
+    Unless `fds` is False also `read`, `write` and what belongs to them, which then wait for an fd that blocks.
+    """
+    ours = import_module("hubcore.os")
+    return _patch("os", [name for name in ours.__implements__ if fds or name not in ours.OF_FDS])
 
 
 def patch_time() -> bool:

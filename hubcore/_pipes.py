@@ -9,9 +9,10 @@ import warnings
 from fcntl import F_GETFL, fcntl
 from select import POLLIN, POLLOUT
 
+from hubcore._fdcalls import made_nonblocking
 from hubcore._fileposix import PosixFile
 from hubcore._nativepoll import wait_natively
-from hubcore._originals import close_fd
+from hubcore._originals import close_fd, get_blocking, set_blocking
 from hubcore._sockwait import SocketWaits
 from hubcore.fileobject import FileObjectPosix
 from hubcore.hub import get_hub_if_any
@@ -21,9 +22,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
-
-# The fds of all that are open. Each is non-blocking, and so is whatever shares its file, as a child would.
-_open: set[int] = set()
 
 
 class _ChildWaits(SocketWaits):
@@ -57,8 +55,8 @@ class PipeFile(PosixFile):
         self._waits = _ChildWaits(fd, False, -1.0)
         self._write_waits = False
         self._key = None
-        os.set_blocking(fd, False)
-        _open.add(fd)
+        set_blocking(fd, False)
+        made_nonblocking[fd] = True
 
     def give(self, data: bytes) -> None:
         """From now on `data` is what there is to read, and then the end."""
@@ -92,7 +90,7 @@ class PipeFile(PosixFile):
     def close(self) -> None:
         """As io.FileIO.close."""
         if not self.closed:
-            _open.discard(self.fileno())
+            made_nonblocking.pop(self.fileno(), None)
         super().close()
 
 
@@ -180,7 +178,7 @@ def blocking_again(fd: int) -> int:
     Fact: O_NONBLOCK belongs to the open file, which a child shares, and hardly any program expects it of its standard
     input. Consequence: a pipe of ours is opened anew for a child, by its name in /proc.
     """
-    if fd not in _open or os.get_blocking(fd) or not stat.S_ISFIFO(os.fstat(fd).st_mode):
+    if not made_nonblocking.get(fd) or get_blocking(fd) or not stat.S_ISFIFO(os.fstat(fd).st_mode):
         return fd
     access = fcntl(fd, F_GETFL) & os.O_ACCMODE
     try:
@@ -188,5 +186,5 @@ def blocking_again(fd: int) -> int:
         again = os.open(f"/proc/self/fd/{fd}", access | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return fd  # the other end is closed (ENXIO), or there is no /proc
-    os.set_blocking(again, True)
+    set_blocking(again, True)
     return again

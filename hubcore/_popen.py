@@ -11,6 +11,7 @@ import os
 import subprocess as _stdlib
 from math import inf
 from select import POLLIN
+from signal import SIGKILL
 from subprocess import TimeoutExpired
 from time import monotonic
 
@@ -20,8 +21,10 @@ from hubcore._endlink import EndLink
 from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
 from hubcore._nativepoll import LONGEST, wait_natively
-from hubcore._originals import allocate_lock, close_fd
+from hubcore._originals import allocate_lock, close_fd, set_blocking
+from hubcore._originals import waitpid as native_waitpid
 from hubcore._pipes import Pipe, blocking_again, open_pipe
+from hubcore._sockwait import SocketWaits, blocks_for_others
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
@@ -46,6 +49,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
     stdout: Any
     stderr: Any
     _communication_started: bool
+    _child_created: bool
     _handle_exitstatus: Callable[[int], None]
     _check_timeout: Callable[..., None]
     _translate_newlines: Callable[[bytes, Any, Any], str]
@@ -141,6 +145,11 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         if given is None or (isinstance(given, int) and given < 0):
             return given
         fd = given if isinstance(given, int) else given.fileno()
+        if isinstance(getattr(given, "_waits", None), SocketWaits) and hasattr(given, "getpeername"):
+            # A socket of ours, without an import of all that sockets need.
+            if blocks_for_others(given):
+                set_blocking(fd, True)
+            return fd
         again = blocking_again(fd)
         if again != fd:
             self._reopened.append(again)
@@ -204,8 +213,20 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
                 errwrite,
                 *more,
             )
+        except BaseException:
+            if self._child_created and self.returncode is None:
+                self._end_unknown_child()
+            raise
         finally:
             self._close_reopened()
+
+    def _end_unknown_child(self) -> None:
+        """The wait for the exec, which is cooperative where os.read is patched, was ended: nobody knows the child."""
+        try:
+            os.kill(self.pid, SIGKILL)
+            self._handle_exitstatus(native_waitpid(self.pid, 0)[1])
+        except OSError:
+            pass  # somebody else has reaped it
 
     # Waiting for the end.
 

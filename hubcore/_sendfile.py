@@ -6,6 +6,7 @@ import os
 import socket
 from errno import EAGAIN
 
+from hubcore._originals import set_blocking
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
@@ -35,7 +36,7 @@ def send(waits: SocketWaits, file: Any, offset: int, count: int | None) -> int:
         raise ValueError("non-blocking sockets are not supported")
     if not hasattr(os, "sendfile"):
         raise _give_up("this platform has no sendfile")
-    os.set_blocking(waits.fd, False)  # for sendfile has no flag of its own; see _sockio
+    set_blocking(waits.fd, False)  # for sendfile has no flag of its own; see _sockio
     sent = 0
     try:
         while count is None or sent < count:

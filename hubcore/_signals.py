@@ -14,7 +14,7 @@ import sys
 from _thread import get_ident
 from errno import EBADF
 
-from hubcore._originals import close_fd
+from hubcore._originals import close_fd, read_fd, set_blocking, write_fd
 from hubcore.watchers import READ, Watcher
 
 TYPE_CHECKING = False
@@ -33,8 +33,8 @@ class _WakeupPipe:
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
         self.read_fd, self.write_fd = os.pipe()
-        os.set_blocking(self.read_fd, False)
-        os.set_blocking(self.write_fd, False)
+        set_blocking(self.read_fd, False)
+        set_blocking(self.write_fd, False)
         self.watchers: dict[int, list[Signal]] = {}
         # Whoever had a wake-up fd before, such as asyncio, still gets every byte.
         self.previous = _signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
@@ -46,7 +46,7 @@ class _WakeupPipe:
     def _on_signals(self) -> None:
         """Runs in the hub. Python's own handlers have run by the first byte code of this, or run then and may raise."""
         try:
-            numbers = os.read(self.read_fd, 4096)
+            numbers = read_fd(self.read_fd, 4096)
         except BlockingIOError:
             return
         if self.previous >= 0:
@@ -61,7 +61,7 @@ class _WakeupPipe:
 
     def _hand_on(self, numbers: bytes) -> None:
         try:
-            os.write(self.previous, numbers)
+            write_fd(self.previous, numbers)
         except BlockingIOError as error:
             if self.warn:
                 _say_full(error)

@@ -12,6 +12,8 @@ from hubcore.watchers import READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from hubcore.hub import Hub
     from hubcore.watchers import Io
 
@@ -120,6 +122,23 @@ class SocketWaits:
     def __del__(self) -> None:
         # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.
         self.close()
+
+
+def blocks_for_others(sock: Any) -> bool:
+    """Whether who gets the fd of `sock`, a socket of ours, may and should find it blocking.
+
+    It should where the standard library's would be. It may once it is connected: what else has the same open file may
+    be our sockets, which can accept and connect without blocking only by the fd's flag; for what is done with a
+    connection, each call has one of its own.
+    """
+    waits = sock._waits
+    if waits.timeout >= 0.0 or waits.came_nonblocking:
+        return False
+    try:
+        sock.getpeername()
+    except OSError:
+        return False
+    return True
 
 
 def _close_watcher(io: Io) -> None:

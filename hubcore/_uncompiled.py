@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
+import stat
 import sys
 from functools import wraps
 
 from greenlet import getcurrent, greenlet
 
-from hubcore._originals import RLock, close_fd, get_ident
+from hubcore._originals import RLock, close_fd, get_blocking, get_ident, original, read_fd, set_blocking, write_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,17 +31,22 @@ __all__ = [
     "import_greenlet",
     "instance_dict",
     "is_text",
+    "kind_of",
     "own",
     "raise_failure",
+    "ready_now",
     "recv_ready",
     "running_code",
     "running_instruction",
+    "send_now",
     "send_ready",
     "set_attribute",
     "set_parent",
     "switch_fails",
     "switch_to",
 ]
+
+_poll = original("select", "poll")
 
 # The error that is set, by thread: an uncompiled run has no other place that survives a return.
 _failures: dict[int, BaseException] = {}
@@ -198,7 +204,7 @@ class own:
 def recv_ready(waits: Any, size: int) -> bytes | None:
     """Up to `size` bytes of what is there; None where there is nothing."""
     try:
-        return os.read(waits.fd, size)
+        return read_fd(waits.fd, size)
     except BlockingIOError:
         return None
 
@@ -206,7 +212,7 @@ def recv_ready(waits: Any, size: int) -> bytes | None:
 def send_ready(waits: Any, data: bytes, start: int) -> int:
     """How many bytes of `data` from `start` on the kernel takes now."""
     try:
-        return os.write(waits.fd, memoryview(data)[start:])
+        return write_fd(waits.fd, memoryview(data)[start:])
     except BlockingIOError:
         return 0
 
@@ -214,7 +220,39 @@ def send_ready(waits: Any, data: bytes, start: int) -> int:
 def close_unread(fd: int) -> None:
     """Close `fd`, and what has come in with it."""
     try:
-        os.read(fd, 65536)
+        read_fd(fd, 65536)
     except OSError:
         pass
     close_fd(fd)
+
+
+def ready_now(fd: int, events: int) -> bool:
+    """Whether a call at `fd` need not wait for one of `events`: also where it would fail at once."""
+    if fd < 0:
+        return True
+    poller = _poll()
+    poller.register(fd, events)
+    return bool(poller.poll(0))
+
+
+def kind_of(fd: int) -> int:
+    """S_IFREG and so on; 0 where there is none, or no such fd."""
+    try:
+        return stat.S_IFMT(os.fstat(fd).st_mode)
+    except OSError:
+        return 0
+
+
+def send_now(fd: int, data: Any) -> int | None:
+    """send(2): how many bytes of `data` the socket took; None where it would block."""
+    from _socket import MSG_DONTWAIT, socket
+
+    blocking = get_blocking(fd)
+    sock = socket(fileno=fd)
+    try:
+        return sock.send(data, MSG_DONTWAIT)
+    except BlockingIOError:
+        return None
+    finally:
+        sock.detach()
+        set_blocking(fd, blocking)  # a default timeout would have changed it

@@ -3,17 +3,17 @@
 Everything that is not here is the standard library's own. So are `fork`, `forkpty`, `posix_spawn` and `posix_spawnp`
 where this module is patched in, because nothing has to be done about them: what a fork does to hubs, `_fork` has Python
 do at every fork, and children are waited for by pidfd. Other than in gevent nothing reaps a child for you; who calls
-`os.fork()` calls `os.waitpid()`. `os.read` and `os.write` stay as they are, too: see `nb_read`.
+`os.fork()` calls `os.waitpid()`.
 """
 
 from __future__ import annotations
 
 import os as _stdlib
 
-from hubcore import _childwait, _workers
+from hubcore import _childwait, _fdcalls, _originals
+from hubcore._job import Job
 from hubcore._originals import close_fd
 from hubcore._waitfd import closing_fd, wait_read, wait_write
-from hubcore.event import AsyncResult
 from hubcore.hub import get_hub, get_hub_if_any
 
 TYPE_CHECKING = False
@@ -28,12 +28,18 @@ wait3 = _childwait.wait3
 wait4 = _childwait.wait4
 waitid = _childwait.waitid
 waitpid = _childwait.waitpid
+read = _fdcalls.read
+readv = _fdcalls.readv
+write = _fdcalls.write
+writev = _fdcalls.writev
+get_blocking = _fdcalls.get_blocking
+set_blocking = _fdcalls.set_blocking
 
 # The originals, whatever the module has later.
 _fork = _stdlib.fork
 _forkpty = _stdlib.forkpty
-_read = _stdlib.read
-_write = _stdlib.write
+_read = _originals.read_fd
+_write = _originals.write_fd
 _system = _stdlib.system
 
 
@@ -104,14 +110,15 @@ def close(fd: int) -> None:
     """As os.close. Whoever of this thread's greenlets waits for `fd` gets OSError (EBADF). Never switches."""
     if isinstance(fd, int):
         closing_fd(fd)
+        _fdcalls.made_nonblocking.pop(fd, None)
     close_fd(fd)
 
 
 def make_nonblocking(fd: int) -> bool | None:
     """Make `fd` non-blocking; True if that changed it, None if it was so before."""
-    if not _stdlib.get_blocking(fd):
+    if not get_blocking(fd):
         return None
-    _stdlib.set_blocking(fd, False)
+    set_blocking(fd, False)
     return True
 
 
@@ -147,27 +154,11 @@ def tp_write(fd: int, buf: Any) -> int:
 
 def system(command: Any) -> int:
     """As os.system, in a worker thread. Switches. A kill ends the wait, not the command."""
-    hub = get_hub_if_any()
-    if hub is None:
+    if get_hub_if_any() is None:
         return _system(command)
-    loop = hub.loop
-    result: AsyncResult = AsyncResult()
-
-    def run() -> None:
-        try:
-            result.set(_system(command))
-        except BaseException as error:
-            result.set_exception(error)
-        finally:
-            loop.end_job()
-
-    loop.begin_job()
-    try:
-        _workers.start(run)
-    except BaseException:
-        loop.end_job()
-        raise
-    status: int = result.get()
+    job = Job(None, _system, (command,), {})
+    job.submit()
+    status: int = job.get()
     return status
 
 
@@ -181,6 +172,9 @@ def __dir__() -> list[str]:
 
 
 __implements__ = ["close", "system", "wait", "wait3", "wait4", "waitid", "waitpid"]
+#: What `patch_os(fds=False)` leaves as it is.
+OF_FDS = ["get_blocking", "read", "readv", "set_blocking", "write", "writev"]
+__implements__ += OF_FDS
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]
 _OWN += ["nb_read", "nb_write", "tp_read", "tp_write"]

@@ -16,9 +16,9 @@ from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
 from hubcore import _resolver, _sendfile
 from hubcore._happy_eyeballs import Race
-from hubcore._originals import original
+from hubcore._originals import get_blocking, original, set_blocking
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
-from hubcore._sockwait import SocketWaits
+from hubcore._sockwait import SocketWaits, blocks_for_others
 from hubcore._waitfd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
 from hubcore.hub import get_hub, sleep
 
@@ -62,7 +62,7 @@ class socket(_stdlib.socket):
         else:
             super().__init__(family, type, proto, fileno)
             timeout = _native.gettimeout(self)  # the default one, or 0.0 for SOCK_NONBLOCK
-            came_nonblocking = timeout is None and not os.get_blocking(_native.fileno(self))
+            came_nonblocking = timeout is None and not get_blocking(_native.fileno(self))
             _native.settimeout(self, 0.0)
         kind = _native.type.__get__(self)
         stream = kind & 0xF == _STREAM
@@ -315,18 +315,10 @@ class socket(_stdlib.socket):
 
     def detach(self) -> int:
         """As socket.detach: whoever waits gets OSError (EBADF). Connected and without a timeout, the fd is blocking."""
-        waits = self._waits
-        blocking = waits.timeout < 0.0 and not waits.came_nonblocking
-        if blocking:
-            try:
-                # What others have of it may be our sockets. They can accept and connect without blocking only by the
-                # fd's flag; for what is done with a connection, each call has one of its own.
-                _native.getpeername(self)
-            except OSError:
-                blocking = False
+        blocking = blocks_for_others(self)
         fd = self._let_go()
         if blocking:
-            os.set_blocking(fd, True)
+            set_blocking(fd, True)
         return fd
 
     def _let_go(self) -> int:

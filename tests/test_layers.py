@@ -37,6 +37,7 @@ LAYERS = {
     "plain Python": """
         _sslcontext _sslsocket _sslstale _tls _tlscalls _tlswire
         _readahead _nativepoll
+        _fdcalls _fdnow
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
         _sockslot _socklayout
         _job _executor _imap _mapping from_thread

@@ -251,6 +251,55 @@ def test_fork_and_watch_calls_back_and_keeps_the_status_for_who_asks(hub_backend
     assert said[5:] == ["ECHILD", "4"]
 
 
+def test_the_status_that_a_watcher_has_reaped_is_known_to_every_wait(hub_backend):
+    said = lines(
+        """
+        from hubcore.event import Event
+        def watched(how):
+            done = Event()
+            def callback(watcher):
+                statuses.append(watcher.rstatus)
+                done.set()
+            pid = os.fork(callback)
+            if pid == 0:
+                how()
+            return pid, done
+        statuses = []
+        ways = [lambda: stdlib._exit(4), lambda: stdlib.kill(stdlib.getpid(), 9)]
+        ask = [
+            ("wait3", lambda pid: (0,)), ("wait4", lambda pid: (pid, 0)), ("wait4", lambda pid: (-1, 0)),
+            ("waitid", lambda pid: (os.P_PID, pid, os.WEXITED)), ("waitid", lambda pid: (os.P_ALL, 0, os.WEXITED)),
+        ]
+        for name, arguments in ask:
+            for how in ways:
+                pid, done = watched(how)
+                done.wait()
+                if name == "waitid":
+                    first = os.waitid(*arguments(pid)[:2], os.WEXITED | os.WNOWAIT)
+                    found = os.waitid(*arguments(pid))
+                    say(first == found, found.si_pid == pid, found.si_signo == 17, found.si_code, found.si_status)
+                else:
+                    found = getattr(os, name)(*arguments(pid))
+                    say(found[0] == pid, found[1], isinstance(found[2], resource.struct_rusage))
+                try:
+                    getattr(os, name)(*arguments(pid))
+                except ChildProcessError:
+                    continue
+                say("twice")
+        for name, arguments in ask:  # who waits at the same time gets it from the kernel, and the watcher is told
+            del statuses[:]
+            pid, done = watched(ways[0])
+            getattr(os, name)(*arguments(pid))
+            done.wait()
+            say(*statuses)
+        """,
+        hub_backend,
+    )
+    exited, killed = "True 1024 True", "True 9 True"
+    assert said[:10] == [*3 * [exited, killed], *2 * ["True True True 1 4", "True True True 2 9"]]
+    assert said[10:] == 5 * ["1024"]
+
+
 def test_a_child_with_a_terminal(hub_backend):
     said = lines(
         """
@@ -342,4 +391,6 @@ def test_the_rest_is_the_standard_librarys():
     assert os.path is stdlib.path
     assert os.posix_spawn is stdlib.posix_spawn
     assert set(stdlib.__all__) <= set(os.__all__)
-    assert set(os.__implements__) == {"close", "system", "wait", "wait3", "wait4", "waitid", "waitpid"}
+    waits = {"wait", "wait3", "wait4", "waitid", "waitpid"}
+    fds = {"close", "get_blocking", "read", "readv", "set_blocking", "write", "writev"}
+    assert set(os.__implements__) == waits | fds | {"system"}

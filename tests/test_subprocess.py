@@ -14,6 +14,7 @@ import hubcore
 from hubcore import Timeout, move_on_after, subprocess
 from hubcore.fileobject import FileObjectPosix
 from hubcore.hub import get_hub_if_any
+from hubcore.socket import SHUT_WR, socketpair
 from hubcore.subprocess import DEVNULL, PIPE, STDOUT, CalledProcessError, Popen, TimeoutExpired
 
 CAT = ["cat"]
@@ -419,3 +420,30 @@ def test_without_a_hub_the_thread_waits(hub, gate):
     thread.start()
     thread.join(20)
     assert found == [b"a\n", (b"b\n", None), "é", None]
+
+
+def test_a_socket_blocks_for_the_child_that_it_is_given(hub):
+    """As the standard library's would be there; here it goes on to be cooperative."""
+    a, b = socketpair()
+    with Popen(CAT, stdin=b, stdout=b) as process:
+        assert os.get_blocking(b.fileno())
+        a.sendall(b"echo")
+        assert a.recv(10) == b"echo"
+        a.shutdown(SHUT_WR)
+        assert process.wait() == 0
+    assert b.recv(1) == b""
+    full = hubcore.spawn(b.sendall, bytes(1 << 20))
+    empty = hubcore.spawn(a.recv, 1 << 20)
+    assert empty.get()
+    hubcore.sleep(0)
+    full.kill()
+    for each in (a, b):
+        each.close()
+    # What waits not at all, or only for some time, the standard library has non-blocking as well.
+    a, b = socketpair()
+    for timeout in (0.0, 5.0):
+        b.settimeout(timeout)
+        with Popen(["true"], stdin=b):
+            assert not os.get_blocking(b.fileno())
+    for each in (a, b):
+        each.close()

@@ -29,6 +29,8 @@ from cython.cimports.hubcore.backends import _uv as uv
 from cython.cimports.hubcore.loop import Loop
 from cython.cimports.hubcore.watchers import FdWatch
 
+from hubcore._originals import get_blocking, set_blocking
+
 #: What libuv the module was compiled with, and which one runs.
 header_version = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"
 library_version = uv.uv_version_string().decode()
@@ -136,10 +138,10 @@ class LibuvFdWatch(FdWatch):
         if poll == cython.NULL:
             raise MemoryError
         # libuv makes the fd non-blocking, which it does not need and which others who share the file would notice.
-        blocking = os.get_blocking(fd)
+        blocking = get_blocking(fd)
         status: cython.int = uv.uv_poll_init(cython.address(self._loop._uv), cython.address(poll.handle), fd)
-        if blocking and not os.get_blocking(fd):
-            os.set_blocking(fd, True)
+        if blocking and not get_blocking(fd):
+            set_blocking(fd, True)
         if status < 0:
             PyMem_RawFree(poll)
             if status == uv.UV_EPERM:

@@ -7,7 +7,7 @@ import os
 import select
 from math import ceil
 
-from hubcore._originals import close_fd, original
+from hubcore._originals import close_fd, original, read_fd, set_blocking, write_fd
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
 
@@ -47,8 +47,8 @@ class SelectLoop(Loop):
     def _open(self) -> None:
         self.poller = original("select", "poll")()  # of the module, it may be a cooperative one
         self._wake_read, self._wake_write = os.pipe()
-        os.set_blocking(self._wake_read, False)
-        os.set_blocking(self._wake_write, False)
+        set_blocking(self._wake_read, False)
+        set_blocking(self._wake_write, False)
         self.poller.register(self._wake_read, select.POLLIN)
 
     def poll(self, timeout: float) -> None:
@@ -65,7 +65,7 @@ class SelectLoop(Loop):
 
     def _empty_wake_pipe(self) -> None:
         try:
-            while len(os.read(self._wake_read, 4096)) == 4096:
+            while len(read_fd(self._wake_read, 4096)) == 4096:
                 pass
         except BlockingIOError:
             pass
@@ -73,7 +73,7 @@ class SelectLoop(Loop):
     def wake(self) -> None:
         """As Loop.wake."""
         try:
-            os.write(self._wake_write, b"w")
+            write_fd(self._wake_write, b"w")
         except BlockingIOError:
             pass  # a full pipe wakes as well as one byte
         except OSError as error:

@@ -19,6 +19,8 @@ from typing import Any
 
 import greenlet
 
+from hubcore._originals import write_fd
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import FrameType
@@ -73,7 +75,7 @@ class Watchdog:
         except Exception:
             stacks = traceback.format_exc()  # what hangs may be in a state that cannot be described
         text = f"the test hangs: it has not ended within {self._seconds:g} seconds\n{stacks}"
-        os.write(self._stderr, text.encode(errors="replace"))
+        write_fd(self._stderr, text.encode(errors="replace"))
         hang = Hang(text)
         hub = get_hub_if_any()
         current = greenlet.getcurrent()

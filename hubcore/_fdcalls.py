@@ -1,0 +1,284 @@
+# cython: embedsignature=True, embedsignature.format=clinic
+"""os.read, os.write and their like for several buffers: for an fd that would block, the greenlet waits, others run.
+
+What is waited for is that the kernel's call would not block; then it is made, so its results and errors are the
+standard library's. The fd stays as it is: its flags belong to the open file, which other processes may share.
+
+Facts: once poll(2) says that a pipe can be written to, it takes PIPE_BUF bytes (POSIX) and a terminal 256 (Linux counts
+what it holds in pieces of that, drivers/tty/tty_buffer.c); of more the call would write some and block. Consequence:
+more than that goes in such pieces, with a wait before each, until all is written, as a blocking call has it. To a
+socket it goes by send(2), which can be told not to block, because a datagram must stay in one piece.
+
+Nothing waits here in a thread without a hub, in the hub itself, where nothing may wait, or at the end of the process:
+there the call blocks as ever. Two who read one pipe from different threads or processes may still block: what is there
+when one looks may be gone when it reads.
+"""
+
+from __future__ import annotations
+
+import os
+import select as _select
+import stat
+from fcntl import F_GETFL, fcntl
+from operator import index
+from sys import maxsize
+
+import cython
+
+from hubcore import _originals
+from hubcore._report import why_it_may_not_wait
+from hubcore._waitfd import wait_read, wait_write
+
+if not cython.compiled:
+    from hubcore._uncompiled import getcurrent, import_greenlet, kind_of, ready_now, send_now
+    from hubcore.hub import hub_here
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+__all__ = ["get_blocking", "made_nonblocking", "read", "readv", "set_blocking", "write", "writev"]
+
+import_greenlet()
+
+_read = _originals.read_fd
+_write = _originals.write_fd
+_readv = os.readv
+_writev = os.writev
+
+_IN, _OUT = _select.POLLIN, _select.POLLOUT
+_PIPE, _SOCKET, _TERMINAL = stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR
+_PIPE_BUF = _select.PIPE_BUF
+_LITTLE = 128  # half of what a terminal takes: it may make two characters of one
+_MOST_BUFFERS = 1024  # the kernel's limit for one call
+
+#: fds that are non-blocking because hubcore made them so for itself, and whether whoever reads or writes them should
+#: wait: until the program says otherwise by `set_blocking`, they block as far as it knows.
+made_nonblocking: dict[int, bool] = {}
+
+
+class _Nothing(Exception):
+    """No input came in the time that the terminal's settings give it."""
+
+
+def read(fd: int, length: int, /) -> bytes:
+    """As os.read. Switches when nothing is there and `fd` blocks."""
+    if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, length):
+        return b""
+    data: bytes = _read(fd, length)
+    return data
+
+
+def readv(fd: int, buffers: Sequence[Any], /) -> int:
+    """As os.readv. Switches when nothing is there and `fd` blocks."""
+    if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all(buffers, True)):
+        return 0
+    count: int = _readv(fd, buffers)
+    return count
+
+
+def write(fd: int, data: Any, /) -> int:
+    """As os.write. Switches when `fd` blocks and has no room for all of `data`.
+
+    What ends such a wait, a kill or a Timeout, may leave a part of `data` written, as in socket.sendall; at most
+    PIPE_BUF bytes to a pipe are written whole or not at all.
+    """
+    if _may_wait() and not _ready_for(_number(fd), _size(data)):
+        return _write_slowly(fd, data)
+    count: int = _write(fd, data)
+    return count
+
+
+def writev(fd: int, buffers: Sequence[Any], /) -> int:
+    """As os.writev. Switches as `write` does."""
+    if _may_wait() and not _ready_for(_number(fd), _size_of_all(buffers)):
+        return _write_slowly(fd, b"".join(buffers))
+    count: int = _writev(fd, buffers)
+    return count
+
+
+def get_blocking(fd: int, /) -> bool:
+    """As os.get_blocking."""
+    blocking: bool = _originals.get_blocking(fd)
+    return made_nonblocking.get(index(fd), blocking) if made_nonblocking else blocking
+
+
+def set_blocking(fd: int, blocking: bool, /) -> None:
+    """As os.set_blocking. An end of a Popen's pipe is always non-blocking; whether it seems so is what is set."""
+    if made_nonblocking and index(fd) in made_nonblocking:
+        _originals.get_blocking(fd)  # for its error
+        made_nonblocking[index(fd)] = bool(blocking)
+    else:
+        _originals.set_blocking(fd, blocking)
+
+
+# Before the call: is there anything to wait for?
+
+
+def _may_wait() -> bool:
+    """Whether the caller may wait in a hub. Lets others run when it is their turn, as each call that may wait does."""
+    hub = hub_here()
+    if hub is None:
+        return False
+    try:
+        current = getcurrent()
+    except RuntimeError:
+        return False  # the process ends
+    if current is hub or hub.destroyed or hub.loop.polling:
+        return False
+    if hub._closing and why_it_may_not_wait(hub, current, hub._closing) is not None:
+        return False
+    hub.spend()
+    return True
+
+
+def _number(fd: object) -> int:
+    """`fd` as a C int; -1, of which poll says that there is nothing to wait for, where the call has to judge it."""
+    try:
+        number = fd if type(fd) is int else index(fd)  # type: ignore[arg-type]
+    except (TypeError, OverflowError):
+        return -1
+    return number if number <= 0x7FFFFFFF else -1
+
+
+def _size(data: object) -> int:
+    """How many bytes `data` has; 0, for which nobody waits, where the call has to judge it."""
+    if type(data) is bytes:
+        return len(data)
+    try:
+        with memoryview(data) as view:  # type: ignore[arg-type]
+            return view.nbytes if view.c_contiguous else 0
+    except (TypeError, ValueError):
+        return 0
+
+
+def _size_of_all(buffers: Any, to_fill: bool = False) -> int:
+    """As `_size`, of several buffers together, into which, if `to_fill`, something is to be read."""
+    if not isinstance(buffers, (list, tuple)):
+        buffers = _sequence(buffers)
+    if len(buffers) > _MOST_BUFFERS:
+        return 0
+    size = 0
+    for each in buffers:
+        if to_fill and isinstance(each, bytes):
+            return 0
+        size += _size(each)
+    return size
+
+
+def _sequence(buffers: Any) -> Any:
+    try:
+        return [buffers[number] for number in range(len(buffers))]
+    except (TypeError, LookupError):
+        return ()
+
+
+def _ready_for(fd: int, size: int) -> bool:
+    """Whether a write of `size` bytes does not block now, or is none that this module could wait for."""
+    if size <= _LITTLE:
+        return size == 0 or ready_now(fd, _OUT)
+    kind = kind_of(fd)
+    if kind == _PIPE:
+        return size <= _PIPE_BUF and ready_now(fd, _OUT)
+    return kind != _SOCKET and kind != _TERMINAL
+
+
+def _blocks(fd: int, not_for: int) -> bool:
+    """Whether a call at `fd` would wait. `not_for` is the access mode for which it fails at once."""
+    try:
+        flags = fcntl(fd, F_GETFL)
+    except OSError:
+        return False
+    if flags & os.O_ACCMODE == not_for:
+        return False
+    return not flags & os.O_NONBLOCK or made_nonblocking.get(fd, False)
+
+
+# Waiting.
+
+
+def _wait_for_input(fd: Any, wanted: Any) -> bool:
+    """Wait until a read of `wanted` bytes does not block; False if it is to come back with nothing."""
+    number = index(fd)
+    try:
+        if not 0 < index(wanted) <= maxsize:
+            return True
+    except TypeError:
+        return True
+    if not _blocks(number, os.O_WRONLY):
+        return True
+    seconds = _patience(number)
+    if seconds == 0.0:
+        return True
+    while not ready_now(number, _IN):
+        try:
+            wait_read(number, None if seconds < 0.0 else seconds, _Nothing)
+        except _Nothing:
+            return False
+        except PermissionError:
+            break  # the loop cannot watch it
+    return True
+
+
+def _patience(fd: int) -> float:
+    """How many seconds a read waits for the first byte, where `fd` is a terminal that limits it; else -1.0."""
+    if not os.isatty(fd):
+        return -1.0
+    import termios
+
+    try:
+        mode = termios.tcgetattr(fd)
+    except termios.error:
+        return -1.0
+    control: Any = mode[6]
+    if mode[3] & termios.ICANON or control[termios.VMIN]:
+        return -1.0
+    tenths: int = control[termios.VTIME]
+    return tenths / 10
+
+
+def _wait_for_room(fd: int) -> None:
+    while not ready_now(fd, _OUT):
+        try:
+            wait_write(fd)
+        except PermissionError:
+            return  # the loop cannot watch it
+
+
+def _write_slowly(fd: Any, data: Any) -> int:
+    """Write `data`, of which not all can be written at once."""
+    number = index(fd)
+    count: int
+    if not _blocks(number, os.O_RDONLY):
+        count = _write(fd, data)
+        return count
+    kind = kind_of(number)
+    most = _PIPE_BUF
+    if kind == _TERMINAL:
+        most = _LITTLE
+    if kind == _TERMINAL and not os.isatty(number):
+        kind = 0
+    if kind not in (_PIPE, _SOCKET, _TERMINAL):
+        _wait_for_room(number)
+        count = _write(fd, data)
+        return count
+    with memoryview(data) as view, view.cast("B") as octets:
+        return _write_pieces(number, octets, kind == _SOCKET, most)
+
+
+def _write_pieces(fd: int, octets: memoryview, is_socket: bool, most: int) -> int:
+    size = len(octets)
+    sent = 0
+    while sent < size:
+        try:
+            _wait_for_room(fd)
+            count = send_now(fd, octets[sent:]) if is_socket else _write(fd, octets[sent : sent + most])
+        except BlockingIOError:
+            continue  # somebody else was faster
+        except OSError:
+            if sent:
+                break  # as the kernel has it: so much was written, and the next call gets the error
+            raise
+        sent += count or 0
+    return sent

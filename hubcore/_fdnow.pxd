@@ -1,0 +1,46 @@
+# What can be asked of an fd, and done with it, without waiting.
+
+cdef extern from *:
+    """
+    #include <errno.h>
+    #include <poll.h>
+    #include <sys/socket.h>
+    #include <sys/stat.h>
+
+    /* Whether a call need not wait for one of `events`, as poll(2) numbers them: also where it would fail at once. */
+    static int hubcore_ready_now(int fd, short events)
+    {
+        struct pollfd asked = {fd, events, 0};
+        return fd < 0 || poll(&asked, 1, 0) != 0;
+    }
+
+    /* S_IFREG and so on; 0 where there is none, or no such fd. */
+    static int hubcore_kind_of(int fd)
+    {
+        struct stat status;
+        return fstat(fd, &status) ? 0 : (int) (status.st_mode & S_IFMT);
+    }
+
+    /* send(2): how many bytes of `data` the socket took; None where it would block. */
+    static PyObject *hubcore_send_now(int fd, PyObject *data)
+    {
+        Py_buffer view;
+        ssize_t sent;
+        if (PyObject_GetBuffer(data, &view, PyBUF_SIMPLE))
+            return NULL;
+        do
+            sent = send(fd, view.buf, (size_t) view.len, MSG_DONTWAIT);
+        while (sent < 0 && errno == EINTR && !PyErr_CheckSignals());
+        PyBuffer_Release(&view);
+        if (sent >= 0)
+            return PyLong_FromSsize_t(sent);
+        if (PyErr_Occurred())
+            return NULL;
+        if (errno == EAGAIN)
+            Py_RETURN_NONE;
+        return PyErr_SetFromErrno(PyExc_OSError);
+    }
+    """
+    bint ready_now "hubcore_ready_now"(int fd, int events) noexcept
+    int kind_of "hubcore_kind_of"(int fd) noexcept
+    object send_now "hubcore_send_now"(int fd, object data)
