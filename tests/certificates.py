@@ -3,19 +3,33 @@
 from __future__ import annotations
 
 import ssl as stdlib
+import threading
 from functools import cache
 from typing import Any
 
 import trustme
 
+# `cache` lets two threads that come at once make one each, and a certificate of the one authority is none of the other.
+_lock = threading.RLock()
+
+
+def authority() -> trustme.CA:
+    with _lock:
+        return _authority()
+
+
+def issued(name: str) -> trustme.LeafCert:
+    with _lock:
+        return _issued(name)
+
 
 @cache
-def authority() -> trustme.CA:
+def _authority() -> trustme.CA:
     return trustme.CA()
 
 
 @cache
-def issued(name: str) -> trustme.LeafCert:
+def _issued(name: str) -> trustme.LeafCert:
     return authority().issue_cert(name)
 
 

@@ -136,11 +136,10 @@ def test_s_client_renews_its_keys(files):
 def test_s_server(files, version):
     _, pem = files
     flag = {TLS_1_2: "-tls1_2", TLS_1_3: "-tls1_3"}[version]
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
-    with openssl("s_server", "-accept", f"127.0.0.1:{port}", "-cert", pem, "-rev", flag) as process:
-        while b"ACCEPT" not in line_from(process.stdout):
+    with openssl("s_server", "-accept", "127.0.0.1:0", "-cert", pem, "-rev", flag) as process:
+        while not (line := line_from(process.stdout)).startswith(b"ACCEPT"):
             pass
+        port = int(line.rpartition(b":")[2])
         with (
             socket.create_connection(("127.0.0.1", port)) as sock,
             client_context(ssl).wrap_socket(sock, server_hostname="localhost") as tls,

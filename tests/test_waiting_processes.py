@@ -143,6 +143,8 @@ def test_a_storm_of_signals_loses_no_item_and_no_wake_up():
 
         thread = threading.Thread(target=echo)
         thread.start()
+        there.put("first")  # what is imported for it is imported in calm
+        assert back.get(timeout=10) == "first"
         signal.setitimer(signal.ITIMER_REAL, 0.0003, 0.0003)
         end, sent, storms = time.monotonic() + 1.5, 0, 0
         while time.monotonic() < end:
