@@ -118,15 +118,16 @@ def test_a_pause_lets_others_run_and_ends_by_the_next_signal_that_is_handled(hub
         def ticker():
             sleep(0)
             say("tick")
-        came = threading.Event()
+        over = threading.Event()
         def insist():
             "Nobody can see that a thread without a hub has got to the pause, and not only to its call."
-            while not came.wait(0.05):
+            while not over.wait(0.05):
                 send(signal.SIGUSR1)
-        signal.signal(signal.SIGUSR1, lambda *args: came.set())
+        signal.signal(signal.SIGUSR1, lambda *args: None)
         insisting = threading.Thread(target=insist)
         insisting.start()
         signal.pause()  # without a hub
+        over.set()
         insisting.join()
         signal.signal(signal.SIGUSR1, lambda *args: say("handled"))
         signal.signal(signal.SIGUSR2, signal.SIG_IGN)
