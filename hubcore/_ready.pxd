@@ -1,5 +1,7 @@
 cimport cython
 
+from hubcore._references cimport put_item, take_item
+
 
 @cython.final
 cdef class Callback:

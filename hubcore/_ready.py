@@ -12,6 +12,11 @@ from __future__ import annotations
 from _collections import deque
 from _thread import get_ident as _get_ident
 
+import cython
+
+if not cython.compiled:
+    from hubcore._uncompiled import put_item, take_item
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -88,7 +93,7 @@ class ReadyQueue:
         """Append `entry`. The owning thread only."""
         if self.count > self._mask:
             self._grow()
-        self._ring[(self._head + self.count) & self._mask] = entry
+        put_item(self._ring, (self._head + self.count) & self._mask, entry)
         self.count += 1
 
     def push_first(self, entry: object) -> None:
@@ -96,7 +101,7 @@ class ReadyQueue:
         if self.count > self._mask:
             self._grow()
         self._head = (self._head - 1) & self._mask
-        self._ring[self._head] = entry
+        put_item(self._ring, self._head, entry)
         self.count += 1
 
     def push_threadsafe(self, entry: object) -> None:
@@ -128,8 +133,7 @@ class ReadyQueue:
         """Remove and return the first entry; None if there is none."""
         if self.count == 0:
             return None
-        entry = self._ring[self._head]
-        self._ring[self._head] = None
+        entry = take_item(self._ring, self._head)
         self._head = (self._head + 1) & self._mask
         self.count -= 1
         return entry

@@ -7,6 +7,7 @@ from hubcore._measured cimport is_measured
 from hubcore._park cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._rawgreenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._ready cimport ReadyQueue
+from hubcore._references cimport is_last_reference
 from hubcore._running_loop cimport Notice, forget_running_loop, put_aside, put_back, switch_along, switch_apart
 from hubcore._thread_ident cimport get_ident
 from hubcore.loop cimport Loop
@@ -22,6 +23,7 @@ cdef class Scheduler(Interrupter):
     cdef int _budget
     cdef int _closing
     cdef Notice _notice
+    cdef Waiter _spare
 
     cdef _set_up(self, Loop loop)
     cpdef Waiter new_waiter(self, object waiting_on)
@@ -29,6 +31,8 @@ cdef class Scheduler(Interrupter):
     cpdef bint park(self, Waiter waiter, timeout=*, bint ref=*) except -1
     @cython.locals(current=greenlet, waiter=Waiter, raw=RawGreenlet)
     cpdef yield_now(self)
+    @cython.locals(waiter=Waiter)
+    cdef Waiter _queue_up(self, greenlet current)
     cpdef spend(self)
     cpdef schedule(self, RawGreenlet new)
     @cython.locals(waiter=Waiter)

@@ -38,6 +38,7 @@ if not cython.compiled:
         getcurrent,
         greenlet,
         import_greenlet,
+        is_last_reference,
         raise_failure,
         set_parent,
         switch_fails,
@@ -84,6 +85,7 @@ class Scheduler(Interrupter):
         self._budget = _BUDGET
         self._closing = 0  # 1 while it is destroyed, and 2 more for each fork that a greenlet of it is about to make
         self._notice = notice
+        self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
         self._set_up_interrupts()
 
     # Waiting: what everything that blocks is made of.
@@ -107,7 +109,7 @@ class Scheduler(Interrupter):
             # The kind of greenlet is asked for once: the check walks the type's bases.
             raw = None
             if isinstance(current, RawGreenlet):
-                raw = current
+                raw = cython.cast(RawGreenlet, current)
             interrupted = current in self._foreign_interrupts if raw is None else raw._interrupts is not None
             if interrupted:
                 waiter.abandon()
@@ -177,7 +179,7 @@ class Scheduler(Interrupter):
             self._may_not_wait(current, None)
         raw = None
         if isinstance(current, RawGreenlet):
-            raw = current
+            raw = cython.cast(RawGreenlet, current)
         if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
             self._raise_interrupt(current)
         if self.ready.count == 0:
@@ -186,11 +188,12 @@ class Scheduler(Interrupter):
                 return
             if self._poll(False) and self.ready.count == 0:
                 return
-        waiter = new_waiter(self.ready, current, "its turn", 0.0)
-        waiter.wake()
-        self.ready.push(waiter)
+        waiter = self._queue_up(current)
         if _switch_away(self, waiter):
             self._thrown_before_its_turn(waiter)
+        if is_last_reference(waiter):
+            waiter.greenlet = None
+            self._spare = waiter
         self._budget = _BUDGET
         # What was raised in it while others ran must not let it go on to its next wait.
         if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
@@ -209,12 +212,22 @@ class Scheduler(Interrupter):
         """Let what is ready run first, and look for events, whatever is to be raised in `current`."""
         if self.ready.count == 0:
             self._poll(False)
-        waiter = new_waiter(self.ready, current, "its turn", 0.0)
-        waiter.wake()
-        self.ready.push(waiter)
+        waiter = self._queue_up(current)
         if _told(switch_apart(self) if self._notice.asyncio else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         self._budget = _BUDGET
+
+    def _queue_up(self, current: greenlet) -> Waiter:
+        """Make `current` ready, behind the others; the waiter that stands for it in the queue."""
+        waiter = self._spare
+        if waiter is None:
+            waiter = new_waiter(self.ready, current, "its turn", 0.0)
+            waiter.outcome = WOKEN
+        else:
+            self._spare = None
+            waiter.greenlet = current
+        self.ready.push(waiter)
+        return waiter
 
     def spend(self) -> None:
         """One operation succeeded without waiting: when the budget for that is spent, let others run. May switch."""
@@ -293,10 +306,10 @@ class Scheduler(Interrupter):
                 if not self._poll(True):
                     return None
                 continue
-            entry = ready.peek()
+            entry = ready.pop()
             if not isinstance(entry, Waiter):
+                ready.push_first(entry)
                 return None
-            ready.pop()
             self._batch -= 1
             waiter = entry
             if waiter.greenlet is not None:

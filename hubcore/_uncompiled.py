@@ -1,4 +1,7 @@
-"""For uncompiled runs: what compiled modules have from C: _arena, _greenlet, _calls, _spawn_site, local, _sockio."""
+"""For uncompiled runs: what compiled modules have from C.
+
+_arena, _greenlet, _calls, _references, _spawn_site, local, _sockio.
+"""
 
 from __future__ import annotations
 
@@ -30,9 +33,11 @@ __all__ = [
     "greenlet",
     "import_greenlet",
     "instance_dict",
+    "is_last_reference",
     "is_text",
     "kind_of",
     "own",
+    "put_item",
     "raise_failure",
     "ready_now",
     "recv_ready",
@@ -44,6 +49,7 @@ __all__ = [
     "set_parent",
     "switch_fails",
     "switch_to",
+    "take_item",
 ]
 
 _poll = original("select", "poll")
@@ -93,6 +99,23 @@ def import_greenlet() -> int:
 def switch_to(g: greenlet) -> object:
     """Switch to `g`; what it was passed by whoever switches back."""
     return greenlet.switch(g)  # a Hub has a switch() of its own, which is for programs
+
+
+def is_last_reference(thing: object) -> bool:
+    """Whether only the caller refers to `thing`. Uncompiled, nobody may rely on knowing that."""
+    return False
+
+
+def take_item(items: list[Any], i: int) -> Any:
+    """items[i], which is None from now on."""
+    item = items[i]
+    items[i] = None
+    return item
+
+
+def put_item(items: list[Any], i: int, item: object) -> None:
+    """items[i] = item"""
+    items[i] = item
 
 
 def set_parent(g: greenlet, parent: greenlet) -> None:

@@ -18,8 +18,8 @@ LONGEST = 500
 LAYERS = {
     "ground": """
         exceptions _version config _pure _ready _deadlines _park _greenlet
-        _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _measured _uncompiled _workers _native events
-        _originals _cpython _plugins _patch_events _import_record
+        _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _measured _references _uncompiled _workers
+        _native events _originals _cpython _plugins _patch_events _import_record
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
     "switching": """

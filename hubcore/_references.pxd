@@ -1,0 +1,26 @@
+# References to objects, by hand, where that saves what compiled code would do for each step.
+
+cdef extern from *:
+    """
+    static int hubcore_is_last_reference(PyObject *thing) { return Py_REFCNT(thing) == 1; }
+
+    /* Both take an index that is in the list. */
+    static PyObject *hubcore_take_item(PyObject *list, Py_ssize_t i) {
+        PyObject *item = PyList_GET_ITEM(list, i);
+        Py_INCREF(Py_None);
+        PyList_SET_ITEM(list, i, Py_None);
+        return item;
+    }
+    static void hubcore_put_item(PyObject *list, Py_ssize_t i, PyObject *item) {
+        PyObject *before = PyList_GET_ITEM(list, i);
+        Py_INCREF(item);
+        PyList_SET_ITEM(list, i, item);
+        Py_DECREF(before);
+    }
+    """
+    # Whether nobody but the caller's one variable refers to `thing`.
+    bint is_last_reference "hubcore_is_last_reference"(object thing) noexcept
+    # list[i], which is None from now on.
+    object take_item "hubcore_take_item"(list items, Py_ssize_t i)
+    # list[i] = item
+    void put_item "hubcore_put_item"(list items, Py_ssize_t i, object item) noexcept
