@@ -23,6 +23,7 @@ cdef class Tls(Wire):
     cdef _from_ahead(self, Py_ssize_t size, buffer)
     @cython.locals(end=double)
     cpdef write(self, data)
+    cdef bint _push_encrypted(self) except -1
     @cython.locals(size=Py_ssize_t, sent=Py_ssize_t, count=Py_ssize_t, batch=Py_ssize_t)
     cdef _write_in_parts(self, octets, double end)
     cdef double _encrypt(self, data, double end) except? -2.0

@@ -87,8 +87,11 @@ class Tls(Wire):
 
     def _read(self, size: int, buffer: Any, end: float, late: str) -> Any:
         self._untouched = False
-        if not self._more and self._ahead is None and size > 0 and not self._incoming.pending:
-            end = self._fill(end, late, True)
+        if not self._more and self._ahead is None and size > 0:
+            if self._records > 0 and not self._incoming.pending:
+                self._records = 0
+            if self._records == 0:
+                end = self._fill(end, late, True)
         while True:
             if self._ahead is not None:
                 return self._from_ahead(size, buffer)
@@ -104,7 +107,11 @@ class Tls(Wire):
                 count = len(found) if buffer is None else found
                 # Less than asked for: that was the end of a record, and another is not there without more ciphertext.
                 self._more = count == 0 or count >= size
-                if self._outgoing.pending:
+                if self._records == 1 and self._body == 0 and self._head == 0 and not self._more:
+                    # And where it was the only one, the buffer is empty, and being data it needed no answer. To ask
+                    # OpenSSL's buffers costs more than all else that is done here.
+                    self._records = 0
+                elif self._outgoing.pending:
                     self._answer()
                 return found
             if self._outgoing.pending:
@@ -174,7 +181,8 @@ class Tls(Wire):
                 count = len(data)
                 end = self._encrypt(data, end)
                 try:
-                    self._drain(end, _LATE_WRITE)
+                    if count == 0 or self._outer is not None or not self._push_encrypted():
+                        self._drain(end, _LATE_WRITE)
                 except TimeoutError:
                     self._tried = data
                     raise
@@ -187,6 +195,12 @@ class Tls(Wire):
         finally:
             self._release()
         return count
+
+    def _push_encrypted(self) -> bool:
+        """As `_push`, knowing that there is something, and nobody else who has more while this does not switch."""
+        self._unsent = self._outgoing.read()
+        self._start = 0
+        return self._push_unsent()
 
     def _write_in_parts(self, octets: Any, end: float) -> int:
         size = len(octets)

@@ -22,6 +22,7 @@ cdef class Wire:
     cdef Py_ssize_t _head
     cdef Py_ssize_t _body
     cdef Py_ssize_t _length
+    cdef Py_ssize_t _records
     cdef bint _more
     cdef bint _carries
     cdef bint _asked

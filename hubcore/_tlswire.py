@@ -38,7 +38,7 @@ class Wire:
 
     __slots__ = (
         "_asked", "_body", "_carries", "_head", "_incoming", "_length", "_lock", "_more", "_native", "_outer",
-        "_outgoing", "_start", "_unsent", "_waits",
+        "_outgoing", "_records", "_start", "_unsent", "_waits",
     )  # fmt: skip
 
     def __init__(self, waits: SocketWaits, outer: Wire | None) -> None:
@@ -57,6 +57,7 @@ class Wire:
         self._head = 0  # how much has come in of the header of a record
         self._length = 0  # the first byte of its length
         self._body = 0  # and, once that is whole, how much is still to come of the rest
+        self._records = 0  # of those begun in OpenSSL's buffer, how many may still be there: never too few
         self._asked = False  # a reader had something to send while another had the lock
         self._more = True  # OpenSSL may have something to say without being given more
 
@@ -119,6 +120,7 @@ class Wire:
             elif self._head == _HEADER:
                 self._body = self._length << 8 | data[at]
                 self._head = 0
+                self._records += 1
             at += 1
 
     def _read(self, size: int, buffer: Any, end: float, late: str) -> Any:
