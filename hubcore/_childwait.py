@@ -249,10 +249,13 @@ def wait_for_process(hub: Hub, fd: int, waiting_on: object, seconds: float | Non
     # For another process's doing real time has to pass, on a virtual clock too.
     loop.begin_outside(False)
     try:
-        with loop.io(fd, READ) as io:
+        io = loop.io(fd, READ)
+        try:
             waiter = hub.new_waiter(waiting_on)
             io.attach(waiter)
             hub.park(waiter, seconds)
+        finally:
+            io.close()
     finally:
         loop.end_outside(False)
 

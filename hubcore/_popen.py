@@ -29,8 +29,10 @@ from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
+
+_NO_PIPES = {"stdin": -1, "stdout": -1, "stderr": -1}
 
 
 class Popen(_stdlib.Popen):  # type: ignore[type-arg]
@@ -53,6 +55,12 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
     _handle_exitstatus: Callable[[int], None]
     _check_timeout: Callable[..., None]
     _translate_newlines: Callable[[bytes, Any, Any], str]
+
+    # Until there are any: most children have no pipes, and a list for each of these shows beside what a child costs.
+    _reopened: Sequence[int] = ()
+    _unopened: Sequence[tuple[str, int]] = ()  # our ends of pipes that no file has yet
+    _exchange: Exchange | None = None
+    _outcome: tuple[Any, Any] | None = None
 
     def __init__(
         self,
@@ -86,10 +94,6 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         threadpool: object = None,
     ) -> None:
         self._bufsize = -1 if bufsize is None else bufsize
-        self._reopened: list[int] = []
-        self._unopened: list[tuple[str, int]] = []  # our ends of pipes that no file has yet
-        self._exchange: Exchange | None = None
-        self._outcome: tuple[Any, Any] | None = None
         self._links: list[EndLink] = []
         try:
             super().__init__(
@@ -123,12 +127,14 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         except BaseException:
             for _, fd in self._unopened:
                 close_fd(fd)
-            self._unopened.clear()
+            self._unopened = ()
             raise
 
     # Starting: the standard library's, but for the pipes.
 
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> tuple[int, int, int, int, int, int]:
+        if stdin is None and stdout is None and stderr is None:
+            return -1, -1, -1, -1, -1, -1
         try:
             given = [self._blocking(each) for each in (stdin, stdout, stderr)]
             handles = super()._get_handles(*given)  # type: ignore[misc]
@@ -152,19 +158,21 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             return fd
         again = blocking_again(fd)
         if again != fd:
-            self._reopened.append(again)
+            self._reopened = (*self._reopened, again)
         return again
 
     def _close_reopened(self) -> None:
-        while self._reopened:
-            close_fd(self._reopened.pop())
+        reopened = self._reopened
+        self._reopened = ()
+        for fd in reopened:
+            close_fd(fd)
 
     def _open_pipes(self) -> dict[str, int]:
         """Make files of our ends of the pipes; their fds by name."""
-        ours = dict.fromkeys(("stdin", "stdout", "stderr"), -1)
+        ours = dict(_NO_PIPES)
         text = bool(self.text_mode)
         while self._unopened:
-            name, fd = self._unopened.pop()
+            *self._unopened, (name, fd) = self._unopened
             mode = "wb" if name == "stdin" else "rb"
             setattr(self, name, open_pipe(fd, mode, self._bufsize, text, self.encoding, self.errors))
             ours[name] = fd
@@ -193,7 +201,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         # Held for one waitpid that does not wait, so it never keeps a thread; a greenlet's lock could.
         self._waitpid_lock = allocate_lock()
         try:
-            ours = self._open_pipes()
+            ours = self._open_pipes() if self._unopened else _NO_PIPES
             super()._execute_child(  # type: ignore[misc]
                 args,
                 executable,
@@ -218,7 +226,8 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
                 self._end_unknown_child()
             raise
         finally:
-            self._close_reopened()
+            if self._reopened:
+                self._close_reopened()
 
     def _end_unknown_child(self) -> None:
         """The wait for the exec, which is cooperative where os.read is patched, was ended: nobody knows the child."""
@@ -240,12 +249,16 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         return self.returncode
 
     def _wait(self, timeout: float | None) -> int:
-        end = inf if timeout is None else monotonic() + timeout
+        if timeout is None:
+            while self.returncode is None and self._reap() is None:
+                self._sleep(None)
+            return self.returncode
+        end = monotonic() + timeout
         while self.returncode is None and self._reap() is None:
-            left = inf if end == inf else end - monotonic()
+            left = end - monotonic()
             if left <= 0:
-                raise TimeoutExpired(self.args, timeout)  # type: ignore[arg-type]
-            self._sleep(None if left == inf else min(left, LONGEST))
+                raise TimeoutExpired(self.args, timeout)
+            self._sleep(min(left, LONGEST))
         return self.returncode
 
     def _sleep(self, seconds: float | None) -> None:
