@@ -16,6 +16,9 @@ def run() -> None:
     try:
         wanted = _patch_all.arguments_for(_patch_all.environment(), "HUB_PATCH")
         if wanted is not None:
+            from hubcore import _environment
+
+            _environment.check()
             _patch_all.patch_all(**wanted)
     except Exception as error:
         print(f"hubcore: not patched: {error}", file=sys.stderr)

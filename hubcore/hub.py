@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from _thread import _local
+from os import environ
 
 import cython
 from greenlet import GreenletExit
@@ -67,6 +68,8 @@ class Hub(Scheduler):
         existing = get_hub_if_any()
         if existing is not None:
             raise InvalidSwitchError(f"this thread has a hub already, {existing!r}; destroy() it before making another")
+        if "HUB_RESOLVER" in environ:
+            from_above("resolver", "check")()  # now, and not at each look-up
         if isinstance(loop, Loop):
             own = loop
             own.check_thread()

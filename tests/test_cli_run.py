@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import zipfile
 
 import pytest
 
@@ -17,7 +18,7 @@ class Thing: pass
 print(json.dumps({
     "argv": sys.argv, "name": __name__, "path0": sys.path[0], "main": __main__.__dict__ is globals(),
     "file": __file__, "pickles": type(pickle.loads(pickle.dumps(Thing()))) is Thing,
-    "own": any(name in globals() for name in ("runpy", "options")),
+    "own": sorted(globals()),
 }))
 """
 
@@ -51,6 +52,10 @@ def folder(tmp_path):
         ("-m", "show", "--flag", "two words"),
         ("-m", "package"),
         ("-m", "package.part", "-m"),
+        ("-mpackage.part", "-mshow"),
+        ("./show.py",),
+        ("folder/",),
+        ("--", "show.py", "--"),
     ],
 )
 def test_a_program_sees_what_it_sees_under_python(folder, arguments):
@@ -159,6 +164,7 @@ def test_a_syntax_error_and_a_missing_import_are_the_programs_failures(tmp_path)
         (("nothing.py",), "cannot run 'nothing.py': No such file"),
         (("nothing.py", "argument"), "cannot run 'nothing.py': No such file"),
         (("empty",), "no __main__.py"),
+        (("nothing.zip",), "the archive has no __main__.py"),
         (("-m", "no_such_module"), "no module 'no_such_module'"),
         (("-m", "json.no_such_part"), "no module 'json.no_such_part'"),
         (("-m", "asyncio.events.part"), "asyncio.events.part"),
@@ -172,11 +178,70 @@ def test_a_syntax_error_and_a_missing_import_are_the_programs_failures(tmp_path)
 )
 def test_bad_input_is_status_2_and_one_clear_line(folder, arguments, words):
     (folder / "empty").mkdir()
+    with zipfile.ZipFile(folder / "nothing.zip", "w") as archive:
+        archive.writestr("a.py", "")
     out, error = command("run", *arguments, cwd=folder, status=2)
     assert out == ""
     assert error.startswith("hubcore: ")
     assert words in error
     assert len(error.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "words"),
+    [
+        (
+            "HUB_BACKEND",
+            "wrong",
+            "HUB_BACKEND is 'wrong', but wrong: there is no backend of that name. Available: libev,",
+        ),
+        (
+            "HUB_RESOLVER",
+            "wrong",
+            "HUB_RESOLVER is 'wrong', but no resolver is called 'wrong'; it takes thread, cares,",
+        ),
+        ("HUB_RESOLVER", "nowhere.at:All", "HUB_RESOLVER is 'nowhere.at:All', but No module named 'nowhere'"),
+        ("HUB_PATCH", "wrong", "HUB_PATCH is 'wrong'; it takes 1 for everything"),
+        ("HUBCORE_FILE", "wrong", "no kind of file is called 'wrong'; there are posix,"),
+    ],
+)
+def test_what_is_wrong_with_the_environment_is_said_before_the_program_begins(folder, variable, value, words):
+    for launcher in (("hubcore", "run"), ("hubcore", "doctor", "--patch"), ("hubcore.monkey",)):
+        done = subprocess.run(
+            [sys.executable, "-m", *launcher, "show.py"],
+            env=os.environ | {"PYTHONPATH": str(ROOT), variable: value}, cwd=folder, capture_output=True, text=True,
+        )  # fmt: skip
+        assert (done.returncode, done.stdout) == (2, ""), done.stderr
+        assert done.stderr.startswith(f"hubcore: {words}")
+        assert len(done.stderr.splitlines()) == 1
+
+
+def test_a_program_from_stdin(tmp_path):
+    code = b"import sys\nprint(sys.argv, __name__, '__file__' in globals(), repr(sys.path[0]))\n1/0\n"
+    found = []
+    for start in ((), ("-m", "hubcore", "run")):
+        env = os.environ | {"PYTHONPATH": str(ROOT)}
+        done = subprocess.run(
+            [sys.executable, *start, "-", "-x"], env=env, cwd=tmp_path, input=code, capture_output=True
+        )
+        found.append((done.returncode, done.stdout, done.stderr))
+    assert found[0] == found[1]
+    assert found[0][0] == 1
+
+
+def test_an_excepthook_that_fails_is_reported_as_python_does(tmp_path):
+    (tmp_path / "it.py").write_text("import sys\ndef hook(*a):\n    raise KeyError(2)\nsys.excepthook = hook\n1 / 0\n")
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    told = subprocess.run([sys.executable, "it.py"], env=env, cwd=tmp_path, capture_output=True, text=True).stderr
+    assert "Error in sys.excepthook:" in told
+    assert command("run", "it.py", cwd=tmp_path, status=1)[1] == told
+
+
+def test_the_doctor_has_nothing_to_say_of_a_program_that_is_not_there(tmp_path):
+    assert command("doctor", "--patch", "it.py", cwd=tmp_path, status=2) == (
+        "",
+        "hubcore: cannot run 'it.py': No such file or directory\n",
+    )
 
 
 def test_ctrl_c_ends_it_with_130_and_no_traceback(tmp_path):

@@ -49,7 +49,7 @@ LAYERS = {
         subprocess _popen _pipes _exchange _endlink
     """,
     "patching": """
-        _patching _patch_pieces _patch_all _stale _drivers _patch_hook
+        _patching _patch_pieces _patch_all _stale _drivers _environment _patch_hook
         _after_import _patch_psycopg _existing_locks _existing_executors _patch_threading _patch_multiprocessing
     """,
     "outside": "(package) monkey cli cli.* testing testing.* __main__",
@@ -62,6 +62,7 @@ OFFERS = {
     ("threadpool", "pool_class_for"),
     ("resolver", "resolver_for"),
     ("resolver", "class_for"),
+    ("resolver", "check"),
     ("_hub_call", "HubCall"),
 }
 

@@ -66,6 +66,17 @@ def test_what_is_wrong_is_said_and_the_program_goes_on(site):
     assert len(error.splitlines()) == 1
 
 
+def test_a_backend_or_resolver_that_there_is_not_is_said_at_the_start(site, monkeypatch):
+    main(["patch-hook", "install"])
+    for variable in ("HUB_BACKEND", "HUB_RESOLVER"):
+        with monkeypatch.context() as patch:
+            patch.setenv(variable, "wrong")
+            lines, error = started(site, "1")
+        assert lines == ["hubcore", "socket _queue"]
+        assert error.startswith(f"hubcore: not patched: {variable} is 'wrong', but ")
+        assert len(error.splitlines()) == 1
+
+
 def test_it_is_harmless_where_hubcore_is_gone(site):
     main(["patch-hook", "install"])
     code = f"import sys; sys.modules['hubcore'] = None\nimport site; site.addsitedir({str(site)!r}); print('on')"

@@ -92,6 +92,12 @@ def test_what_the_configuration_may_be(hub, monkeypatch):
         resolver_class([])
     with pytest.raises(ImportError, match="nonsense"):
         resolver_class("nonsense.of:mine")
+    with pytest.raises(
+        ImportError, match="the resolver asked for is 'json:Nothing', but module 'json' has no 'Nothing'"
+    ):
+        resolver_class("json:Nothing")
+    with pytest.raises(TypeError, match="the resolver asked for is 5; it takes a name"):
+        resolver_class(5)
 
 
 def test_the_environment_chooses(hub_backend):
@@ -101,6 +107,31 @@ def test_the_environment_chooses(hub_backend):
         env={"HUB_RESOLVER": "block"},
     )
     assert done.stdout == "hubcore.resolver.blocking 127.0.0.1\n"
+
+
+@pytest.mark.parametrize("name", ["thred", "nowhere.at:All", "thread,thred"])
+def test_a_wrong_environment_is_told_when_a_hub_is_made(hub_backend, name):
+    run_python(
+        """
+        import os, sys, hubcore
+        from hubcore import _originals, config, resolver, socket
+        def told(function, *args):
+            try:
+                function(*args)
+            except (ValueError, ImportError) as error:
+                return str(error)
+        first = told(hubcore.get_hub)
+        assert first.startswith(f"HUB_RESOLVER is {os.environ['HUB_RESOLVER']!r}, but "), first
+        assert told(hubcore.sleep) == told(socket.gethostbyname, "localhost") == first
+        assert "pycares" not in sys.modules
+        config.resolver = os.environ["HUB_RESOLVER"]  # who chooses wrong in the program hears the same
+        assert told(resolver.resolver_class) == first.replace("HUB_RESOLVER", "hubcore.config.resolver")
+        config.resolver = "block"
+        assert socket.gethostbyname("127.0.0.1") == "127.0.0.1"
+        """,
+        hub_backend,
+        env={"HUB_RESOLVER": name},
+    )
 
 
 def test_a_package_that_is_not_installed(hub_backend):

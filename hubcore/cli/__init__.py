@@ -102,7 +102,7 @@ def _add_program(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's) and return its exit status."""
     top = parser()
-    options = top.parse_args(arguments)
+    options = top.parse_args(_apart(sys.argv[1:] if arguments is None else arguments))
     try:
         if options.command in ("run", "doctor") and not options.program:
             top.error(f"{options.command}: name a script, or -m and a module")
@@ -139,6 +139,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Whoever read the output has gone; the interpreter must not try once more at its end.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return NOBODY_READS
+
+
+def _apart(arguments: Sequence[str]) -> list[str]:
+    """`arguments` with `-mname`, as python takes it, made two of them where it is the launcher's and not the program's.
+
+    argparse takes what follows -m without a space for options of one letter.
+    """
+    given = list(arguments)
+    at = 1
+    while at < len(given) and given[0] in ("run", "doctor") and given[at].startswith("-"):
+        if given[at].startswith("-m") and len(given[at]) > 2:
+            given[at : at + 1] = ["-m", given[at][2:]]
+        if given[at] in ("-m", "-", "--"):
+            break
+        at += 2 if given[at] == "--backend" else 1
+    return given
 
 
 def _count(text: str) -> int:

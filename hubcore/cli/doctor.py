@@ -82,13 +82,18 @@ def main(options: Any) -> int:
     """Run `options.program` under examination, and return its exit status; SystemExit passes through."""
     from hubcore.cli import _patch_options, run
 
-    _import_record.start()
-    config.monitor_thread = True
-    config.print_blocking_reports = False
     examination = Examination(options.patch)
-    # Last, so that what the program's own exit handlers do is seen.
-    atexit.register(examination.tell)
-    if options.patch:
-        _patch_options.patch(options)
-    events.subscribers.append(examination.on_event)
-    return run.main(options.program, module=options.module, backend=options.backend)
+
+    def patch() -> None:
+        _import_record.start()
+        config.monitor_thread = True
+        config.print_blocking_reports = False
+        if options.patch:
+            _patch_options.patch(options)
+        events.subscribers.append(examination.on_event)
+
+    def begin() -> None:
+        # Last, so that what the program's own exit handlers do is seen.
+        atexit.register(examination.tell)
+
+    return run.main(options.program, module=options.module, backend=options.backend, patch=patch, begin=begin)

@@ -28,38 +28,43 @@ def main(
     module: bool = False,
     backend: str | None = None,
     patch: Callable[[], object] | None = None,
+    begin: Callable[[], object] | None = None,
 ) -> int:
     """Run `program`, a script or a module and its arguments, and return its exit status; SystemExit passes through.
 
-    `patch` is called before anything of the program is imported; what it raises of StaleReferences and ImportError is
-    said, with the status 2.
+    `patch` is called before anything of the program is imported, `begin` once it is found. What is wrong with the
+    environment, and what `patch` raises of StaleReferences, ImportError and ValueError, is said, with the status 2.
     """
-    if backend is not None:
-        from hubcore.backends import loop_class
-        from hubcore.exceptions import BackendUnavailable
+    from hubcore import _environment
+    from hubcore.exceptions import StaleReferences
 
-        try:
-            loop_class(backend)
-        except BackendUnavailable as error:
-            complain(str(error))
-            return 2
+    try:
+        _environment.check(backend)
+    except (ImportError, ValueError, TypeError) as error:
+        complain(" ".join(str(error).split()))
+        return 2
+    if backend is not None:
         # The variable rather than hubcore.config: the program's own processes inherit it.
         os.environ["HUB_BACKEND"] = backend
-    if patch is not None:
-        from hubcore.exceptions import StaleReferences
-
-        try:
+    try:
+        if patch is not None:
             patch()
-        except (StaleReferences, ImportError) as error:
-            complain(str(error))
-            return 2
+    except (StaleReferences, ImportError, ValueError) as error:
+        complain(str(error))
+        return 2
+    if program[0] == "--" and len(program) > 1 and not module:
+        program = program[1:]
     sys.argv[:] = program
     try:
         code, attributes = find_module(program[0]) if module else find_script(program[0])
         fresh = ModuleType("__main__")
         fresh.__dict__.update(attributes, __builtins__=sys.modules["builtins"])
+        if sys.version_info < (3, 14):
+            fresh.__annotations__  # noqa: B018  # asked for, it is made, as the interpreter makes its __main__'s
         # For good: threads and exit handlers of the program may outlive its last line.
         sys.modules["__main__"] = fresh
+        if begin is not None:
+            begin()
         exec(code, fresh.__dict__)
     except NotThere as error:
         complain(str(error))
@@ -70,24 +75,32 @@ def main(
         return INTERRUPTED
     except BaseException as error:
         trace = _of_the_program(error.__traceback__)
-        sys.excepthook(type(error), error.with_traceback(trace), trace)
+        _report(error.with_traceback(trace))
         return 1
     return 0
 
 
 def find_script(name: str) -> tuple[CodeType, dict[str, Any]]:
-    """The code of a file, or of the __main__ in a folder or archive, and what its module knows of itself."""
+    """The code of a file, or of the __main__ in a folder or archive, and what its module knows of itself.
+
+    `-` is what comes on stdin, as with python.
+    """
+    if name == "-":
+        _set_first_path("")
+        return compile(sys.stdin.buffer.read(), "<stdin>", "exec", dont_inherit=True), {"__file__": "<stdin>"}
     try:
         os.stat(name)
     except (OSError, ValueError) as error:
         raise NotThere(f"cannot run {name!r}: {getattr(error, 'strerror', None) or error}") from None
-    path = os.path.abspath(name)
+    path = os.path.join(os.getcwd(), name)
     spec = PathFinder.find_spec("__main__", [path])
     if spec is not None:
         _set_first_path(path)
         return _of_spec(spec)
     if os.path.isdir(path):
         raise NotThere(f"cannot run {name!r}: the folder has no __main__.py")
+    if sys.path_importer_cache.get(path) is not None:
+        raise NotThere(f"cannot run {name!r}: the archive has no __main__.py")
     _set_first_path(os.path.dirname(os.path.realpath(path)))
     loader: SourceFileLoader | SourcelessFileLoader
     if path.endswith(tuple(BYTECODE_SUFFIXES)):
@@ -150,6 +163,20 @@ def _set_first_path(path: str) -> None:
     """Replace the command's own folder, or the current one, at the head of sys.path."""
     if not sys.flags.safe_path:
         sys.path[0] = path
+
+
+def _report(error: BaseException) -> None:
+    """Have sys.excepthook report `error`; what that raises itself is reported as the interpreter does."""
+    try:
+        sys.excepthook(type(error), error, error.__traceback__)
+    except SystemExit:
+        raise
+    except BaseException as another:
+        another.__context__ = None
+        for heading, each in (("Error in sys.excepthook:", another), ("\nOriginal exception was:", error)):
+            print(heading, file=sys.stderr)
+            trace = _of_the_program(each.__traceback__)
+            sys.__excepthook__(type(each), each.with_traceback(trace), trace)
 
 
 def _of_the_program(trace: TracebackType | None) -> TracebackType | None:

@@ -30,6 +30,7 @@ BUILT_IN = {
     "dnspython": "hubcore.resolver.dnspython:Resolver",
     "block": "hubcore.resolver.blocking:Resolver",
 }
+_NEEDS = {"cares": "pycares", "ares": "pycares", "dnspython": "dns"}  # the package that it imports
 
 
 class AbstractResolver:
@@ -92,35 +93,83 @@ def is_address(host: object) -> bool:
 def resolver_class(chosen: Any = None) -> Any:
     """The class that `chosen`, or the configuration, stands for, or the resolver itself if it is one.
 
-    ValueError for a name that there is not, ImportError if none of those named is installed.
+    ValueError for a name that there is not, ImportError if none of those named is installed, TypeError for what is
+    neither.
     """
+    source = "the resolver asked for"
     if chosen is None:
-        chosen = config.resolver or os.environ.get("HUB_RESOLVER", "").strip() or "thread"
-    if isinstance(chosen, str):
-        chosen = [name.strip() for name in chosen.split(",") if name.strip()]
-    if not isinstance(chosen, (list, tuple)):
-        return chosen
-    if not chosen:
-        raise ValueError("no resolver is named; take one of " + ", ".join(BUILT_IN))
-    failure = None
-    for one in chosen:
+        chosen, source = _configured()
+    failures = []
+    for one in _preferences(chosen, source):
         if not isinstance(one, str):
             return one
         try:
             return _by_name(one)
         except ImportError as error:
-            failure = failure or error
-    assert failure is not None
-    raise failure
+            failures.append(str(error))
+    raise ImportError(f"{source} is {chosen!r}, but " + "; ".join(failures))
+
+
+def check() -> None:
+    """Raise what a look-up would for a configuration that names no resolver there is. Imports nothing where it does.
+
+    For those who can say so early: the launchers, and a hub that is made.
+    """
+    chosen, source = _configured()
+    for one in _preferences(chosen, source):
+        if not isinstance(one, str) or _is_there(one):
+            return
+    resolver_class()
+
+
+def _configured() -> tuple[Any, str]:
+    """What the configuration names, and by what."""
+    if config.resolver:
+        return config.resolver, "hubcore.config.resolver"
+    return os.environ.get("HUB_RESOLVER", "").strip() or "thread", "HUB_RESOLVER"
+
+
+def _preferences(chosen: Any, source: str) -> list[Any]:
+    """`chosen` as a list; ValueError or TypeError, of `source`, for a name that there is not and for what is none."""
+    some = [name.strip() for name in chosen.split(",") if name.strip()] if isinstance(chosen, str) else chosen
+    if not isinstance(some, (list, tuple)):
+        some = [some]
+    if not some:
+        raise ValueError(f"{source} is {chosen!r}: no resolver is named; it takes {', '.join(BUILT_IN)}")
+    for one in some:
+        if isinstance(one, str):
+            if one not in BUILT_IN and ":" not in one:
+                raise ValueError(
+                    f"{source} is {chosen!r}, but no resolver is called {one!r}; it takes {', '.join(BUILT_IN)}, or "
+                    "package.module:Class"
+                )
+        elif not callable(getattr(one, "getaddrinfo", None)):
+            raise TypeError(
+                f"{source} is {chosen!r}; it takes a name ({', '.join(BUILT_IN)}, or package.module:Class), a class as "
+                "hubcore.resolver.AbstractResolver, or one of its objects"
+            )
+    return list(some)
+
+
+def _is_there(name: str) -> bool:
+    """Whether what the resolver of that name takes is installed."""
+    from importlib.util import find_spec
+
+    package = _NEEDS.get(name) if name in BUILT_IN else name.partition(":")[0].partition(".")[0]
+    try:
+        return package is None or find_spec(package) is not None
+    except (ImportError, ValueError):
+        return False  # somebody has put None, or something without a spec, into sys.modules
 
 
 def _by_name(name: str) -> Any:
     from importlib import import_module
 
-    module, colon, attribute = BUILT_IN.get(name, name).partition(":")
-    if not colon:
-        raise ValueError(f"no resolver is called {name!r}; there are {', '.join(BUILT_IN)}, or package.module:Class")
-    return getattr(import_module(module), attribute)
+    module, _, attribute = BUILT_IN.get(name, name).partition(":")
+    try:
+        return getattr(import_module(module), attribute)
+    except AttributeError as error:
+        raise ImportError(f"module {module!r} has no {attribute!r}") from error
 
 
 def class_for(hub: Hub) -> Any:
