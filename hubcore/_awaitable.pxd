@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._links cimport DirectLink
+from hubcore._links cimport DirectLink, add_to, drop_from, entries_of, key_of, lengthened
 from hubcore._native cimport park_thread, thread_waiter
 from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue, new_place
 from hubcore.hub cimport Hub, hub_here
@@ -9,7 +9,7 @@ from hubcore.hub cimport Hub, hub_here
 
 cdef class Awaitable(Source):
     cdef WaitQueue _waiters
-    cdef list _links
+    cdef object _links
     cdef object __weakref__
 
     cdef _set_up(self)
@@ -17,13 +17,13 @@ cdef class Awaitable(Source):
     @cython.locals(place=Place)
     cdef Waiter _queue_up(self, item)
     cdef Waiter _join(self, Place place, Waiter waiter)
-    @cython.locals(fresh=list)
+    @cython.locals(fresh=list, links=list)
     cdef _add_link(self, link)
     @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, tuple link)
     @cython.locals(links=list, link=tuple, i=Py_ssize_t)
     cdef _drop_callback(self, DirectLink callback)
-    cdef list _take_links(self)
+    cdef _take_links(self)
     cdef _notify_links(self)
 
 @cython.locals(hub=Hub)

@@ -18,12 +18,13 @@ from time import monotonic
 import cython
 
 from hubcore._deadlines import as_seconds
-from hubcore._links import DirectLink
+from hubcore._links import _LONG, DirectLink
 from hubcore._park import Source, WaitQueue
 from hubcore._signals import in_main_thread
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._links import add_to, drop_from, entries_of, key_of, lengthened
     from hubcore._native import park_thread, thread_waiter
     from hubcore._park import WOKEN, Waiter, new_place
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet
@@ -50,7 +51,7 @@ class Awaitable(Source):
 
     def _set_up(self) -> None:
         self._waiters = WaitQueue()
-        self._links: list[tuple[Any, Hub | None]] | None = None
+        self._links: Any = None  # or a list of pairs of a callback and its hub, or a table of them
 
     @property
     def hub(self) -> None:
@@ -95,7 +96,7 @@ class Awaitable(Source):
         if isinstance(callback, DirectLink):
             self._drop_callback(callback)
             return
-        for link in list(self._links or ()):  # a copy: comparing may run code that links and unlinks
+        for link in entries_of(self._links):  # a copy: comparing may run code that links and unlinks
             if link[0] == callback:
                 self._drop_link(link)
                 return
@@ -109,11 +110,22 @@ class Awaitable(Source):
             fresh: list[tuple[Any, Hub | None]] = []  # making it may run finalizers, which link, too
             if self._links is None:
                 self._links = fresh
-        self._links.append(link)
+        if isinstance(self._links, list):
+            links = self._links
+            links.append(link)
+            if len(links) > _LONG:
+                table = lengthened(links)
+                if self._links is links:
+                    self._links = table
+        else:
+            add_to(self._links, link)
 
     def _drop_link(self, link: tuple[Any, Hub | None]) -> None:
-        links = self._links
-        if links is not None:
+        if not isinstance(self._links, list):
+            if self._links is not None:
+                drop_from(self._links, key_of(link))
+        else:
+            links = self._links
             for i in range(len(links)):
                 if links[i] is link:
                     del links[i]
@@ -121,15 +133,18 @@ class Awaitable(Source):
 
     def _drop_callback(self, callback: DirectLink) -> None:
         # By identity: of an object's many links each may be undone at once, and to compare takes many times longer.
-        links = self._links
-        if links is not None:
+        if not isinstance(self._links, list):
+            if self._links is not None:
+                drop_from(self._links, id(callback))
+        else:
+            links = self._links
             for i in range(len(links)):
                 link = links[i]
                 if link[0] is callback:
                     del links[i]
                     return
 
-    def _take_links(self) -> list[tuple[Any, Hub | None]] | None:
+    def _take_links(self) -> Any:
         links = self._links
         self._links = None
         return links
@@ -138,7 +153,8 @@ class Awaitable(Source):
         """It is ready: have all links called, once. Never switches; any thread."""
         if self._links is None:
             return
-        for callback, hub in self._take_links() or ():
+        links: list[tuple[Any, Hub | None]] = entries_of(self._take_links())
+        for callback, hub in links:
             if isinstance(callback, DirectLink):
                 callback.notify(self)
             elif isinstance(callback, Waiter):

@@ -9,11 +9,24 @@ cdef class DirectLink:
     cpdef notify(self, source)
 
 
+cdef key_of(entry)
+@cython.locals(table=dict)
+cdef dict table_of(list links)
+@cython.locals(there=tuple)
+cdef add_to(dict table, entry)
+@cython.locals(there=tuple)
+cdef drop_from(dict table, key)
+@cython.locals(found=list, times=Py_ssize_t)
+cdef list entries_of(links)
+@cython.locals(copy=list, i=Py_ssize_t)
+cdef lengthened(list links)
+
+
 cdef class Linkable(RawGreenlet):
-    cdef list _links
+    cdef object _links
     cdef int _lookers
 
-    @cython.locals(fresh=list)
+    @cython.locals(fresh=list, links=list)
     cdef _add_link(self, link)
     @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, link)

@@ -36,6 +36,69 @@ class DirectLink:
         raise NotImplementedError(f"{type(self).__name__} does not say what to do")
 
 
+# From so many on, links are kept in a table: to find one among 20,000, each of whose greenlets is killed, is quadratic.
+_LONG = 64
+
+
+def key_of(entry: Any) -> int:
+    """By what `entry` is in a table: its identity, or that of the DirectLink that an Awaitable keeps in a pair."""
+    if isinstance(entry, tuple):
+        callback = entry[0]
+        if isinstance(callback, DirectLink):
+            return id(callback)
+    return id(entry)
+
+
+def table_of(links: list[Any]) -> dict[int, tuple[Any, int]]:
+    """The entries of `links` by their keys, in their order, and how often each is there."""
+    table: dict[int, tuple[Any, int]] = {}
+    for entry in links:
+        add_to(table, entry)
+    return table
+
+
+def add_to(table: dict[int, tuple[Any, int]], entry: Any) -> None:
+    """Add `entry` once."""
+    key = key_of(entry)
+    there = table.get(key)
+    table[key] = (entry, 1) if there is None else (there[0], there[1] + 1)
+
+
+def drop_from(table: dict[int, tuple[Any, int]], key: int) -> None:
+    """Take out once what has that key; harmless if nothing has."""
+    there = table.get(key)
+    if there is not None:
+        if there[1] > 1:
+            table[key] = (there[0], there[1] - 1)
+        else:
+            table.pop(key, None)
+
+
+def entries_of(links: Any) -> list[Any]:
+    """A list of the entries of a list, of a table, or of None."""
+    if links is None:
+        return []
+    if isinstance(links, list):
+        return links[:]
+    found: list[Any] = []
+    for entry, times in list(links.values()):
+        for _ in range(times):
+            found.append(entry)
+    return found
+
+
+def lengthened(links: list[Any]) -> Any:
+    """A table of `links`, or, where they were changed while it was made, which may run finalizers, themselves."""
+    copy = links[:]
+    table = table_of(copy)
+    if len(copy) != len(links):
+        return links
+    for i in range(len(copy)):
+        if copy[i] is not links[i]:
+            return links
+    return table
+
+
 class SpawnedLink:
     """Calls `callback(source)` in a new greenlet, where it may wait. It equals its callback: `unlink(callback)`."""
 
@@ -83,7 +146,7 @@ class Linkable(RawGreenlet):
 
     __slots__ = ("_links", "_lookers")
 
-    _links: list[Any] | None
+    _links: Any  # None, a list, or a table
     _lookers: int  # how many will see a failure, so that it need not be reported
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
@@ -115,16 +178,16 @@ class Linkable(RawGreenlet):
         if isinstance(callback, (Waiter, DirectLink)):
             self._drop_link(callback)
             return
-        links = self._links
-        if links is not None and callback in links:
-            link = links[links.index(callback)]
-            links.remove(link)
-            if isinstance(link, SpawnedLink) and not isinstance(link, SuccessSpawnedLink):
-                self._lookers -= 1
+        for link in entries_of(self._links):  # a copy: comparing may run code that links and unlinks
+            if link == callback:
+                self._drop_link(link)
+                if isinstance(link, SpawnedLink) and not isinstance(link, SuccessSpawnedLink):
+                    self._lookers -= 1
+                return
 
     def unlink_all(self) -> None:
         """Undo every link; greenlets that wait for this one still are woken."""
-        for link in list(self._links or ()):
+        for link in entries_of(self._links):
             if not isinstance(link, (Waiter, DirectLink)):
                 self.unlink(link)
 
@@ -151,21 +214,31 @@ class Linkable(RawGreenlet):
             fresh: list[Any] = []  # making it may run finalizers, which link, too
             if self._links is None:
                 self._links = fresh
-        self._links.append(link)
+        if isinstance(self._links, list):
+            links = self._links
+            links.append(link)
+            if len(links) > _LONG:
+                table = lengthened(links)
+                if self._links is links:
+                    self._links = table
+        else:
+            add_to(self._links, link)
 
     def _drop_link(self, link: object) -> None:
-        links = self._links
-        if links is not None:
+        if isinstance(self._links, list):
+            links = self._links
             for i in range(len(links)):  # by identity, which is many times faster than to compare
                 if links[i] is link:
                     del links[i]
                     return
+        elif self._links is not None:
+            drop_from(self._links, id(link))
 
     def _notify(self) -> None:
         """It has ended: tell those that can be told at once, and have the hub call the others."""
-        links = self._links
-        if links is None:
+        if self._links is None:
             return
+        links = entries_of(self._links)
         # Nobody else may have it meanwhile: a thread that is woken takes its link out at once.
         self._links = None
         others = None
@@ -183,7 +256,7 @@ class Linkable(RawGreenlet):
         if others is None:
             return
         if self._links is not None:
-            others.extend(self._links)
+            others.extend(entries_of(self._links))
         self._links = others
         # From whichever thread: killing an unstarted greenlet of another thread's hub finishes it, too.
         hub = self.hub
@@ -195,9 +268,9 @@ class Linkable(RawGreenlet):
             hub.loop.run_callback_threadsafe(self._notify_others)
 
     def _notify_others(self) -> None:
-        links = self._links
+        links = entries_of(self._links)
         self._links = None
-        for link in links or ():
+        for link in links:
             try:
                 link(self)
             except BaseException:
@@ -205,4 +278,4 @@ class Linkable(RawGreenlet):
 
 
 if not cython.compiled:
-    atomic(Linkable, "_drop_link")
+    atomic(Linkable, "_add_link", "_drop_link")

@@ -1,9 +1,13 @@
 """Waiting for several: joinall, wait, iwait."""
 
+from time import thread_time
+
 import pytest
 
 import hubcore
-from hubcore import Timeout, iwait, joinall, sleep, spawn, spawn_later, wait
+from hubcore import Greenlet, Timeout, iwait, joinall, sleep, spawn, spawn_later, wait
+from hubcore._wait import _Gathering
+from hubcore.event import Event
 
 
 @pytest.fixture(autouse=True)
@@ -183,3 +187,55 @@ def test_what_another_thread_makes_ready_between_the_look_and_the_wait_is_not_lo
     threads = [threading.Thread(target=gathering.notify, args=("it",))]
     assert gathering.wait_for(1, "a thread", 5.0)
     assert gathering.ready == deque(["it"])
+
+
+def test_to_stop_waiting_takes_as_long_with_many_others_as_with_few(hub):
+    """Of 50,000 who wait for one thing each is taken out at once, and not looked for among the others."""
+    for waited_for in (Event(), spawn(sleep, 1)):
+        links = [_Gathering() for _ in range(50_000)]
+        began = thread_time()
+        for link in links:
+            waited_for.rawlink(link)
+        added = thread_time()
+        for link in reversed(links):
+            waited_for.unlink(link)
+        assert thread_time() - added < 10 * (added - began) + 0.1
+        waited_for.rawlink(links[0])
+        waited_for.unlink(links[0])
+        if isinstance(waited_for, Event):
+            assert waited_for.linkcount() == 0
+        else:
+            assert not waited_for.has_links()
+            waited_for.kill()
+
+
+@pytest.mark.parametrize("many", [3, 200])
+def test_what_is_linked_twice_is_told_twice_and_in_order(hub, many):
+    for waited_for, finish in ((Event(), Event.set), (spawn(sleep, 1), Greenlet.kill)):
+        links = [_Gathering() for _ in range(many)]
+        seen = []
+        waited_for.rawlink(seen.append)
+        for link in (*links, links[0], links[1], links[1]):
+            waited_for.rawlink(link)
+        for link in (links[1], links[2], links[2], links[-1]):
+            waited_for.unlink(link)
+        finish(waited_for)
+        sleep(0)
+        assert len(links[0].ready) == 2
+        assert len(links[1].ready) == 2
+        assert len(links[2].ready) == 0
+        assert len(links[-2].ready) == (2 if many == 3 else 1)
+        assert len(links[-1].ready) == 0
+        assert seen == [waited_for]
+
+
+def test_a_link_among_many_is_undone_by_what_equals_it(hub):
+    for waited_for in (Event(), spawn(sleep, 1)):
+        seen = []
+        for link in (_Gathering() for _ in range(200)):
+            waited_for.rawlink(link)
+        waited_for.rawlink(seen.append)
+        waited_for.unlink(seen.append)  # another bound method, which is equal
+        waited_for.set() if isinstance(waited_for, Event) else waited_for.kill()
+        sleep(0)
+        assert seen == []
