@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
+from hubcore._unread import report_unread
 from hubcore.event import AsyncResult
 from hubcore.exceptions import HubDestroyed
 from hubcore.greenlet import Greenlet
@@ -24,9 +25,9 @@ class HubCall(AsyncResult):
     def __init__(
         self, hub: Hub, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
+        AsyncResult.__init__(self)  # before anything that may raise: __del__ looks at it
         if not callable(function):
             raise TypeError(f"a greenlet runs something callable, not {function!r}")
-        AsyncResult.__init__(self)
         self._hub = hub
         self._function: Callable[..., object] | None = function
         self._arguments: tuple[Any, Any] | None = (args, kwargs)
@@ -69,6 +70,13 @@ class HubCall(AsyncResult):
         self._hub._calls.discard(self)
         if not self.ready():
             self.set_exception(HubDestroyed(self._hub))
+
+    def __del__(self) -> None:
+        """Nobody has read it, and nobody will: a failure is reported, as that of a greenlet that nobody looks at."""
+        error = self._unread()
+        # What ends the program did so when the greenlet failed.
+        if error is not None and not self._unwanted and not isinstance(error, self._hub.SYSTEM_ERROR):
+            report_unread(self, error, self._hub)
 
     def kill_nowait(self) -> None:
         """Nobody wants the result: end the greenlet, or do not start it. Any thread; never switches."""

@@ -17,5 +17,4 @@ cdef class Job(AsyncResult):
     @cython.locals(hub=Hub)
     cpdef submit(self)
     cdef _claim_call(self)
-    @cython.locals(hub=Hub)
     cpdef _run(self)

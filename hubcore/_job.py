@@ -8,6 +8,7 @@ from contextvars import copy_context
 import cython
 
 from hubcore._awaitable import hub_of_main_thread
+from hubcore._unread import report_unread
 from hubcore._workers import running, start
 from hubcore.event import AsyncResult
 from hubcore.hub import get_hub_if_any
@@ -54,7 +55,7 @@ class Job(AsyncResult):
         if hub is not None:
             hub.loop.begin_job()
         try:
-            start(self._run)
+            start(_Running(self))
         except BaseException:
             if hub is not None:
                 hub.loop.end_job()
@@ -62,6 +63,7 @@ class Job(AsyncResult):
 
     def drop(self) -> bool:
         """Do not run it, if it has not begun: nobody wants the result. Whether it will not run. Any thread."""
+        self._looked = True
         return self._claim_call() is not None
 
     def _claim_call(self) -> Callable[..., object] | None:
@@ -73,7 +75,6 @@ class Job(AsyncResult):
     def _run(self) -> None:
         """In a worker thread: make the call and deliver what it comes to."""
         ident = get_ident()
-        hub = self.hub_of_origin
         function = self._claim_call()
         args: Any = self._args
         kwargs: Any = self._kwargs
@@ -99,10 +100,32 @@ class Job(AsyncResult):
         else:
             self.set(None if result is _FAILED else result)
         failure = result = None
+        if self.pool is not None:
+            self.pool.job_ended(self)
+
+    def __del__(self) -> None:
+        if self._exception is not None and not self._looked:
+            report_unread(self, self._exception, self.hub_of_origin)
+
+
+class _Running:
+    """What a worker calls: it lets go of `job`, whose failure may be unread, before the hub learns of the end."""
+
+    __slots__ = ("job",)
+
+    def __init__(self, job: Job) -> None:
+        self.job: Job | None = job
+
+    def __call__(self) -> None:
+        job = self.job
+        self.job = None
+        if job is None:
+            return
+        hub = job.hub_of_origin
         try:
-            if self.pool is not None:
-                self.pool.job_ended(self)
+            job._run()
         finally:
+            job = None
             if hub is not None:
                 hub.loop.end_job()
 

@@ -17,6 +17,7 @@ cdef class AsyncResult(Awaitable):
     cdef object _exception
     cdef object _exc_info
     cdef bint _is_ready
+    cdef bint _looked
 
     cdef _settle(self, value, exception, exc_info)
     cdef _take_over(self, value, exception, exc_info)

@@ -92,7 +92,7 @@ class AsyncResult(Awaitable):
     `greenlet.link(result)`.
     """
 
-    __slots__ = ("_exc_info", "_exception", "_is_ready", "_value")
+    __slots__ = ("_exc_info", "_exception", "_is_ready", "_looked", "_value")
 
     def __init__(self) -> None:
         self._set_up()
@@ -100,6 +100,7 @@ class AsyncResult(Awaitable):
         self._exception: BaseException | None = None
         self._exc_info: Any = ()
         self._is_ready = False
+        self._looked = False  # whether somebody has seen, or is not to be told, what it failed with
 
     # Giving.
 
@@ -151,11 +152,13 @@ class AsyncResult(Awaitable):
     @property
     def exception(self) -> BaseException | None:
         """What it failed with, or None."""
+        self._looked = True
         return self._exception
 
     @property
     def exc_info(self) -> ExcInfo | tuple[()]:
         """What it failed with, in the form of sys.exc_info(); an empty tuple otherwise."""
+        self._looked = True
         return self._exc_info  # type: ignore[no-any-return]
 
     def ready(self) -> bool:
@@ -188,6 +191,7 @@ class AsyncResult(Awaitable):
         if not self._is_ready:
             self._wait_or_raise(block, timeout)
         if self._exception is not None:
+            self._looked = True
             raise self._exception.with_traceback(self._exc_info[2])
         return self._value
 
@@ -221,6 +225,14 @@ class AsyncResult(Awaitable):
             return None
         self._waiters.add(place, waiter)
         return waiter
+
+    def _unread(self) -> BaseException | None:
+        """What it failed with, if nobody has seen that."""
+        return None if self._looked else self._exception
+
+    def _look(self) -> None:
+        """Have nobody be told of a failure."""
+        self._looked = True
 
     def __repr__(self) -> str:
         if not self._is_ready:

@@ -29,7 +29,7 @@ LAYERS = {
     """,
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
-        _handlers _hub_call _awaitable event lock _locks _condition _barrier
+        _handlers _hub_call _unread _awaitable event lock _locks _condition _barrier
         _threadlock _thread_end thread threading
         queue _store _simple_queue _task_queue _channel
         channel _memory_channel _selection
@@ -64,6 +64,8 @@ OFFERS = {
     ("resolver", "class_for"),
     ("resolver", "check"),
     ("_hub_call", "HubCall"),
+    ("_waiter", "Waiter"),
+    ("_signal_handler", "signal_handler"),
 }
 
 

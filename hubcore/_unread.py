@@ -1,0 +1,30 @@
+"""Failures of calls whose result was dropped before anybody has read it."""
+
+from __future__ import annotations
+
+from hubcore._report import report_failure
+from hubcore.exceptions import Cancelled
+from hubcore.hub import get_hub_if_any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore.hub import Hub
+
+
+def report_unread(result: object, error: BaseException, hub: Hub | None) -> None:
+    """For a finalizer of `result`: have `hub` deal with `error`, as with that of a greenlet. Any thread; never raises.
+
+    In the hub's own thread at once, which never switches, else when it next runs.
+    """
+    try:
+        if isinstance(error, Cancelled):
+            return
+        if hub is None or hub.destroyed:
+            if isinstance(error, Exception):
+                report_failure(result, type(error), error, error.__traceback__)
+        elif hub is get_hub_if_any():
+            hub.handle_error(result, type(error), error, error.__traceback__)
+        else:
+            hub.loop.run_callback_threadsafe(hub.handle_error, result, type(error), error, error.__traceback__)
+    except Exception:  # the interpreter is ending, or the hub has just been destroyed
+        report_failure(result, type(error), error, error.__traceback__)
