@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from _queue import SimpleQueue as NativeQueue
 from types import BuiltinMethodType, CellType, MemberDescriptorType, ModuleType
 
 from hubcore._originals import LockType
@@ -20,7 +21,7 @@ from hubcore._threadlock import Lock, RLock
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
 _KINDS: dict[type, Callable[[], Any]] = {LockType: Lock, type(NativeRLock()): RLock}
@@ -81,9 +82,14 @@ def left() -> Iterator[Existing]:
             yield existing
 
 
-def survey() -> list[Existing]:
-    """All native locks that the collector knows of."""
-    locks = [each for each in gc.get_objects() if type(each) in _KINDS]
+def queues() -> list[Existing]:
+    """The native SimpleQueues that there are now and that are not hubcore's, each with where it is."""
+    return [each for each in survey({NativeQueue}) if not each.ours and each.where]
+
+
+def survey(kinds: Collection[type] = tuple(_KINDS)) -> list[Existing]:
+    """All native locks, or objects of `kinds`, that the collector knows of."""
+    locks = [each for each in gc.get_objects() if type(each) in kinds]
     counts = [sys.getrefcount(locks[i]) - _REFERENCES_HERE for i in range(len(locks))]
     found = {id(lock): Existing(lock) for lock in locks}
     holders = _referrers(locks)
@@ -98,7 +104,7 @@ def survey() -> list[Existing]:
         existing = found[id(lock)]
         if existing.references != count:
             existing.reason = existing.reason or "it is also referred to from running code, or from C"
-        if not is_free(lock):
+        if type(lock) in _KINDS and not is_free(lock):
             existing.reason = "somebody had it"
     return list(found.values())
 

@@ -16,7 +16,7 @@ from hubcore._patch_pieces import counterparts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Container
     from typing import Any
 
     Put = Callable[[Any], object]
@@ -52,20 +52,26 @@ class Stale:
 
 def find() -> list[Stale]:
     """All of it, in the order of the modules' import. Nothing is changed; never switches."""
+    return _search().found
+
+
+def _search() -> _Search:
     search = _Search(counterparts())
     for name, module in list(sys.modules.items()):
         if isinstance(module, ModuleType) and _is_looked_at(name, module):
             search.module(name, module)
     for each in search.found:
         each.how = _import_record.chain(each.module)
-    return search.found
+    return search
 
 
 def everything() -> list[Stale]:
-    """What `find` and `locks` find, each lock once: by the latter, who knows why it was left."""
+    """What `find`, `locks` and `queues` find, each lock once: by `locks`, which knows why it was left."""
     left = locks()
     told = {where for each in left for where in each.where.split(", ")}
-    return [each for each in find() if each.kind != "is an instance of" or each.where not in told] + left
+    search = _search()
+    found = [each for each in search.found if each.kind != "is an instance of" or each.where not in told]
+    return found + left + queues(search.instances)
 
 
 def report(found: list[Stale]) -> list[str]:
@@ -110,15 +116,38 @@ def locks() -> list[Stale]:
 
     found = []
     for lock in left_locks():
-        module = lock.where[0].rpartition(".")[0]
-        while module and module not in sys.modules:
-            module = module.rpartition(".")[0]
+        module = _module_of(lock.where[0])
         if not _is_outside(module.partition(" ")[0]):
             continue
         each = Stale(", ".join(lock.where), "is", module, "a native lock made before the patch")
         each.original += f" ({lock.reason})"
         found.append(each)
     return found
+
+
+def queues(told: Container[int] = ()) -> list[Stale]:
+    """Native SimpleQueues that programs and libraries made before the patch, but for those whose id() is in `told`."""
+    if "queue" not in saved:
+        return []
+    from hubcore._existing_locks import queues as existing
+
+    found = []
+    for each in existing():
+        # Where it is in a tuple or a deque, nobody knows whose that is.
+        places = [where for where in each.where if not where.startswith("in a ")] or each.where
+        places = [where for where in places if _is_outside(_module_of(where))]
+        if places and id(each.lock) not in told:
+            what = "a native SimpleQueue made before the patch, whose get() blocks the whole thread"
+            found.append(Stale(", ".join(places), "is", _module_of(places[0]), what))
+    return found
+
+
+def _module_of(where: str) -> str:
+    """The module in a text such as `package.module.Class object: name`; "" where there is none."""
+    module = where.partition(" ")[0]
+    while module and module not in sys.modules:
+        module = module.rpartition(".")[0]
+    return module
 
 
 def _is_outside(module: str) -> bool:
@@ -138,6 +167,7 @@ class _Search:
     def __init__(self, targets: dict[int, tuple[Any, Any, str]]) -> None:
         self.targets = targets
         self.found: list[Stale] = []
+        self.instances: set[int] = set()  # the id() of those that are found because of their class
         self._seen: set[int] = {id(vars(sys)), id(sys.modules), id(saved)}
         self._module = ""
 
@@ -223,6 +253,7 @@ class _Search:
         target = self.targets.get(id(type(value)))
         if target is not None:
             self.add(where, "is an instance of", target)
+            self.instances.add(id(value))
             return
         try:
             attributes = object.__getattribute__(value, "__dict__")

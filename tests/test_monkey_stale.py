@@ -162,3 +162,35 @@ def test_a_lock_that_was_left_is_told_of_once():
         "  __main__",
         "    __main__.held is a native lock made before the patch (somebody had it)",
     ]
+
+
+def test_queues_that_were_made_before_the_patch_are_told_of_wherever_they_are():
+    done = run_python(
+        """
+        import collections, queue, sys, types
+        library = sys.modules["library"] = types.ModuleType("library")
+        class Slots:
+            __slots__ = ("jobs",)
+        Slots.__module__ = "library"
+        library.one = queue.SimpleQueue()
+        library.slots = Slots()
+        library.slots.jobs = queue.SimpleQueue()
+        library.deque = collections.deque([queue.SimpleQueue()])
+        from hubcore import exceptions, monkey
+        from hubcore.threadpool import ThreadPoolExecutor as ours
+        ours(1).submit(int).result()
+        try:
+            monkey.patch_all(thread=False, strict=True)
+        except exceptions.StaleReferences as left:
+            print(left)
+        assert monkey.is_object_patched("queue", "SimpleQueue")
+        """
+    )
+    what = "a native SimpleQueue made before the patch, whose get() blocks the whole thread"
+    assert done.stdout.splitlines()[1:-1] == [
+        "  library, imported by __main__ -> library",
+        "    library.one is an instance of queue.SimpleQueue",
+        f"    library.Slots object: jobs is {what}",
+        "  ?",
+        f"    in a deque is {what}",
+    ]
