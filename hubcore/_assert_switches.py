@@ -12,6 +12,7 @@ from time import perf_counter
 
 import greenlet as greenlet_module
 
+from hubcore._deadlines import as_seconds
 from hubcore._rare_watchers import observe, unobserve
 from hubcore.hub import get_hub
 
@@ -35,6 +36,8 @@ class assert_switches:
     tracer: Tracer | None = None
 
     def __init__(self, max_blocking_time: float | None = None, hub_only: bool = False) -> None:
+        if max_blocking_time is not None:
+            as_seconds(max_blocking_time, "max_blocking_time")
         self.max_blocking_time = max_blocking_time
         self.hub_only = hub_only
         self._progress: tuple[int, int, bool] = (0, 0, False)

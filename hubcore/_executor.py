@@ -154,6 +154,8 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         initializer: Initializer | None = None,
         initargs: Iterable[Any] = (),
     ) -> None:
+        if max_workers is not None and not isinstance(max_workers, int):
+            raise TypeError(f"max_workers is a whole number of threads, or None, not {max_workers!r}")
         super().__init__(max_workers, thread_name_prefix, initializer, tuple(initargs))
         self._limit: int = self._max_workers
         self._prefix = thread_name_prefix or f"hubcore-executor-{next(_numbers)}"

@@ -24,6 +24,17 @@ def interleave(found: list[Any]) -> list[Any]:
     return [queue[turn] for turn in range(max(map(len, queues), default=0)) for queue in queues if turn < len(queue)]
 
 
+def host_and_port(address: Any) -> tuple[Any, Any]:
+    """Both parts of what was given as the address of a host; the standard library's classes of error for others."""
+    if isinstance(address, (str, bytes)):
+        raise ValueError(f"an address to connect to is a pair (host, port), not {address!r}")
+    try:
+        host, port = address
+    except (TypeError, ValueError) as error:
+        raise type(error)(f"an address to connect to is a pair (host, port), not {address!r}") from None
+    return host, port
+
+
 class Race:
     """Attempts to connect, one for each of `found`; the first that succeeds wins and the others' sockets are closed.
 

@@ -123,6 +123,8 @@ class IMapUnordered:
     def __init__(
         self, start: Callable[..., Any], function: Callable[..., Any], items: Iterable[Any], maxsize: int | None = None
     ) -> None:
+        if maxsize is not None and not isinstance(maxsize, int):
+            raise TypeError(f"maxsize is a whole number of results, or None for any number, not {maxsize!r}")
         if maxsize is not None and maxsize < 1:
             raise ValueError(f"maxsize is {maxsize!r}; it takes 1 or more, or None for any number of results")
         attempt = Attempt(function)

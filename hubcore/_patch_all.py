@@ -9,7 +9,7 @@ from importlib import import_module
 from hubcore import _patch_pieces as pieces
 from hubcore import events
 from hubcore._patch_events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
-from hubcore._patching import is_module_patched, warn_all
+from hubcore._patching import check_switches, is_module_patched, warn_all
 from hubcore._signals import in_main_thread
 
 TYPE_CHECKING = False
@@ -65,6 +65,7 @@ def patch_all(
         "subprocess": subprocess, "sys": sys, "aggressive": aggressive, "Event": Event, "builtins": builtins,
         "signal": signal, "queue": queue, "contextvars": contextvars,
     }  # fmt: skip
+    check_switches("patch_all", {**arguments, "strict": strict, "rebind": rebind})
     _refuse_unknown(kwargs, arguments)
     warnings: list[str] = []
     if _before is not None and arguments not in _calls:

@@ -12,7 +12,7 @@ from hubcore._patch_events import DidPatchModuleEvent, DoNotPatch, WillPatchModu
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from types import ModuleType
     from typing import Any
 
@@ -52,8 +52,24 @@ def _outside() -> int:
     return level
 
 
+def check_switches(function: str, switches: Mapping[str, object]) -> None:
+    """TypeError unless each of `function`'s arguments says yes or no: a name given in its place is true, too."""
+    for name, value in switches.items():
+        if value is not None and not isinstance(value, int):
+            raise TypeError(
+                f"{function}({name}={value!r}): {name} is True or False; to patch only one module, call its function, "
+                f"such as patch_socket()"
+            )
+
+
+def _check_module(module: object) -> None:
+    if not hasattr(module, "__dict__") or not hasattr(module, "__name__"):
+        raise TypeError(f"what is patched is a module, not {module!r}")
+
+
 def patch_item(module: ModuleType, attr: str, newitem: Any) -> None:
     """Set `module.attr` to `newitem`. What was there the first time is what `get_original` gives from then on."""
+    _check_module(module)
     old = getattr(module, attr, _GONE)
     if old is newitem:
         return
@@ -64,6 +80,7 @@ def patch_item(module: ModuleType, attr: str, newitem: Any) -> None:
 
 def remove_item(module: ModuleType, attr: str) -> None:
     """Take `attr` out of `module`, if it is there; `get_original` still gives it."""
+    _check_module(module)
     old = vars(module).get(attr, _GONE)
     if old is not _GONE:
         saved.setdefault(module.__name__, {}).setdefault(attr, old)
@@ -87,6 +104,10 @@ def patch_module(
     it `_hubcore_did_monkey_patch`; gevent's names for them (`_gevent_...`) count as well. AttributeError if a name is
     missing in the source; then nothing has changed. `_patch_kwargs` is accepted for gevent's sake.
     """
+    _check_module(target_module)
+    _check_module(source_module)
+    if isinstance(items, str):
+        raise TypeError(f"items is a list of names, not {items!r}; for that one it is [{items!r}]")
     if items is None:
         items = getattr(source_module, "__implements__", None)
         if items is None:
@@ -127,12 +148,14 @@ def _call_hook(when: str, module: ModuleType, other: ModuleType, items: list[str
 
 def is_module_patched(mod_name: str) -> bool:
     """Whether something in the module of that name was replaced."""
+    if not isinstance(mod_name, str):
+        raise TypeError(f"a module is asked for by its name, not {mod_name!r}")
     return mod_name in saved
 
 
 def is_object_patched(mod_name: str, item_name: str) -> bool:
     """Whether `item_name` of that module was replaced."""
-    return item_name in saved.get(mod_name, ())
+    return is_module_patched(mod_name) and item_name in saved[mod_name]
 
 
 def is_anything_patched() -> bool:

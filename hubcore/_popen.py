@@ -17,6 +17,7 @@ from time import monotonic
 
 from hubcore._children import ChildEnd, sleep_until_ended
 from hubcore._childwait import wait_for_process
+from hubcore._deadlines import as_seconds
 from hubcore._endlink import EndLink
 from hubcore._exchange import Exchange
 from hubcore._links import DirectLink
@@ -239,6 +240,12 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
 
     # Waiting for the end.
 
+    def wait(self, timeout: float | None = None) -> int:
+        """As subprocess.Popen.wait, cooperatively. Switches unless the child has ended."""
+        if timeout is not None:
+            as_seconds(timeout, "a timeout")
+        return super().wait(timeout)
+
     def _reap(self) -> int | None:
         """As `poll`, but where another thread is at it, know what that one finds out. Never switches."""
         with self._waitpid_lock:
@@ -319,7 +326,9 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         After a timeout, a kill or an interrupt it can be called again, without `input`, and loses nothing: what was
         read is kept, and what was not written yet is written.
         """
-        if timeout is None and not self._communication_started:
+        if timeout is not None:
+            as_seconds(timeout, "a timeout")
+        elif not self._communication_started:
             files = [each for each in (self.stdin, self.stdout, self.stderr) if each is not None]
             if len(files) == 1 and isinstance(files[0], Pipe) and not files[0].closed:
                 timeout = (

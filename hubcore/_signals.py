@@ -201,6 +201,8 @@ class Signal(Watcher):
 
     def __init__(self, loop: Loop, signum: int, ref: bool = True, priority: int | None = None) -> None:
         super().__init__(loop, ref, priority)
+        if not isinstance(signum, int):
+            raise TypeError(f"a signal is a number, such as signal.SIGTERM, not {signum!r}")
         if not 0 < signum < _signal.NSIG:
             raise ValueError(f"there is no signal {signum!r}; it takes 1 to {_signal.NSIG - 1}")
         self.signum = int(signum)

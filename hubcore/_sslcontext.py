@@ -20,6 +20,20 @@ class SSLContext(_stdlib.SSLContext):
 
     sslsocket_class = SSLSocket
 
+    def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
+        """As ssl.SSLContext.load_cert_chain; an error names the file that is not there or cannot be read."""
+        try:
+            super().load_cert_chain(certfile, keyfile, password)
+        except OSError as error:
+            raise _named(error, certfile, keyfile) from None
+
+    def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
+        """As ssl.SSLContext.load_verify_locations; an error names the file."""
+        try:
+            super().load_verify_locations(cafile, capath, cadata)
+        except OSError as error:
+            raise _named(error, cafile, capath) from None
+
     @property
     def options(self) -> Any:
         """As ssl.SSLContext.options."""
@@ -76,6 +90,22 @@ class SSLContext(_stdlib.SSLContext):
         if callback is not None:
             callback = _with_enums(callback)
         _native._msg_callback.__set__(self, callback)
+
+
+def _named(error: OSError, *paths: Any) -> OSError:
+    """`error`, which OpenSSL raised when it was to read one of `paths`, with the name of that."""
+    given = [path for path in paths if path is not None]
+    if isinstance(error, _stdlib.SSLError):
+        error.add_note("in " + " or ".join(repr(path) for path in given))  # its text is only its reason
+    elif error.filename is None:
+        for path in given:
+            try:
+                open(path, "rb").close()
+            except OSError as reason:
+                if reason.errno == error.errno:
+                    error.filename = path
+                    break
+    return error
 
 
 def _with_enums(callback: Any) -> Any:

@@ -13,6 +13,7 @@ from greenlet import GreenletExit, getcurrent
 from hubcore._awaitable import now, park, waiter_at
 from hubcore._deadlines import as_seconds
 from hubcore._links import DirectLink
+from hubcore.exceptions import check_victim
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub, kill
 
@@ -70,6 +71,26 @@ def _link(waited_for: Any, gathering: _Gathering) -> None:
     rawlink(gathering)
 
 
+def _listed(objects: Any, who: str) -> list[Any]:
+    """`objects` as a list; TypeError if there is but one, or none."""
+    try:
+        return list(objects)
+    except TypeError:
+        one = f"; for one, that is [{objects!r}]" if hasattr(objects, "rawlink") else ""
+        if not one and hasattr(objects, "__iter__"):
+            raise  # by what it iterates over
+        raise TypeError(f"{who} takes a list, or what can be iterated over, not {objects!r}{one}") from None
+
+
+def _wanted(objects: list[Any], count: int | None) -> int:
+    """How many of `objects` are to be waited for."""
+    if count is None:
+        return len(objects)
+    if not isinstance(count, int):
+        raise TypeError(f"count is a whole number of objects, or None for all, not {count!r}")
+    return min(count, len(objects))
+
+
 class _WaitingFor:
     """What a greenlet in wait() or iwait() is said to wait on."""
 
@@ -100,10 +121,10 @@ class _WaitingFor:
 class _Iwait:
     """The iterator of iwait; a context manager too, which lets go of what was not iterated."""
 
-    def __init__(self, objects: Iterable[Any], timeout: float | None, count: int | None) -> None:
+    def __init__(self, objects: Iterable[Any], timeout: float | None, count: int | None, who: str) -> None:
         self._linked: list[Any] = []  # before anything that may raise: __del__ looks at it
-        self._objects = list(objects)
-        self._left = len(self._objects) if count is None else min(count, len(self._objects))
+        self._objects = _listed(objects, who)
+        self._left = _wanted(self._objects, count)
         self._end = None if timeout is None else now() + as_seconds(timeout, "a timeout")
         self._gathering = _Gathering()
         self._what = _WaitingFor(self._objects, self._gathering)
@@ -155,7 +176,7 @@ def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | Non
     """
     if objects is None:
         raise TypeError("iwait takes the objects to wait for, not None; hub.join() waits for everything")
-    return _Iwait(objects, timeout, count)
+    return _Iwait(objects, timeout, count, "iwait")
 
 
 def wait(
@@ -167,11 +188,11 @@ def wait(
     """
     if objects is None:
         return get_hub().join(timeout)
-    return _wait_for(list(objects), timeout, count)
+    return _wait_for(_listed(objects, "wait"), timeout, count)
 
 
 def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> list[Any]:
-    wanted = len(objects) if count is None else min(count, len(objects))
+    wanted = _wanted(objects, count)
     if wanted <= 0:
         return []
     gathering = _Gathering()
@@ -194,15 +215,15 @@ def joinall(
 
     With `raise_error`, raise what the first one that fails raised, as soon as it does.
     """
+    objects = _listed(greenlets, "joinall")
     if not raise_error:
-        return _wait_for(list(greenlets), timeout, count)
-    objects = list(greenlets)
+        return _wait_for(objects, timeout, count)
     own = [each for each in objects if isinstance(each, Greenlet)]
     for each in own:
         each.look()
     done = []
     try:
-        with _Iwait(objects, timeout, count) as ended:
+        with _Iwait(objects, timeout, count, "joinall") as ended:
             for each in ended:
                 if getattr(each, "exception", None) is not None:
                     if hasattr(each, "get"):
@@ -225,7 +246,11 @@ def killall(
 
     Timeout if they have not ended after `timeout` seconds.
     """
-    victims = list(greenlets)
+    victims = _listed(greenlets, "killall")
+    for each in victims:
+        check_victim(each, exception)  # all, before any of them is killed
+    if timeout is not None:
+        as_seconds(timeout, "a timeout")
     if not victims:
         return
     current = getcurrent()

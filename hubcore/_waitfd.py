@@ -5,13 +5,12 @@ from __future__ import annotations
 from errno import EBADF
 
 from hubcore.hub import get_hub, get_hub_if_any
-from hubcore.watchers import READ, WRITE
+from hubcore.watchers import READ, WRITE, Io
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hubcore.watchers import Io
 
 _DEFAULT = TimeoutError("timed out")
 
@@ -25,6 +24,8 @@ class cancel_wait_ex(OSError):
 
 def wait(io: Io, timeout: float | None = None, timeout_exc: BaseException | type[BaseException] = _DEFAULT) -> None:
     """Wait until the io watcher `io` has an event. Raises `timeout_exc` after `timeout` seconds. Switches."""
+    if not isinstance(io, Io):
+        raise TypeError(f"what is waited for is an io watcher (hub.loop.io), not {io!r}; wait_read takes an fd")
     hub = get_hub()
     waiter = hub.new_waiter(io)
     io.attach(waiter)

@@ -289,14 +289,24 @@ class BaseServer:
 def parse_address(address: Any) -> Any:
     """`address` as bind() takes it: "host:port", ":port" and a bare port become tuples; a path stays what it is."""
     if isinstance(address, int):
-        return ("", address)
+        address = ("", address)
     if isinstance(address, str) and "/" not in address and not address.startswith("\0"):
         host, _, port = address.rpartition(":")
         if port.isascii() and port.isdigit():
-            return ("" if host == "*" else host.strip("[]"), int(port))
+            return parse_address(("" if host == "*" else host.strip("[]"), int(port)))
         # A Unix socket of that name in the current folder is not what anybody means by "localhost".
         raise ValueError(f"{address!r} is neither host:port nor a path with a '/'")
+    if isinstance(address, tuple):
+        _check_pair(address)
     return address
+
+
+def _check_pair(address: tuple[Any, ...]) -> None:
+    right = "a server's address is (host, port), with a port of 0 to 65535"
+    if len(address) < 2 or not isinstance(address[0], (str, bytes)) or not isinstance(address[1], int):
+        raise TypeError(f"{right}, not {address!r}")
+    if not 0 <= address[1] <= 65535:
+        raise ValueError(f"{right}, not {address!r}")
 
 
 __all__ = ["BaseServer", "parse_address"]

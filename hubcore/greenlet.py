@@ -14,17 +14,16 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._deadlines import Deadline
+from hubcore._deadlines import Deadline, as_seconds
 from hubcore._idents import _free, _idents, minimal_ident
 from hubcore._links import Linkable
-from hubcore.exceptions import Cancelled, GreenletCancelled
+from hubcore.exceptions import Cancelled, GreenletCancelled, check_exception
 from hubcore.hub import get_hub
 
 if not cython.compiled:
     from hubcore._awaitable import park, waiter_at
     from hubcore._rawgreenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._uncompiled import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
-
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,7 +152,7 @@ class Greenlet(Linkable):
 
     def start_later(self, seconds: float) -> None:
         """Have it run `seconds` from now; else as `start`. ValueError if `seconds` is negative."""
-        if not seconds >= 0:
+        if not as_seconds(seconds, "when a greenlet starts") >= 0:
             raise ValueError(f"cannot start a greenlet {seconds!r} seconds from now; it takes 0 or more")
         if self._phase != NEW:
             return
@@ -276,6 +275,7 @@ class Greenlet(Linkable):
         With `block`, wait until it has ended, `timeout` seconds at most; switches. May be called from any thread. A
         greenlet that kills itself gets the exception at once if it blocks.
         """
+        check_exception(exception)
         if self._phase == FINISHED or self.dead:
             return
         if self.hub.thread_ident != get_ident():

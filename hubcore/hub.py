@@ -20,7 +20,7 @@ from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
 from hubcore._scheduler import Scheduler
 from hubcore.backends import loop_class
-from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit
+from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit, check_victim
 from hubcore.loop import Loop
 from hubcore.watchers import Io
 
@@ -448,6 +448,7 @@ def kill(greenlet: Any, exception: type[BaseException] | BaseException = Greenle
 
     One that was not started never runs.
     """
+    check_victim(greenlet, exception)
     if isinstance(greenlet, RawGreenlet):
         # A destroyed hub has unwound what ran there; what is left never started, and its loop calls nobody.
         if greenlet.hub.thread_ident == get_ident() or greenlet.hub.destroyed:
@@ -490,11 +491,9 @@ def reinit(hub: Hub | None = None) -> None:
 def __getattr__(name: str) -> object:
     # gevent's programs find these here too.
     if name == "getcurrent":
-        import greenlet
-
-        return greenlet.getcurrent
+        return sys.modules["greenlet"].getcurrent
     if name == "Waiter":
-        from hubcore import _waiter
-
-        return _waiter.Waiter
+        return from_above("_waiter", "Waiter")
+    if name == "signal":
+        return from_above("_signal_handler", "signal_handler")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

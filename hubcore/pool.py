@@ -7,6 +7,7 @@ from operator import index
 from queue import Full
 
 from greenlet import GreenletExit, getcurrent
+from greenlet import greenlet as _raw
 
 from hubcore._imap import IMap, IMapUnordered
 from hubcore._links import DirectLink
@@ -86,6 +87,8 @@ class Group(MappingMixin):
 
     def __init__(self, *args: Any) -> None:
         if len(args) == 1 and not isinstance(args[0], Greenlet):
+            if not hasattr(args[0], "__iter__"):
+                raise TypeError(f"a group begins with greenlets, or with what gives them, not with {args[0]!r}")
             args = tuple(args[0])
         self.greenlets: set[Any] = set()
         self._empty = Event()
@@ -100,6 +103,8 @@ class Group(MappingMixin):
         """Have `greenlet` be a member until it ends or is discarded. Never switches; harmless if it is one."""
         if greenlet in self.greenlets:
             return
+        if not isinstance(greenlet, _raw) and not hasattr(greenlet, "rawlink"):
+            raise TypeError(f"the members of a group are greenlets, not {greenlet!r}")
         self.greenlets.add(greenlet)
         self._empty.clear()
         if hasattr(greenlet, "rawlink"):  # a raw greenlet tells nobody of its end: it stays until it is discarded
@@ -223,6 +228,8 @@ class Pool(Group):
             ) from None
         if too_small:
             raise ValueError(f"a pool has room for 0 greenlets or more, not {size!r}")
+        if greenlet_class is not None and not hasattr(greenlet_class, "start"):
+            raise TypeError(f"greenlet_class is a class such as Greenlet, whose objects start, not {greenlet_class!r}")
         super().__init__()
         self.size = size
         if greenlet_class is not None:

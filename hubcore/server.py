@@ -105,6 +105,8 @@ class StreamServer(_SocketServer):
         if backlog is not None:
             if hasattr(listener, "accept"):
                 raise TypeError("backlog is for an address; a socket that is handed over listens already")
+            if not isinstance(backlog, int):
+                raise TypeError(f"backlog is a whole number of connections, or None, not {backlog!r}")
             self.backlog = backlog
         super().__init__(listener, handle, spawn)
 

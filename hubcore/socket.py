@@ -15,7 +15,7 @@ from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
 from hubcore import _resolver, _sendfile
-from hubcore._happy_eyeballs import Race
+from hubcore._happy_eyeballs import Race, host_and_port
 from hubcore._originals import get_blocking, original, set_blocking
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore._sockwait import SocketWaits, blocks_for_others
@@ -406,7 +406,7 @@ def create_connection(
     and the others' sockets are closed. `timeout` is each attempt's, and the socket's afterwards. Of several failures
     the last address's is raised. Switches.
     """
-    host, port = address
+    host, port = host_and_port(address)
 
     def make(found: Any) -> socket:
         sock = socket(*found[:3])

@@ -13,6 +13,7 @@ from hubcore._job import Job
 from hubcore._locks import room_for
 from hubcore._mapping import MappingMixin
 from hubcore._originals import get_ident
+from hubcore.hub import Hub as _Hub
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
@@ -38,6 +39,8 @@ class ThreadPool(MappingMixin):
 
     def __init__(self, maxsize: int, hub: Hub | None = None, idle_task_timeout: float = -1) -> None:
         self._maxsize = _checked(maxsize)
+        if hub is not None and not isinstance(hub, _Hub):
+            raise TypeError(f"hub is a Hub (get_hub() of its thread), or None, not {hub!r}")
         self._hub = hub
         self._size = 0
         self._begin()
@@ -144,6 +147,8 @@ class ThreadPool(MappingMixin):
 
     @size.setter
     def size(self, value: int) -> None:
+        if not isinstance(value, int):
+            raise TypeError(f"the size of a pool is a whole number, not {value!r}")
         if not 0 <= value <= self._maxsize:
             raise ValueError(f"the size of this pool is 0 to {self._maxsize}, its maxsize, not {value!r}")
         self._size = value

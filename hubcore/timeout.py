@@ -5,6 +5,7 @@ from __future__ import annotations
 import cython
 
 from hubcore._deadlines import Deadline, as_seconds
+from hubcore.exceptions import check_exception
 from hubcore.hub import get_hub
 
 if not cython.compiled:
@@ -41,6 +42,10 @@ class Timeout(BaseException):
         priority: int = -1,
         _one_shot: bool = False,
     ) -> None:
+        if seconds is not None and (not isinstance(seconds, (float, int)) or seconds != seconds):
+            as_seconds(seconds, "the time of a Timeout")
+        if exception is not None and not isinstance(exception, bool):
+            check_exception(exception)
         self.seconds = seconds
         self.exception = exception
         self.ref = ref

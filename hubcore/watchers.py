@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from errno import EBADF
 
-from hubcore._deadlines import Deadline
+from hubcore._deadlines import Deadline, as_seconds
 from hubcore._park import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
 
@@ -348,7 +348,7 @@ class Timer(Watcher):
         self, loop: Loop, after: float, repeat: float = 0.0, ref: bool = True, priority: int | None = None
     ) -> None:
         Watcher.__init__(self, loop, ref, priority)
-        if not after >= 0.0:
+        if not as_seconds(after, "when a timer is due") >= 0.0:
             raise ValueError(f"a timer cannot be due {after!r} seconds from now; it takes 0 or more")
         if not repeat >= 0.0:
             raise ValueError(f"a timer cannot repeat every {repeat!r} seconds; it takes 0 (not at all) or more")

@@ -35,6 +35,14 @@ STAYS = {
     "socket:socket.send()": "no timeout for one call, as in the standard library: settimeout, or a Timeout around it",
     "ssl:SSLSocket.send()": "the same",
     "ssl:SSLSocket.read()": "the standard library's name for nbytes is len",
+    "subprocess:Popen()": "from `user` on by keyword only, as in the standard library",
+    "subprocess:Popen.pipe_cloexec": "of Python 2",
+    "threading:LazyOnClass": "gevent's own tool",
+    "threadpool:ThreadPoolExecutor.shutdown()": "as in the standard library: cancel_futures by its name",
+} | {
+    f"{place}.{name}()": "maxsize by its name; gevent takes any keywords, and knows no other"
+    for place in ("pool:Group", "pool:Pool", "threadpool:ThreadPool")
+    for name in ("imap", "imap_unordered")
 }
 
 Gaps = dict[str, str]  # each gap with what is wrong, in words

@@ -1,0 +1,189 @@
+"""What is given wrongly: an error that names it and says what would be right, and nothing half done."""
+
+import pytest
+
+import hubcore
+from hubcore import (
+    event,
+    monkey,
+    pool,
+    queue,
+    server,
+    socket,
+    ssl,
+    subprocess,
+    threadpool,
+    util,
+)  # fmt: skip
+from hubcore import (
+    os as hub_os,
+)
+from hubcore.hub import kill
+
+
+def nothing(*args):
+    """What is called where it is about something else."""
+
+
+def task():
+    return hubcore.Greenlet(nothing)
+
+
+def never_starts(call):
+    """A greenlet that `call` was to be made with is as it was."""
+    one = task()
+    try:
+        call(one)
+    finally:
+        assert not one.dead
+        assert not one.has_links()
+
+
+NOTHING = event.Event()
+SECONDS = "a number of seconds, not 'x'"
+RAISABLE = "an exception or a class of them, not 5"
+CALLABLE = "something callable, not 5"
+MEMBERS = "the members of a group are greenlets, not 5"
+PAIR = r"a pair \(host, port\), not "
+ADDRESS = r"is \(host, port\), with a port of 0 to 65535, not "
+NO_FILE = r"No such file or directory: '/nowhere\.pem'"
+CASES = [
+    # Times.
+    (lambda: hubcore.Timeout("x"), TypeError, SECONDS),
+    (lambda: hubcore.Timeout(float("nan")), ValueError, "a number of seconds, not nan"),
+    (lambda: hubcore.Timeout.start_new("x"), TypeError, SECONDS),
+    (lambda: hubcore.with_timeout("x", nothing), TypeError, SECONDS),
+    (lambda: hubcore.sleep("1"), TypeError, "a number of seconds, not '1'"),
+    (lambda: hubcore.sleep(None), TypeError, "a number of seconds, not None"),
+    (lambda: hubcore.spawn_later("x", nothing), TypeError, SECONDS),
+    (lambda: hubcore.spawn_later(None, nothing), TypeError, "a number of seconds, not None"),
+    (lambda: hubcore.spawn_later(-1, nothing), ValueError, "-1 seconds from now; it takes 0 or more"),
+    (lambda: task().join("x"), TypeError, SECONDS),
+    (lambda: task().get(timeout="x"), TypeError, SECONDS),
+    (lambda: event.Event().wait("x"), TypeError, SECONDS),
+    (lambda: queue.Queue().get(timeout="x"), TypeError, SECONDS),
+    (lambda: hubcore.wait([event.Event()], timeout="x"), TypeError, SECONDS),
+    (lambda: hubcore.iwait([event.Event()], timeout="x"), TypeError, SECONDS),
+    (lambda: never_starts(lambda one: hubcore.killall([one], timeout="x")), TypeError, SECONDS),
+    (lambda: hubcore.get_hub().join("x"), TypeError, SECONDS),
+    (lambda: hubcore.get_hub().loop.timer("x"), TypeError, SECONDS),
+    (lambda: subprocess.run(["true"], timeout="x"), TypeError, SECONDS),
+    (lambda: subprocess.call(["true"], timeout="x"), TypeError, SECONDS),
+    (lambda: util.assert_switches("x"), TypeError, SECONDS),
+    # What is run, raised, called.
+    (lambda: hubcore.spawn(5), TypeError, CALLABLE),
+    (lambda: hubcore.spawn_raw(5), TypeError, CALLABLE),
+    (lambda: hubcore.spawn_later(1, 5), TypeError, CALLABLE),
+    (lambda: pool.Pool(1).spawn(5), TypeError, CALLABLE),
+    (lambda: threadpool.ThreadPool(1).spawn(5), TypeError, CALLABLE),
+    (lambda: hubcore.get_hub().spawn_threadsafe(5), TypeError, CALLABLE),
+    (lambda: hubcore.Timeout(1, 5), TypeError, RAISABLE),
+    (lambda: hubcore.Timeout(1, int), TypeError, "or a class of them, not <class 'int'>"),
+    (lambda: never_starts(lambda one: kill(one, 5)), TypeError, RAISABLE),
+    (lambda: never_starts(lambda one: one.kill(5)), TypeError, RAISABLE),
+    (lambda: never_starts(lambda one: hubcore.killall([one], 5)), TypeError, RAISABLE),
+    (lambda: event.AsyncResult().set_exception(5), TypeError, "fails with an exception, not 5"),
+    (lambda: task().link(5), TypeError, "a link must be callable, not 5"),
+    (lambda: hubcore.signal_handler("x", nothing), TypeError, r"a number, such as signal\.SIGTERM, not 'x'"),
+    (lambda: hubcore.signal_handler(15, 5), TypeError, "a signal handler must be callable, not 5"),
+    (lambda: hub_os.fork_and_watch(5), TypeError, "a callback is callable, or None, not 5"),
+    (lambda: hub_os.forkpty_and_watch(5), TypeError, "a callback is callable, or None, not 5"),
+    (lambda: hubcore.fork(5), TypeError, "a callback is callable, or None, not 5"),
+    # Greenlets, and what is waited for.
+    (lambda: hubcore.joinall(5), TypeError, "joinall takes a list, or what can be iterated over, not 5"),
+    (lambda: never_starts(hubcore.joinall), TypeError, r"not <Greenlet .*; for one, that is \[<Greenlet "),
+    (lambda: never_starts(lambda one: hubcore.joinall([one, 5])), TypeError, "has `rawlink`, .*; 5 has not"),
+    (lambda: hubcore.wait(NOTHING), TypeError, r"wait takes a list, .*; for one, that is \[<Event "),
+    (lambda: hubcore.iwait(NOTHING), TypeError, r"iwait takes a list, .*; for one, that is \[<Event "),
+    (lambda: hubcore.wait([NOTHING], count="x"), TypeError, "count is a whole number of objects, .* not 'x'"),
+    (lambda: hubcore.killall(5), TypeError, "killall takes a list, or what can be iterated over, not 5"),
+    (lambda: never_starts(lambda one: hubcore.killall([one, 5])), TypeError, "only a greenlet can be killed, not 5"),
+    (lambda: hubcore.kill(None), TypeError, "only a greenlet can be killed, not None"),
+    # Pools.
+    (lambda: pool.Pool("x"), TypeError, "a whole number of greenlets, or None for any number; not 'x'"),
+    (lambda: pool.Pool(-1), ValueError, "0 greenlets or more, not -1"),
+    (lambda: pool.Pool(1, int), TypeError, "greenlet_class is a class such as Greenlet, .* not <class 'int'>"),
+    (lambda: pool.Group(5), TypeError, "a group begins with greenlets, .* not with 5"),
+    (lambda: pool.Group().add(5), TypeError, MEMBERS),
+    (lambda: pool.Group().start(5), TypeError, MEMBERS),
+    (lambda: pool.Pool(1).add(5), TypeError, MEMBERS),
+    (lambda: pool.Group().imap(nothing, [1], maxsize="x"), TypeError, "maxsize is a whole number .* not 'x'"),
+    (lambda: pool.Group().apply_async(nothing, callback=5), TypeError, "a callback is callable, or None, not 5"),
+    (lambda: pool.Group().map_async(nothing, [1], 5), TypeError, "a callback is callable, or None, not 5"),
+    (lambda: threadpool.ThreadPool("x"), TypeError, "maxsize is a whole number, not 'x'"),
+    (lambda: threadpool.ThreadPool(-1), ValueError, "maxsize is -1; it takes 0 or more"),
+    (lambda: threadpool.ThreadPool(1, hub=5), TypeError, r"hub is a Hub .* or None, not 5"),
+    (
+        lambda: setattr(threadpool.ThreadPool(1), "size", "x"),
+        TypeError,
+        "the size of a pool is a whole number, not 'x'",
+    ),
+    (lambda: threadpool.ThreadPoolExecutor("x"), TypeError, "a whole number of threads, or None, not 'x'"),
+    (lambda: threadpool.ThreadPoolExecutor(0), ValueError, "max_workers must be greater than 0"),
+    # The network.
+    (lambda: socket.create_connection("localhost"), ValueError, PAIR + "'localhost'"),
+    (lambda: socket.create_connection(("localhost",)), ValueError, PAIR + r"\('localhost',\)"),
+    (lambda: socket.create_connection(5), TypeError, PAIR + "5"),
+    (lambda: socket.wait_read(-1), ValueError, "cannot watch fd -1; it takes the number of an open file"),
+    (lambda: socket.wait_read("x"), ValueError, "cannot watch fd 'x'; it takes the number of an open file"),
+    (lambda: socket.wait(5), TypeError, r"an io watcher \(hub.loop.io\), not 5; wait_read takes an fd"),
+    (lambda: server.StreamServer("no port", nothing), ValueError, "'no port' is neither host:port nor a path"),
+    (lambda: server.StreamServer(("a",), nothing), TypeError, ADDRESS + r"\('a',\)"),
+    (lambda: server.StreamServer(("a", "b"), nothing), TypeError, ADDRESS + r"\('a', 'b'\)"),
+    (lambda: server.StreamServer(("a", 65536), nothing), ValueError, ADDRESS + r"\('a', 65536\)"),
+    (lambda: server.StreamServer("a:65536", nothing), ValueError, ADDRESS + r"\('a', 65536\)"),
+    (lambda: server.DatagramServer(-1, nothing), ValueError, ADDRESS + r"\('', -1\)"),
+    (lambda: server.StreamServer(None, nothing), TypeError, "an address or a socket, not on None"),
+    (lambda: server.StreamServer(0, 5), TypeError, "a server's handle is callable, not 5"),
+    (lambda: server.StreamServer(0, nothing, backlog="x"), TypeError, "backlog is a whole number .* not 'x'"),
+    (lambda: server.StreamServer(0, nothing, spawn="x"), TypeError, "a pool or its size, not 'x'"),
+    (lambda: server.StreamServer(0, nothing, certfile="/nowhere.pem"), FileNotFoundError, NO_FILE),
+    (lambda: ssl.create_default_context(cafile="/nowhere.pem"), FileNotFoundError, NO_FILE),
+    # Hubs and patches.
+    (
+        lambda: monkey.patch_all("socket"),
+        TypeError,
+        r"patch_all\(socket='socket'\): socket is True or False; .*patch_s",
+    ),
+    (lambda: monkey.patch_all(thread="no"), TypeError, r"patch_all\(thread='no'\): thread is True or False"),
+    (lambda: monkey.patch_all(strict="yes"), TypeError, r"patch_all\(strict='yes'\): strict is True or False"),
+    (lambda: monkey.patch_thread("no"), TypeError, r"patch_thread\(threading='no'\)"),
+    (lambda: monkey.patch_socket("dns"), TypeError, r"patch_socket\(dns='dns'\)"),
+    (lambda: monkey.patch_select("no"), TypeError, r"patch_select\(aggressive='no'\)"),
+    (lambda: monkey.patch_sys("no"), TypeError, r"patch_sys\(stdin='no'\)"),
+    (lambda: monkey.patch_module("socket", socket), TypeError, "what is patched is a module, not 'socket'"),
+    (lambda: monkey.patch_module(hub_os, hub_os, "fork"), TypeError, r"names, not 'fork'; .* it is \['fork'\]"),
+    (lambda: monkey.patch_item("time", "sleep", nothing), TypeError, "a module, not 'time'"),
+    (lambda: monkey.remove_item("time", "sleep"), TypeError, "a module, not 'time'"),
+    (lambda: monkey.is_module_patched(hub_os), TypeError, "by its name, not <module 'hubcore.os'"),
+    (lambda: monkey.is_object_patched(hub_os, "fork"), TypeError, "by its name, not <module 'hubcore.os'"),
+]
+
+
+def test_each_is_refused_by_name_and_leaves_nothing_behind(hub):
+    wrong = []
+    for number, (call, kind, words) in enumerate(CASES):
+        try:
+            with pytest.raises(kind, match=words) as raised:
+                call()
+            assert raised.type is kind
+        except (Exception, pytest.fail.Exception) as error:
+            wrong.append(f"case {number} ({words}): {error!r}")
+    assert not wrong, "\n".join(wrong)
+    assert not monkey.is_anything_patched()
+
+
+def test_what_says_yes_or_no_otherwise_is_taken(hub):
+    monkey.patch_sys(1, 0, None)
+    assert hubcore.Timeout(True).seconds is True
+    with pytest.raises(ValueError, match="boom"), hubcore.Timeout(-1, ValueError("boom")):
+        hubcore.sleep(1)
+
+
+def test_a_certificate_that_cannot_be_read_is_named(tmp_path):
+    wrong = tmp_path / "wrong.pem"
+    wrong.write_text("nothing of the kind")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    with pytest.raises(ssl.SSLError) as raised:
+        context.load_cert_chain(wrong)
+    assert repr(wrong) in raised.value.__notes__[0]
