@@ -78,7 +78,7 @@ class Handler:
         try:
             if current is hub.main or isinstance(error, KeyboardInterrupt):
                 raise error
-            hub.interrupt(hub.main, error)
+            hub.interrupt_now(hub.main, error)
         finally:
             del error  # its traceback refers to this frame
 
@@ -113,7 +113,7 @@ class _Run:
             elif isinstance(error, GreenletExit):
                 raise  # somebody ended it, such as a hub that is being destroyed
             else:
-                self.hub.interrupt(self.hub.main, error)
+                self.hub.interrupt_now(self.hub.main, error)
         finally:
             _running.discard(self)
             if self.ended is not None:

@@ -18,6 +18,8 @@ cdef class Interrupter(greenlet):
     cdef _set_up_interrupts(self)
     @cython.locals(waiter=Waiter, waiting=list, alone=list)
     cpdef interrupt(self, greenlet target, exception)
+    @cython.locals(waiter=Waiter)
+    cpdef interrupt_now(self, greenlet target, exception)
     @cython.locals(i=Py_ssize_t)
     cpdef bint retract(self, greenlet target, exception) except -1
     @cython.locals(waiting=list, waiter=Waiter)

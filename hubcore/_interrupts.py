@@ -59,6 +59,16 @@ class Interrupter(greenlet):
         else:
             waiting.append(exception)
 
+    def interrupt_now(self, target: greenlet, exception: BaseException) -> None:
+        """As `interrupt`, but also where the wait of `target` is over and it has only to go on: what ends a program,
+        such as Ctrl-C, may not wait until the main greenlet waits again, which it may never do.
+
+        What that wait handed it goes back to whom it came from.
+        """
+        waiter = self._waiter_of(target)
+        if waiter is None or not waiter.overrule(exception):
+            self.interrupt(target, exception)
+
     def retract(self, target: greenlet, exception: object) -> bool:
         """Take back an `interrupt` that was not raised yet; whether there was one."""
         for i, other in enumerate(self._interrupts_of(target) or ()):

@@ -33,9 +33,11 @@ cdef class Waiter(Deadline):
     cdef _begin(self, ReadyQueue ready, greenlet greenlet, object waiting_on, double since)
     cpdef bint wake(self, object value=*) except -1
     cpdef bint fail(self, object exception) except -1
+    cpdef bint overrule(self, exception) except -1
     cpdef bint fall_asleep(self) noexcept
     cdef resume(self)
     cpdef abandon(self)
+    cdef _hand_back(self)
     @cython.locals(place=Place)
     cdef bint _claim(self, int outcome) noexcept
     cdef _make_ready(self)

@@ -90,6 +90,24 @@ class Waiter(Deadline):
             self._make_ready()
         return True
 
+    def overrule(self, exception: BaseException) -> bool:
+        """As `fail`, also where the wait has ended, but its greenlet has not gone on: what it was handed goes back.
+
+        False where that greenlet runs, or another thread is just ending its wait. Its hub's thread only.
+        """
+        if self.fail(exception):
+            return True
+        if self.parked or self.greenlet is None:
+            return False
+        if self.outcome == FAILED:
+            if isinstance(self.value, BaseException) and exception.__context__ is None:
+                exception.__context__ = self.value  # as where the one is raised while the other is dealt with
+        elif self.outcome == WOKEN:
+            self._hand_back()
+        self.outcome = FAILED
+        self.value = exception
+        return True
+
     def fire(self, now: float) -> None:
         """The deadline has come: end the wait by timing out."""
         if self._claim(TIMED_OUT) and self.parked:
@@ -121,11 +139,14 @@ class Waiter(Deadline):
         What it was handed before goes back to whom it came from.
         """
         if not self._claim(FAILED) and self.outcome == WOKEN and self.greenlet is not None:
-            if isinstance(self.waiting_on, Place):
-                self.waiting_on.on.hand_back(self.waiting_on, self.value)
-            elif isinstance(self.waiting_on, Places):
-                self.waiting_on.hand_back(self.value)
+            self._hand_back()
         self.greenlet = None
+
+    def _hand_back(self) -> None:
+        if isinstance(self.waiting_on, Place):
+            self.waiting_on.on.hand_back(self.waiting_on, self.value)
+        elif isinstance(self.waiting_on, Places):
+            self.waiting_on.hand_back(self.value)
 
     def _claim(self, outcome: int) -> bool:
         if cython.compiled:

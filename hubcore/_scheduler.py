@@ -187,6 +187,8 @@ class Scheduler(Interrupter):
                 self._batch -= 1
                 return
             if self._poll(False) and self.ready.count == 0:
+                if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
+                    self._raise_interrupt(current)  # a signal handler's, in that poll
                 return
         waiter = self._queue_up(current)
         if _switch_away(self, waiter):
@@ -332,7 +334,7 @@ class Scheduler(Interrupter):
             self.loop.run_pass(may_block)
         except BaseException as error:
             # A signal handler's, most likely. Whose stack the poll is on is chance; it is the main greenlet's.
-            self.interrupt(self.main, error)
+            self.interrupt_now(self.main, error)
             if self.loop.closed and ready.count == 0:
                 return False  # somebody closed it: to poll again would be to do so for ever
         self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
@@ -353,7 +355,7 @@ class Scheduler(Interrupter):
                     self.handle_error(None, *sys.exc_info())
                 except BaseException as error:
                     # Without a hub greenlet nothing would ever start again: the failure to report is main's to know.
-                    self.interrupt(self.main, error)
+                    self.interrupt_now(self.main, error)
 
     def _run_one(self) -> None:
         if self._notice.asyncio:

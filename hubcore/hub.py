@@ -179,7 +179,7 @@ class Hub(Scheduler):
         try:
             deal_with_them()
         except BaseException as error:
-            self.interrupt(self.main, error)
+            self.interrupt_now(self.main, error)
 
     def _woken_from_outside(self) -> bool:
         """Whether a parked greenlet waits on something that another thread, now alive, may still set."""
@@ -318,7 +318,7 @@ class Hub(Scheduler):
         self, kind: type[BaseException], value: BaseException | None = None, tb: TracebackType | None = None
     ) -> None:
         """Raise the exception in the main greenlet."""
-        self.interrupt(self.main, value if value is not None else kind())
+        self.interrupt_now(self.main, value if value is not None else kind())
 
     def print_exception(
         self, context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None

@@ -13,6 +13,7 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 from greenlet import GreenletExit, getcurrent
 
 from hubcore import local as _locals
+from hubcore._handlers import HandlerGreenlet
 from hubcore._originals import original
 from hubcore._signals import watched_by
 from hubcore._thread_end import EndLock
@@ -111,7 +112,7 @@ def dealt_with(failure: BaseException | None) -> bool:
     if isinstance(failure, (GreenletExit, Cancelled, HubDestroyed)):
         return True
     if isinstance(failure, KeyboardInterrupt) and hub.main is not current and watched_by(hub):
-        hub.interrupt(hub.main, failure)
+        hub.interrupt_now(hub.main, failure)
         return True
     return False
 
@@ -119,15 +120,16 @@ def dealt_with(failure: BaseException | None) -> bool:
 def interrupt_main(signum: Any = 2) -> None:
     """As if signal `signum` had come: call its Python handler, if it has one, as soon as the main thread can.
 
-    In another greenlet of the main thread: in the hub, and what the handler raises is raised in the main greenlet.
+    In another greenlet of the main thread: at once, and what the handler raises is raised in the main greenlet.
     """
     hub = get_hub_if_any()
-    if hub is None or hub.main is getcurrent() or not watched_by(hub):
+    current = getcurrent()
+    if hub is None or not watched_by(hub) or current is hub.main or isinstance(current, HandlerGreenlet):
         _native_interrupt(signum)
         return
     handler = original("signal", "getsignal")(signum)  # which may wait, where it was set by a patched `signal`
     if callable(handler):
-        hub.loop.run_callback(hub.signals_came, lambda: handler(signum, None))
+        hub.signals_came(lambda: handler(signum, None))
 
 
 def _report(failure: BaseException, function: object) -> None:

@@ -226,8 +226,8 @@ def test_ctrl_c_in_a_thread_is_the_main_threads(hub_backend):
             def run():
                 call()
                 threading.Event().wait()
-            threading.Thread(target=run, daemon=True).start()
             try:
+                threading.Thread(target=run, daemon=True).start()
                 threading.Event().wait(10)
             except KeyboardInterrupt:
                 print("interrupted")
@@ -235,6 +235,30 @@ def test_ctrl_c_in_a_thread_is_the_main_threads(hub_backend):
         hub_backend,
     )
     assert (done.stdout, done.stderr) == ("interrupted\ninterrupted\n", "")
+
+
+def test_ctrl_c_in_a_thread_ends_a_program_whose_main_greenlet_waits_no_more(hub_backend):
+    """Its wait is over when the signal comes: it has only to go on, and then the program ends."""
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import os, signal, threading
+
+        def run():
+            os.kill(os.getpid(), signal.SIGINT)
+            while True:
+                pass
+
+        threading.Thread(target=run).start()
+        print("main went on")
+        """,
+        hub_backend,
+        status=-2,
+    )
+    assert done.stdout == ""
+    assert done.stderr.count("Traceback") == 1
+    assert done.stderr.endswith("KeyboardInterrupt\n")
 
 
 def test_a_handler_may_wait_where_a_greenlet_interrupts_the_main_thread(hub_backend):

@@ -109,6 +109,44 @@ def test_ctrl_c_is_seen_while_greenlets_only_switch_among_themselves(hub_backend
     assert said == ["interrupted"]
 
 
+def test_ctrl_c_is_raised_where_the_main_greenlet_has_only_to_go_on_and_nothing_handed_to_it_is_lost(hub_backend):
+    said = lines(
+        """
+        from hubcore import Timeout
+        from hubcore.lock import Semaphore
+        from hubcore.queue import Queue
+
+        def interrupt(*before):
+            for call, *args in before:
+                call(*args)
+            os.kill(os.getpid(), signal.SIGINT)
+
+        def wait(function, *args):
+            try:
+                return function(*args)
+            except KeyboardInterrupt as error:
+                return error
+
+        jobs, lock = Queue(), Semaphore(0)
+        spawn(interrupt, (jobs.put, "job"))
+        assert type(wait(jobs.get)) is KeyboardInterrupt
+        say(jobs.get_nowait(), jobs.empty())
+        spawn(interrupt, (lock.release,))
+        assert type(wait(lock.acquire)) is KeyboardInterrupt
+        say(lock.locked(), len(get_hub().ready))
+        main, timeout = hubcore.getcurrent(), Timeout(5)
+        spawn(interrupt, (hubcore.kill, main, timeout))
+        say(wait(sleep, 1000).__context__ is timeout)
+        spawn(interrupt)
+        assert type(wait(sleep, 0)) is KeyboardInterrupt
+        sleep(0)  # once was enough
+        say("end")
+        """,
+        hub_backend,
+    )
+    assert said == ["job True", "False 0", "True", "end"]
+
+
 def test_an_unhandled_ctrl_c_ends_the_program_as_usual(hub_backend):
     done = run_python(PRELUDE + "soon(signal.SIGINT)\nwait_for_ever()", hub_backend, status=-2)
     assert "KeyboardInterrupt" in done.stderr

@@ -23,9 +23,6 @@ REPLACED = ("socket", "ssl", "select", "selectors", "subprocess")
 # Classes, or tests of them, that hang here and there with the standard library, too, or that disturb those behind them.
 LEFT_OUT = {
     "test_socket": {"ThreadedVSOCKSocketStreamTest": "not every virtual machine passes VSOCK on to itself"},
-    "test_threading": {
-        "InterruptMainTests.test_interrupt_main_subthread": "patched, the KeyboardInterrupt comes at the next wait"
-    },
 }
 # Of regrtest's resources, those that need nothing but time.
 RESOURCES = ("cpu", "subprocess", "walltime")
