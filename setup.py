@@ -18,6 +18,7 @@ AUGMENTED = [
     "_deadlines",
     "_park",
     "_rawgreenlet",
+    "_tracing",
     "_running_loop",
     "_interrupts",
     "_native",

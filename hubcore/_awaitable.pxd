@@ -4,6 +4,7 @@ from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport DirectLink, add_to, drop_from, entries_of, key_of, lengthened
 from hubcore._native cimport park_thread, thread_waiter
 from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue, new_place
+from hubcore._thread_ident cimport process_ends
 from hubcore.hub cimport Hub, hub_here
 
 

@@ -27,7 +27,7 @@ if not cython.compiled:
     from hubcore._links import add_to, drop_from, entries_of, key_of, lengthened
     from hubcore._native import park_thread, thread_waiter
     from hubcore._park import WOKEN, Waiter, new_place
-    from hubcore._uncompiled import atomic, getcurrent, import_greenlet
+    from hubcore._uncompiled import atomic, getcurrent, import_greenlet, process_ends
     from hubcore.hub import hub_here
 
 TYPE_CHECKING = False
@@ -172,6 +172,8 @@ def waiter_at(place: object) -> Waiter:
 
     The main thread gets its hub now if it had none, so that it is told when the wait can never end.
     """
+    if process_ends():
+        return thread_waiter(place)  # for finalizers; nothing can be switched to any more
     hub = hub_here()
     if hub is None:
         hub = hub_of_main_thread()

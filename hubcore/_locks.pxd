@@ -3,6 +3,7 @@ cimport cython
 from hubcore._awaitable cimport Awaitable, park
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._park cimport Place, Waiter, WaitQueue
+from hubcore._thread_ident cimport process_ends
 
 
 cdef class Semaphore(Awaitable):

@@ -13,7 +13,7 @@ from hubcore._awaitable import Awaitable
 
 if not cython.compiled:
     from hubcore._awaitable import park
-    from hubcore._uncompiled import atomic, getcurrent, import_greenlet
+    from hubcore._uncompiled import atomic, getcurrent, import_greenlet, process_ends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -317,7 +317,7 @@ class RLock(Awaitable):
 
     def _is_owned(self) -> bool:
         """Whether the caller has it."""
-        return self._owner is getcurrent()
+        return process_ends() or self._owner is getcurrent()  # as `acquire` of the subclass `_threadlock` has
 
     def _recursion_count(self) -> int:
         """How often the caller has acquired it."""
@@ -325,6 +325,8 @@ class RLock(Awaitable):
 
     def _release_save(self) -> tuple[int, object]:
         """Let go of it altogether; what `_acquire_restore` then takes."""
+        if process_ends():
+            return (1, None)
         current = getcurrent()
         if self._owner is not current:
             raise RuntimeError(f"cannot release {self!r}: {current!r} does not have it")
@@ -334,7 +336,7 @@ class RLock(Awaitable):
 
     def _acquire_restore(self, state: tuple[int, object]) -> None:
         """Have it again as often as before. Switches if another has it."""
-        waiter = self._queue_up(state[0])
+        waiter = None if process_ends() else self._queue_up(state[0])
         if waiter is not None:
             park(waiter, None)
 

@@ -3,6 +3,7 @@ cimport cython
 from hubcore._greenlet cimport getcurrent, import_greenlet
 from hubcore._park cimport TIMED_OUT, WOKEN, Waiter
 from hubcore._ready cimport ReadyQueue
+from hubcore._thread_ident cimport a_thread_begins, process_ends
 
 
 cdef class Bell:
@@ -16,3 +17,4 @@ cpdef Waiter thread_waiter(waiting_on)
 @cython.locals(bell=Bell)
 cpdef bint park_thread(Waiter waiter, timeout=*) except -1
 cdef _sleep(Waiter waiter, Bell bell, end)
+cpdef bint any_beginning() except -1

@@ -21,7 +21,7 @@ from hubcore._ready import ReadyQueue
 
 if not cython.compiled:
     from hubcore._park import TIMED_OUT, WOKEN
-    from hubcore._uncompiled import getcurrent, import_greenlet
+    from hubcore._uncompiled import a_thread_begins, getcurrent, import_greenlet, process_ends
 
 import_greenlet()
 
@@ -61,14 +61,18 @@ def thread_waiter(waiting_on: object) -> Waiter:
     bell: Bell | None = getattr(_thread, "bell", None)
     if bell is None:
         bell = _thread.bell = Bell()
-    return Waiter(bell.ready, getcurrent(), waiting_on, monotonic())
+    return Waiter(bell.ready, None if process_ends() else getcurrent(), waiting_on, monotonic())
 
 
 def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
     """Put the thread to sleep until `waiter` is woken (True) or `timeout` seconds have passed (False).
 
-    What a signal handler raises (Ctrl-C, in the main thread) ends the wait and comes out.
+    What a signal handler raises (Ctrl-C, in the main thread) ends the wait and comes out. In a finalizer, while the
+    interpreter is being finalized, no other thread runs: RuntimeError for a wait without `timeout`.
     """
+    if timeout is None and not waiter.ended and process_ends():
+        waiter.abandon()
+        raise RuntimeError(f"the process ends, and nobody would end the wait for {waiter.waiting_on!r}")
     bell: Bell = _thread.bell
     ident = get_ident()
     outer = waiting.get(ident)  # a signal handler's wait may lie within another one
@@ -111,6 +115,11 @@ def _sleep(waiter: Waiter, bell: Bell, end: float | None) -> None:
             bell.lock.acquire()
         else:
             bell.lock.acquire(True, left)
+
+
+def any_beginning() -> bool:
+    """Whether a native thread was started that has not run yet, and so is in no list of Python's. Only compiled."""
+    return a_thread_begins()
 
 
 def forget_after_fork() -> list[Waiter]:

@@ -50,17 +50,21 @@ class Waiter(Deadline):
 
     __slots__ = ("_next", "_previous", "greenlet", "outcome", "parked", "ready", "since", "value", "waiting_on")
 
-    def __init__(self, ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> None:
+    def __init__(
+        self, ready: ReadyQueue, greenlet: greenlet_module.greenlet | None, waiting_on: object, since: float
+    ) -> None:
         self._begin(ready, greenlet, waiting_on, since)
 
-    def _begin(self, ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> None:
+    def _begin(
+        self, ready: ReadyQueue, greenlet: greenlet_module.greenlet | None, waiting_on: object, since: float
+    ) -> None:
         if not cython.compiled:
             Deadline.__init__(self)
             self._next: Waiter | None = None
             self._previous: Waiter | None = None
         self.ref = True
         self.ready = ready
-        self.greenlet: greenlet_module.greenlet | None = greenlet  # None once it left in another way
+        self.greenlet = greenlet  # None once it left in another way
         self.waiting_on = waiting_on
         self.since = since  # loop time, as of the loop's last look at its clock
         self.outcome = WAITING

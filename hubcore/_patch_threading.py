@@ -9,6 +9,7 @@ import sys
 import threading as _stdlib
 
 from hubcore import _cpython, _existing_locks, _originals, _workers, thread
+from hubcore._after_import import after_import
 from hubcore._existing_locks import is_free, is_native, new_for
 from hubcore._thread_end import EndLock
 from hubcore.event import Event as _Event
@@ -47,6 +48,8 @@ def patch_threading(
     from hubcore._patch_multiprocessing import patch_multiprocessing
 
     patch_multiprocessing()
+    for module in _WITH_QUEUES:
+        after_import(module, _give_queues)
 
 
 def other_threads() -> set[int]:
@@ -188,6 +191,18 @@ class NativeHandle:
 
     def _set_done(self) -> None:
         self._native._set_done()
+
+
+# What uses a queue.SimpleQueue, which is written in C, between its threads: these wait for it also where only threads
+# are patched, and `queue` is not.
+_WITH_QUEUES = ("concurrent.futures.thread", "multiprocessing.pool")
+
+
+def _give_queues(module: Any) -> None:
+    from hubcore import queue
+
+    if module.queue.SimpleQueue is not queue.SimpleQueue:
+        module.queue = queue
 
 
 # Locks of the standard library that must be replaced, also while other threads run.

@@ -108,11 +108,12 @@ def other_threads_may_wake(hub: Hub) -> bool:
     """
     if not any(getattr(waiter.waiting_on, "cross_thread", False) for waiter in hub.parked):
         return False
+    from hubcore._native import any_beginning
     from hubcore._signals import handlers_may_wake
     from hubcore._workers import any_starting, idle_thread_idents
     from hubcore.hub import hubs
 
-    if any_starting() or handlers_may_wake(hub):
+    if any_starting() or handlers_may_wake(hub) or any_beginning():
         return True
 
     # A thread whose hub greenlet waits runs no Python frame, and so is not among those of _current_frames.

@@ -9,7 +9,8 @@ runs in one greenlet.
 Whoever switches by hand (greenlet.switch, greenlet.throw) takes its loop along, as it does everything of the thread's:
 code that awaits by switching to the greenlet of its coroutine counts on that.
 
-A hub does so only where `notice.asyncio` is true, which it is once somebody imports asyncio.
+A hub does so only where `notice.apart` is true, which it is once somebody imports asyncio, or once a thread has a trace
+function of its own (`_tracing`), which is kept apart in the same way.
 """
 
 from __future__ import annotations
@@ -18,7 +19,10 @@ import sys
 
 import cython
 
+from hubcore import _tracing
+
 if not cython.compiled:
+    from hubcore._tracing import put_on, take_off
     from hubcore._uncompiled import call_keeping_failure, import_greenlet, switch_fails
 
 TYPE_CHECKING = False
@@ -38,10 +42,10 @@ class Notice:
     Until then it stands in sys.meta_path, first, where the import system asks it for every module that is imported.
     """
 
-    __slots__ = ("asyncio",)
+    __slots__ = ("apart", "asyncio")
 
     def __init__(self) -> None:
-        self.asyncio = "asyncio" in sys.modules
+        self.asyncio = self.apart = "asyncio" in sys.modules  # `apart`: whether anything is to be kept apart
         if not self.asyncio:
             finders: list[Any] = sys.meta_path
             finders.insert(0, self)
@@ -49,9 +53,14 @@ class Notice:
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
         """What the import system asks a finder: where the module `name` is. It never knows."""
         if name == "asyncio":
-            self.asyncio = True
+            self.asyncio = self.apart = True
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
+
+    def begin_tracing(self) -> None:
+        """The calling greenlet has trace functions of its own until `_tracing.end`."""
+        self.apart = True
+        _tracing.begin()
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} of asyncio: {'imported' if self.asyncio else 'not imported'}>"
@@ -78,7 +87,7 @@ def _find_functions() -> bool:
 
 def forget_running_loop() -> None:
     """No loop runs in the calling greenlet: for the hub's, which may come after one that left its loop behind."""
-    put_aside()
+    _stop_loop()
 
 
 def switch_apart(target: greenlet) -> bool:
@@ -92,17 +101,33 @@ def switch_apart(target: greenlet) -> bool:
 
 def switch_along(target: greenlet) -> bool:
     """As `switch_fails`; `target` sees the caller's loop, as a signal's handler sees that of what it interrupts."""
-    aside = put_aside()
-    if aside is not None:
-        put_back(aside)
+    loop = _stop_loop()
+    if loop is not None:
+        _run_loop(loop)
     failed = switch_fails(target)
-    if aside is not None:
-        call_keeping_failure(put_back, (aside,))  # `target` may have taken it off by waiting
+    if loop is not None:
+        call_keeping_failure(_run_loop, (loop,))  # `target` may have taken it off by waiting
     return failed
 
 
 def put_aside() -> tuple[Any, ...] | None:
-    """Have no loop run in this thread; what `put_back` takes to undo that, None if none runs."""
+    """Have no loop run in this thread, and take off the caller's tracing; what `put_back` takes, None for nothing."""
+    loop = _stop_loop()
+    tracing = take_off()
+    return None if loop is None and tracing is None else (loop, tracing)
+
+
+def put_back(aside: tuple[Any, ...]) -> None:
+    """Undo `put_aside`."""
+    loop, tracing = aside
+    if loop is not None:
+        _run_loop(loop)
+    if tracing is not None:
+        put_on(tracing)
+
+
+def _stop_loop() -> tuple[Any, ...] | None:
+    """Have no loop run in this thread; what `_run_loop` takes to undo that, None if none runs."""
     if _get is None and not _find_functions():
         return None
     loop = _get()
@@ -118,9 +143,9 @@ def put_aside() -> tuple[Any, ...] | None:
     return (loop, hooks, depth, task)
 
 
-def put_back(aside: tuple[Any, ...]) -> None:
-    """Have the loop run again that was put aside."""
-    loop, hooks, depth, task = aside
+def _run_loop(stopped: tuple[Any, ...]) -> None:
+    """Have the loop run again that was stopped."""
+    loop, hooks, depth, task = stopped
     sys.set_asyncgen_hooks(*hooks)
     if depth:
         sys.set_coroutine_origin_tracking_depth(depth)

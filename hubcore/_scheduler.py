@@ -215,7 +215,7 @@ class Scheduler(Interrupter):
         if self.ready.count == 0:
             self._poll(False)
         waiter = self._queue_up(current)
-        if _told(switch_apart(self) if self._notice.asyncio else switch_fails(self)):
+        if _told(switch_apart(self) if self._notice.apart else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         self._budget = _BUDGET
 
@@ -258,7 +258,7 @@ class Scheduler(Interrupter):
         waiter.wake()
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
-        if _told(switch_along(new) if self._notice.asyncio else switch_fails(new)):
+        if _told(switch_along(new) if self._notice.apart else switch_fails(new)):
             self._thrown_before_its_turn(waiter)
 
     def fork_begins(self) -> None:
@@ -281,7 +281,7 @@ class Scheduler(Interrupter):
         waiter.fall_asleep()
         self._note_parked(current, waiter)
         self.parked.link(waiter)
-        aside = put_aside() if self._notice.asyncio else None
+        aside = put_aside() if self._notice.apart else None
         try:
             result: object = greenlet.switch(self, *args, **kwargs)
         finally:
@@ -358,7 +358,7 @@ class Scheduler(Interrupter):
                     self.interrupt_now(self.main, error)
 
     def _run_one(self) -> None:
-        if self._notice.asyncio:
+        if self._notice.apart:
             forget_running_loop()
         waiter = self._next()
         if waiter is not None:
@@ -418,7 +418,7 @@ def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
     target: Any = hub if following is None else following.greenlet
     following = None
-    return _told(switch_apart(target) if hub._notice.asyncio else switch_fails(target))
+    return _told(switch_apart(target) if hub._notice.apart else switch_fails(target))
 
 
 def _told(failed: bool) -> bool:

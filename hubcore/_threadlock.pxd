@@ -8,11 +8,13 @@ from hubcore._native cimport park_thread, thread_waiter
 from hubcore._park cimport Place, Waiter, new_place
 from hubcore._rawgreenlet cimport RawGreenlet
 from hubcore._thread_ident cimport get_ident as native_ident
+from hubcore._thread_ident cimport process_ends
 from hubcore.hub cimport Hub, hub_here
 
 
+@cython.final
 cdef class Lock(Semaphore):
-    cpdef release(self)
+    pass
 
 
 cdef class RLock(_RLock):

@@ -23,7 +23,7 @@ if not cython.compiled:
     from hubcore._native import park_thread, thread_waiter
     from hubcore._park import new_place
     from hubcore._uncompiled import get_ident as native_ident
-    from hubcore._uncompiled import getcurrent, import_greenlet
+    from hubcore._uncompiled import getcurrent, import_greenlet, process_ends
     from hubcore.hub import hub_here
 
 TYPE_CHECKING = False
@@ -38,7 +38,10 @@ _NO_LIMIT = -1  # what the standard library's locks take for no limit of time
 
 
 class Lock(Semaphore):
-    """A lock that whoever likes may release, as `_thread.lock`: it has no owner, though it knows who acquired it."""
+    """A lock that whoever likes may release, as `_thread.lock`: it has no owner, though it knows who acquired it.
+
+    It has no subclasses, as that has none.
+    """
 
     __slots__ = ()
 
@@ -138,6 +141,8 @@ class RLock(_RLock):
         self.release()
 
     def _release_save(self) -> tuple[int, object]:
+        if process_ends():
+            return (1, None)
         current = getcurrent()
         if self._owner is not current:
             raise RuntimeError("cannot release un-acquired lock")
@@ -201,7 +206,13 @@ def _wait(lock: Awaitable, owner: greenlet | None, limit: float | None) -> bool:
     item = 1 if isinstance(lock, _RLock) else None
     place = new_place(lock, item, "")
     hub = hub_here()
-    if hub is not None and hub is getcurrent() and owner is not None and _main_of(owner) is not _main_of(hub):
+    if (
+        hub is not None
+        and not process_ends()
+        and hub is getcurrent()
+        and owner is not None
+        and _main_of(owner) is not _main_of(hub)
+    ):
         waiter = lock._join(place, thread_waiter(place))
         return waiter is None or park_thread(waiter, limit)
     found = lock._queue_up(item)

@@ -1,6 +1,6 @@
 """For uncompiled runs: what compiled modules have from C.
 
-_arena, _greenlet, _calls, _references, _spawn_site, local, _sockio.
+_arena, _greenlet, _calls, _references, _spawn_site, _tracing, local, _sockio.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
 __all__ = [
+    "a_thread_begins",
     "atomic",
     "begin_stack",
     "call_keeping_failure",
@@ -29,6 +30,7 @@ __all__ = [
     "del_attribute",
     "get_attribute",
     "get_ident",
+    "get_tracing",
     "getcurrent",
     "greenlet",
     "import_greenlet",
@@ -37,6 +39,7 @@ __all__ = [
     "is_text",
     "kind_of",
     "own",
+    "process_ends",
     "put_item",
     "raise_failure",
     "ready_now",
@@ -47,6 +50,7 @@ __all__ = [
     "send_ready",
     "set_attribute",
     "set_parent",
+    "set_tracing",
     "switch_fails",
     "switch_to",
     "take_item",
@@ -121,6 +125,28 @@ def put_item(items: list[Any], i: int, item: object) -> None:
 def set_parent(g: greenlet, parent: greenlet) -> None:
     """Have `parent` go on when `g` ends."""
     g.parent = parent
+
+
+def a_thread_begins() -> bool:
+    """Nobody knows: only C sees a thread before it runs."""
+    return False
+
+
+def process_ends() -> bool:
+    """Whether the interpreter is being finalized."""
+    return sys.is_finalizing()
+
+
+def get_tracing() -> tuple[Any, Any]:
+    """What traces and profiles this native thread."""
+    return sys.gettrace(), sys.getprofile()
+
+
+def set_tracing(tracing: tuple[Any, ...]) -> None:
+    """Set what `get_tracing` returned."""
+    trace, profile = tracing
+    sys.settrace(trace)
+    sys.setprofile(profile)
 
 
 def _calling_frame(package: str) -> FrameType:

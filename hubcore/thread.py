@@ -12,9 +12,11 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 
 from greenlet import GreenletExit, getcurrent
 
+from hubcore import _tracing
 from hubcore import local as _locals
 from hubcore._handlers import HandlerGreenlet
 from hubcore._originals import original
+from hubcore._running_loop import notice
 from hubcore._signals import watched_by
 from hubcore._thread_end import EndLock
 from hubcore._threadlock import Lock as LockType
@@ -83,6 +85,11 @@ def _run(
     _running.add(current)
     if handle is not None:
         _handles[current] = handle
+    threading: Any = _sys.modules.get("threading")
+    # It will set what these are for the greenlet, so that has its own.
+    traced = threading is not None and bool(threading.gettrace() or threading.getprofile())
+    if traced:
+        notice.begin_tracing()
     try:
         function(*args, **kwargs)
     except (GreenletExit, Cancelled):
@@ -93,6 +100,8 @@ def _run(
         if not dealt_with(failure):
             _report(failure, function)
     finally:
+        if traced:
+            _tracing.end()
         _running.discard(current)
         if handle is not None:
             _handles.pop(current, None)
@@ -302,6 +311,7 @@ def _after_fork_in_child() -> None:
     # Of the parent's greenlets only the one that forked is alive here.
     current = getcurrent()
     _running.intersection_update((current,))
+    _tracing.forget_after_fork()
     for greenlet, handle in tuple(_handles.items()):
         if greenlet is not current:
             del _handles[greenlet]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time as _stdlib
 from operator import index
+from sys import is_finalizing
 
 from hubcore._signals import in_main_thread
 from hubcore.hub import get_hub_if_any
@@ -25,7 +26,7 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
     """
     number = seconds if isinstance(seconds, float) else index(seconds)
     # What is out of bounds is an error there, and comes out at once.
-    if not 0 <= number <= _LONGEST or (get_hub_if_any() is None and not in_main_thread()):
+    if not 0 <= number <= _LONGEST or is_finalizing() or (get_hub_if_any() is None and not in_main_thread()):
         _sleep(number)
     else:
         _sleep_in_hub(number, ref)

@@ -25,7 +25,7 @@ LAYERS = {
     "switching": """
         _above
         hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _report _statistics _waits
-        _deadlocks _inventory _blocking _monitor _running_loop
+        _deadlocks _inventory _blocking _monitor _running_loop _tracing
     """,
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local

@@ -1,5 +1,6 @@
 """LoopExit: nothing is left to run and nothing can wake anybody, and the message says who waits for what."""
 
+import os
 import threading
 import time
 
@@ -258,3 +259,22 @@ def test_the_main_thread_gets_its_hub_where_it_first_waits_and_is_told_that_the_
         hub_backend,
     )
     assert done.stdout.split("\n") == [*4 * ["LoopExit"], "True False None", ""]
+
+
+@pytest.mark.skipif(os.environ.get("HUBCORE_PURE") == "1", reason="only compiled code sees a thread before it runs")
+def test_a_native_thread_that_has_not_run_yet_may_wake_somebody(hub_backend):
+    done = run_python(
+        """
+        import _thread, sys
+        from hubcore.event import Event
+
+        sys.setswitchinterval(5)  # who has the interpreter keeps it: no thread runs before the hub looks
+        for function in [lambda event: event.set(), Event.set] * 10:
+            event = Event()
+            _thread.start_new_thread(function, (event,))
+            event.wait()
+        print("woken")
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("woken\n", "")

@@ -420,3 +420,111 @@ def test_a_forked_child_leaves_the_parents_signals_alone(backend):
         backend,
     )
     assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_trace_or_profile_function_set_in_a_thread_is_that_threads_alone(hub_backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import sys, threading
+
+        seen, go = [], threading.Event()
+
+        def trace(frame, event, arg):
+            if frame.f_code in (inner.__code__, outside.__code__):
+                seen.append((threading.current_thread().name, event))
+            return trace
+
+        def inner():
+            return 1
+
+        def outside():
+            return 1
+
+        def run():
+            go.wait()
+            inner()
+            mine.append((sys.gettrace(), sys.getprofile()))
+
+        for begin in (threading.settrace, threading.setprofile):
+            mine = []
+            go.clear()
+            begin(trace)
+            threads = [threading.Thread(target=run, name=name) for name in ("a", "b")]
+            for each in threads:
+                each.start()
+            outside()
+            begin(None)
+            go.set()
+            for each in threads:
+                each.join()
+            outside()
+            assert sys.gettrace() is sys.getprofile() is None
+            assert all(trace in each for each in mine), mine
+            assert {name for name, event in seen} == {"a", "b"} and seen.count(("a", "call")) == 1, seen
+            seen.clear()
+        """,
+        hub_backend,
+    )
+    assert done.stderr == ""
+
+
+def test_executors_and_thread_pools_work_where_queue_is_not_patched():
+    done = run_python(
+        """
+        import concurrent.futures.thread, _queue, queue
+        import hubcore.monkey
+        hubcore.monkey.patch_all(queue=False)
+        import time
+        from multiprocessing.pool import ThreadPool
+
+        with concurrent.futures.ThreadPoolExecutor(2) as pool:
+            print(list(pool.map(lambda n: time.sleep(0.001) or n, range(4))))
+        with ThreadPool(2) as pool:
+            print(pool.map(len, ["a", "bb"]))
+        assert queue.SimpleQueue is _queue.SimpleQueue
+        """,
+        "virtual",
+    )
+    assert (done.stdout, done.stderr) == ("[0, 1, 2, 3]\n[1, 2]\n", "")
+
+
+@pytest.mark.parametrize("with_hub", [False, True])
+def test_finalizers_use_locks_and_wait_for_a_time_while_the_interpreter_is_finalized(hub_backend, with_hub):
+    done = run_python(
+        f"""
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import queue, sys, threading, time
+
+        if {with_hub}:
+            time.sleep(0.001)
+        lock, rlock, condition, event = threading.Lock(), threading.RLock(), threading.Condition(), threading.Event()
+        held, jobs = threading.Lock(), queue.Queue()
+        held.acquire()
+
+        class Last:
+            def __del__(self, finalizing=sys.is_finalizing, write=sys.stdout.write):
+                with lock, rlock, condition:
+                    condition.notify_all()
+                    said = [condition.wait(0.001)]
+                said += [event.wait(0.001), held.acquire(timeout=0.001)]
+                time.sleep(0.001)
+                jobs.put(1)
+                said.append(jobs.get())
+                try:
+                    jobs.get(timeout=0.001)
+                except queue.Empty:
+                    said.append("empty")
+                try:
+                    held.acquire()
+                except RuntimeError:
+                    said.append("for ever")
+                write(f"{{finalizing()}} {{said}}")
+
+        last = Last()
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("True [False, False, False, 1, 'empty', 'for ever']", "")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from importlib import import_module
 
 from hubcore import config
@@ -34,6 +35,8 @@ def loop_class(choice: str | type[Loop] | None = None) -> type[Loop]:
     A choice is a class, a name, `package.module:Class`, or several of these separated by commas, of which the first
     that is available is taken. BackendUnavailable, an ImportError, if none is; it lists what there is.
     """
+    if sys.is_finalizing():
+        raise RuntimeError("the process ends: a finalizer can start no greenlet any more, nor wait for one")
     source = "the backend asked for"
     if choice is None and config.backend:
         choice, source = config.backend, "hubcore.config.backend"
