@@ -34,7 +34,7 @@ TABLE = [
         "confluent_kafka (librdkafka)",
         f"use kafka-python; or {_IN_THREADS}",
     ),
-    ("grpc._cython.cygrpc", "grpcio", f"its core waits in threads of its own, but calls block: {_IN_THREADS}"),
+    ("grpc._cython.cygrpc", "grpcio", f"patch threads, so that its calls wait cooperatively; or {_IN_THREADS}"),
     ("pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is Python"),
     ("_pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is Python"),
     ("pycurl", "pycurl", f"use requests, urllib3 or httpx; or {_IN_THREADS}"),
@@ -85,8 +85,14 @@ def _psycopg_is() -> bool:
     return str(sys.modules["psycopg.waiting"].wait.__name__) != "wait_c"
 
 
+def _grpc_is() -> bool:
+    channel = sys.modules["grpc._channel"]
+    return str(channel._UnaryUnaryMultiCallable._blocking.__module__) == "hubcore._patch_grpc"
+
+
 _ASK: dict[str, Callable[[], bool]] = {
     "psycopg2": _psycopg2_is,
+    "grpcio": _grpc_is,
     "psycopg (C)": _psycopg_is,
     "psycopg (binary)": _psycopg_is,
 }

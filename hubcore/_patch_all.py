@@ -6,15 +6,15 @@ import os as _os
 import sys as _sys
 from importlib import import_module
 
+from hubcore import _native_threads, events
 from hubcore import _patch_pieces as pieces
-from hubcore import events
 from hubcore._patch_events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
 from hubcore._patching import check_switches, is_module_patched, warn_all
 from hubcore._signals import in_main_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from typing import Any
 
 #: Each module's argument of patch_all, in the order in which they are patched.
@@ -45,6 +45,7 @@ def patch_all(
     *,
     strict: bool = False,
     rebind: bool = False,
+    native_threads: Iterable[str] = (),
     **kwargs: Any,
 ) -> bool:
     """Replace everything in the standard library that blocks by what lets other greenlets run instead.
@@ -55,6 +56,9 @@ def patch_all(
     What other modules have taken out of the standard library before stays as it was: with `strict`, StaleReferences is
     raised, which lists all of it, when everything is patched; with `rebind`, attributes of modules and classes that
     refer to it are replaced.
+
+    Threads that C code keeps waiting stay native, where hubcore knows of them (gRPC's). `native_threads` names others:
+    "module" or "module:function" that starts them or that they run.
 
     Called again it patches what the calls before left out. Returns False if a DoNotPatch prevented it. `kwargs` are for
     subscribers of the events (`hubcore.events`); TypeError for one if there is nobody to know it.
@@ -67,6 +71,7 @@ def patch_all(
     }  # fmt: skip
     check_switches("patch_all", {**arguments, "strict": strict, "rebind": rebind})
     _refuse_unknown(kwargs, arguments)
+    _native_threads.add(native_threads)
     warnings: list[str] = []
     if _before is not None and arguments not in _calls:
         warnings.append(
@@ -137,7 +142,7 @@ def _refuse_unknown(kwargs: dict[str, Any], known: dict[str, Any]) -> None:
     names = ", ".join(repr(name) for name in kwargs)
     raise TypeError(
         f"patch_all() does not know {names}, nor does anybody subscribe to its events who might; "
-        f"it takes {', '.join(known)}, strict and rebind"
+        f"it takes {', '.join(known)}, strict, rebind and native_threads"
     )
 
 
@@ -163,14 +168,14 @@ def _warn_of_threads(warnings: list[str]) -> None:
         )
 
 
-def chosen(names: Collection[str], only: Collection[str], leave: Collection[str]) -> dict[str, bool]:
+def chosen(names: Collection[str], only: Collection[str], leave: Collection[str]) -> dict[str, Any]:
     """What patch_all is to be called with: of `names` those in `only`, or all if it is empty, without `leave`."""
     # What comes with a module unless it is left out.
     part_of = {"dns": "socket", "Event": "thread"}
     return {name: not only or name in only or part_of.get(name) in only for name in names} | dict.fromkeys(leave, False)
 
 
-def arguments_for(text: str, variable: str) -> dict[str, bool] | None:
+def arguments_for(text: str, variable: str) -> dict[str, Any] | None:
     """What patch_all is to be called with for the words of `text`, or None for not at all; ValueError for others.
 
     `1` is all, `0` is nothing, `socket,ssl` only these, `-thread,-queue` all but these. `variable` is for the error.

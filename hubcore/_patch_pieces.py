@@ -10,6 +10,7 @@ from importlib import import_module
 
 from hubcore import _cpython
 from hubcore._originals import saved
+from hubcore._patch_grpc import patch_grpc
 from hubcore._patch_psycopg import patch_psycopg
 from hubcore._patching import check_switches, patch_item, patch_module, warn
 
@@ -75,6 +76,7 @@ def patch_thread(
             more.patch_threading(
                 existing_locks=existing_locks, logging=logging, Event=Event, warn=lambda text: warn(text, _warnings)
             )
+    patch_grpc()
     if _threading_local:
         patch_item(import_module("_threading_local"), "local", import_module("hubcore.local").local)
     return done

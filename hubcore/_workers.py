@@ -67,6 +67,22 @@ def start_thread(function: Callable[..., object], args: tuple[object, ...]) -> i
     return start_new_thread(function, args)
 
 
+def start_other_thread(function: Callable[..., object], args: tuple[object, ...]) -> int:
+    """As `start_thread`, for a thread that may wake others, and counts as such before the system has it run."""
+    _starting.append(None)
+    try:
+        return start_thread(_begin, (function, args))
+    except BaseException:
+        _starting.pop()
+        raise
+
+
+def _begin(function: Callable[..., object], args: tuple[object, ...]) -> None:
+    if _starting:
+        _starting.pop()
+    function(*args)
+
+
 def start(call: Call) -> None:
     """Have a worker thread call `call()`, which must not raise. Never waits; any thread.
 

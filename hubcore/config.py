@@ -56,6 +56,10 @@ track_spawning_stack: bool = os.environ.get("HUBCORE_TRACK_SPAWNING_STACK", "0")
 #: How many threads at most look up names at once.
 resolver_threads: int = _number("HUBCORE_RESOLVER_THREADS", 10, 1)
 
+#: Threads that stay native after a patch, beside those that hubcore knows of: "module" or "module:function" that starts
+#: them or that they run. HUBCORE_NATIVE_THREADS, separated by commas. See docs/monkey.md.
+native_threads: tuple[str, ...] = tuple(os.environ.get("HUBCORE_NATIVE_THREADS", "").replace(",", " ").split())
+
 #: Who looks up names: see `hubcore.resolver`; None lets HUB_RESOLVER and then the default decide.
 resolver: Any = None
 

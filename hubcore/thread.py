@@ -12,7 +12,7 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 
 from greenlet import GreenletExit, getcurrent
 
-from hubcore import _tracing
+from hubcore import _native_threads, _tracing
 from hubcore import local as _locals
 from hubcore._handlers import HandlerGreenlet
 from hubcore._originals import original
@@ -69,12 +69,48 @@ start_new = start_new_thread
 def _start(
     function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None, handle: _ThreadHandle | None
 ) -> int:
+    if _native_threads.stays_native(function):
+        return _start_native(function, args, kwargs, handle)
+    try:
+        elsewhere = _native_threads.start_at_home(_start_here, function, args, kwargs, handle)
+    except HubDestroyed:
+        return _start_native(function, args, kwargs, handle)
+    return _start_here(function, args, kwargs, handle) if elsewhere is None else elsewhere
+
+
+def _start_here(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None, handle: _ThreadHandle | None
+) -> int:
     new = Greenlet(_run, function, args, kwargs or {}, handle)
     new.gr_context = None
     ident = get_ident(new)
     if handle is not None:
         handle._begin(ident)
     new.start()
+    return ident
+
+
+def _start_native(
+    function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any] | None, handle: _ThreadHandle | None
+) -> int:
+    def call() -> None:
+        if handle is not None:
+            handle.ident = _native_ident()
+        try:
+            function(*args, **kwargs or {})
+        finally:
+            if handle is not None:
+                handle._end()
+
+    if handle is None:
+        return _native_threads.start_native(call)
+    handle._begin(0)
+    try:
+        ident = _native_threads.start_native(call)
+    except BaseException:
+        handle._started = False
+        raise
+    handle.ident = ident
     return ident
 
 
@@ -273,9 +309,14 @@ def start_joinable_thread(
     elif not isinstance(handle, _ThreadHandle):
         raise TypeError("'handle' must be a _ThreadHandle")
     _sys.audit("_thread.start_joinable_thread", function, int(daemon), handle)
-    _start(function, (), None, handle)
     if not daemon:
-        _to_be_joined[handle] = None
+        _to_be_joined.setdefault(handle)  # before it may end, in a thread of its own
+    try:
+        _start(function, (), None, handle)
+    except BaseException:
+        if not handle._started:
+            _to_be_joined.pop(handle, None)
+        raise
     return handle
 
 

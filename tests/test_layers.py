@@ -31,6 +31,7 @@ LAYERS = {
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _handlers _hub_call _unread _awaitable event lock _locks _condition _barrier
         _threadlock _thread_end thread threading
+        _native_threads
         queue _store _simple_queue _task_queue _channel
         channel _memory_channel _selection
     """,
@@ -51,6 +52,7 @@ LAYERS = {
     "patching": """
         _patching _patch_pieces _patch_all _stale _drivers _environment _patch_hook
         _after_import _patch_psycopg _existing_locks _existing_executors _patch_threading _patch_multiprocessing
+        _patch_grpc
     """,
     "outside": "(package) monkey cli cli.* testing testing.* __main__",
 }

@@ -28,7 +28,7 @@ def add(parser: argparse.ArgumentParser, no_patch: bool = True) -> None:
         group.add_argument(f"--{name}", action="append_const", dest="only", const=name, help=argparse.SUPPRESS)
 
 
-def arguments(leave: list[str] | None, only: list[str] | None) -> dict[str, bool]:
+def arguments(leave: list[str] | None, only: list[str] | None) -> dict[str, Any]:
     """What patch_all is to be called with."""
     return chosen(NAMES, only or (), leave or ())
 
