@@ -150,6 +150,7 @@ def _warn_of_threads(warnings: list[str]) -> None:
     """Warn if this is not the main thread, or others run already: their locks and waits are of another kind."""
     import threading
 
+    from hubcore._patch_pydevd import own_threads, waits_by_patched_modules
     from hubcore._patch_threading import other_threads
 
     if not in_main_thread():
@@ -158,7 +159,13 @@ def _warn_of_threads(warnings: list[str]) -> None:
             "makes; call it in the main thread, before others start"
         )
         return
-    others = other_threads()
+    if waits_by_patched_modules():
+        warnings.append(
+            "debugpy (pydevd) runs already and waits by what is patched now, so a breakpoint may hang it; start "
+            "it with GEVENT_SUPPORT=True in its environment, which needs no gevent, or by `hubcore run -m debugpy`"
+        )
+        return
+    others = other_threads() - own_threads()
     if others:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         listed = ", ".join(sorted(repr(names.get(ident, f"thread {ident}")) for ident in others))

@@ -12,6 +12,7 @@ from hubcore import _cpython
 from hubcore._originals import saved
 from hubcore._patch_grpc import patch_grpc
 from hubcore._patch_psycopg import patch_psycopg
+from hubcore._patch_pydevd import patch_pydevd
 from hubcore._patching import check_switches, patch_item, patch_module, warn
 
 TYPE_CHECKING = False
@@ -77,6 +78,7 @@ def patch_thread(
                 existing_locks=existing_locks, logging=logging, Event=Event, warn=lambda text: warn(text, _warnings)
             )
     patch_grpc()
+    patch_pydevd()
     if _threading_local:
         patch_item(import_module("_threading_local"), "local", import_module("hubcore.local").local)
     return done

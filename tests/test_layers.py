@@ -53,6 +53,7 @@ LAYERS = {
         _patching _patch_pieces _patch_all _stale _drivers _environment _patch_hook
         _after_import _patch_psycopg _existing_locks _existing_executors _patch_threading _patch_multiprocessing
         _patch_grpc
+        _patch_pydevd
     """,
     "outside": "(package) monkey cli cli.* testing testing.* __main__",
 }

@@ -240,9 +240,9 @@ def test_coverage_of_greenlets(start, tmp_path):
 
 
 DEBUGGED = """
-    import hubcore, time
+    import hubcore, threading, time
     from hubcore import monkey
-    assert monkey.is_object_patched("time", "sleep")
+    assert monkey.is_module_patched("threading")
 
     def work(number):
         time.sleep(0.001)
@@ -251,6 +251,12 @@ DEBUGGED = """
 
     jobs = [hubcore.spawn(work, i) for i in (20, 21)]
     print([job.get() for job in jobs], flush=True)
+    threads = [threading.Thread(target=work, args=(i,)) for i in (30, 31)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    print("joined", flush=True)
 """
 
 
@@ -309,9 +315,8 @@ def debugger(port):
 def test_a_breakpoint_in_a_greenlet(start, tmp_path):
     need("debugpy")
     port = free_port()
-    # With --no-thread: the threads of a debugger have to run while the program's greenlets stand still.
     process = start(
-        "--no-thread", "-m", "debugpy", "--listen", f"127.0.0.1:{port}", "--wait-for-client", "program.py",
+        "-m", "debugpy", "--listen", f"127.0.0.1:{port}", "--wait-for-client", "program.py",
         files={"program.py": DEBUGGED},
     )  # fmt: skip
     line = next(i for i, text in enumerate(DEBUGGED.splitlines(), 0) if "# breakpoint" in text) + 1
@@ -323,13 +328,17 @@ def test_a_breakpoint_in_a_greenlet(start, tmp_path):
         client.ask("configurationDone")
         client.answer_to(attach)
         seen = []
-        for _ in range(2):
+        for _ in range(4):
             thread = client.event("stopped")["threadId"]
             frame = client.ask("stackTrace", threadId=thread)["stackFrames"][0]
             assert (frame["name"], frame["line"]) == ("work", line)
             seen.append(client.ask("evaluate", expression="number", frameId=frame["id"])["result"])
+            client.ask("next", threadId=thread)
+            assert client.event("stopped")["reason"] == "step"
+            frame = client.ask("stackTrace", threadId=thread)["stackFrames"][0]
+            assert client.ask("evaluate", expression="result", frameId=frame["id"])["result"] == str(int(seen[-1]) * 2)
             client.ask("continue", threadId=thread)
-        assert sorted(seen) == ["20", "21"]
+        assert sorted(seen) == ["20", "21", "30", "31"]
         # Its adapter, another process with the same output, stays until the client goes.
-        read_until(process, "[40, 42]")
+        read_until(process, "joined")
         assert process.wait(PATIENCE) == 0
