@@ -28,8 +28,18 @@ def elsewhere():
         server.kill()
 
 
+@pytest.fixture(autouse=True)
+def threads_end(hub):
+    """Waits for gRPC's threads, which go on for a moment after what they serve is closed."""
+    before = set(threading.enumerate())
+    yield
+    for thread in set(threading.enumerate()) - before:
+        if type(thread) is threading.Thread:  # others only stand for a worker's
+            thread.join(LIMIT)
+
+
 @pytest.fixture
-def here(hub):
+def here(threads_end):
     """The port of a server whose handlers are greenlets of this process."""
     with ThreadPoolExecutor(20) as pool:
         server = grpc.server(pool, handlers=[Handlers()])
@@ -41,7 +51,7 @@ def here(hub):
 
 
 @pytest.fixture(params=["elsewhere", "here"])
-def channel(request):
+def channel(request, threads_end):
     port = request.getfixturevalue(request.param)
     with grpc.insecure_channel(f"127.0.0.1:{port}") as channel:
         yield channel
@@ -128,7 +138,7 @@ def test_a_call_that_is_killed_is_cancelled(here):
         assert ended.wait(LIMIT)  # the server hears of it
 
 
-def test_calls_in_native_threads(elsewhere, hub):
+def test_calls_in_native_threads(elsewhere):
     pool = ThreadPool(8)
     with grpc.insecure_channel(f"127.0.0.1:{elsewhere}") as channel:
         call = channel.unary_unary("/play/Gate")
