@@ -14,5 +14,5 @@ cdef class Condition(Source):
 
     @cython.locals(place=Place, waiter=Waiter)
     cpdef wait(self, timeout=*)
-    cdef _wake(self, Py_ssize_t n)
+    cpdef _wake(self, Py_ssize_t n)
     cpdef _wake_all(self)

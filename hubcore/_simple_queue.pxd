@@ -14,6 +14,7 @@ cdef class SimpleQueue(Store):
     cdef Py_ssize_t _bound
     cdef Py_ssize_t _unfinished
     cdef bint _shut_down
+    cdef object _conditions
 
     cdef _begin(self, maxsize, items)
     @cython.final
@@ -34,6 +35,11 @@ cdef class SimpleQueue(Store):
     @cython.locals(place=Place, waiter=Waiter)
     cdef _put_later(self, item, timeout)
     @cython.final
+    @cython.locals(place=Place, waiter=Waiter)
+    cdef _put_exclusively(self, item, bint block, timeout)
+    @cython.final
+    cdef _end_put(self, Waiter waiter)
+    @cython.final
     cdef bint _join_putters(self, Place place, Waiter waiter) except -1
     @cython.final
     @cython.locals(putters=WaitQueue, place=Place, waiter=Waiter)
@@ -43,6 +49,11 @@ cdef class SimpleQueue(Store):
     @cython.final
     @cython.locals(place=Place, waiter=Waiter)
     cdef _get_later(self, purpose, bint block, timeout)
+    @cython.final
+    @cython.locals(place=Place, waiter=Waiter)
+    cdef _get_exclusively(self, bint block, timeout)
+    @cython.final
+    cdef _end_get(self, Waiter waiter, timeout)
     @cython.final
     cdef _join_getters(self, Place place, Waiter waiter)
     cdef _take_back(self, item)

@@ -42,7 +42,7 @@ _SHUT_DOWN = object()  # what those are woken with who wait in vain
 class SimpleQueue(Store):
     """First in, first out; of at most `maxsize` items, or any number if that is None. Holds `items` at first."""
 
-    __slots__ = ("_bound", "_putters", "_shut_down", "_unfinished")
+    __slots__ = ("_bound", "_conditions", "_putters", "_shut_down", "_unfinished")
 
     def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
         self._begin(maxsize, items)
@@ -52,6 +52,7 @@ class SimpleQueue(Store):
         self._putters = WaitQueue()
         self._shut_down = False
         self._unfinished = 0
+        self._conditions: Any = None  # a Queue's, once its user asked for one
         self._bound = _checked(maxsize)
         self._set_up_store(items)
         self._init(maxsize)
@@ -65,6 +66,9 @@ class SimpleQueue(Store):
         """
         if timeout is not None and block and self._bound >= 0:
             check_timeout(timeout)
+        if self._conditions is not None:
+            self._put_exclusively(item, block, timeout)
+            return
         if self._offer(item):
             return
         if not block:
@@ -73,7 +77,9 @@ class SimpleQueue(Store):
 
     def put_nowait(self, item: Any) -> None:
         """`put(item, block=False)`: never switches."""
-        if not self._offer(item):
+        if self._conditions is not None:
+            self._put_exclusively(item, False, None)
+        elif not self._offer(item):
             raise Full
 
     def _offer(self, item: Any) -> bool:
@@ -116,6 +122,8 @@ class SimpleQueue(Store):
             self._feed()
         if self._links is not None and self._qsize():
             self._notify_links()
+        if self._conditions is not None and self._qsize():
+            self._conditions.not_empty._wake(1)
 
     def _hand_over(self, item: Any) -> bool:
         """Give `item` to the first who waits for one; show it to those before that only look."""
@@ -154,6 +162,23 @@ class SimpleQueue(Store):
         waiter = waiter_at(place)
         if not self._join_putters(place, waiter) and not park(waiter, timeout):
             raise Full
+        self._end_put(waiter)
+
+    def _put_exclusively(self, item: Any, block: bool, timeout: float | None) -> None:
+        with self._conditions.mutex:
+            if self._offer(item):
+                return
+            if not block:
+                raise Full
+            place = new_place(self, item, PUT)
+            waiter = waiter_at(place)
+            if self._join_putters(place, waiter):
+                return
+        if not park(waiter, timeout):
+            raise Full
+        self._end_put(waiter)
+
+    def _end_put(self, waiter: Waiter) -> None:
         if waiter.value is None:
             return
         if waiter.value is _SHUT_DOWN:
@@ -191,6 +216,8 @@ class SimpleQueue(Store):
         """
         if timeout is not None and block:
             check_timeout(timeout)
+        if self._conditions is not None:
+            return self._get_exclusively(block, timeout)
         item = self._take_and_admit()
         if item is _NOTHING:
             item = self._get_later(None, block, timeout)
@@ -198,6 +225,8 @@ class SimpleQueue(Store):
 
     def get_nowait(self) -> Any:
         """`get(block=False)`: never switches."""
+        if self._conditions is not None:
+            return self._get_exclusively(False, None)
         item = self._take_and_admit()
         return self._get_later(None, False, None) if item is _NOTHING else item
 
@@ -235,8 +264,26 @@ class SimpleQueue(Store):
         place = new_place(self, purpose, GET)
         waiter = waiter_at(place)
         item = self._join_getters(place, waiter)
-        if item is not _NOTHING:
-            return item
+        return self._end_get(waiter, timeout) if item is _NOTHING else item
+
+    def _get_exclusively(self, block: bool, timeout: float | None) -> Any:
+        with self._conditions.mutex:
+            item = self._take_and_admit()
+            if item is _NOTHING and self._shut_down:
+                self._raise_shut_down(True)
+            if item is _NOTHING and not block:
+                raise Empty
+            if item is _NOTHING:
+                place = new_place(self, None, GET)
+                waiter = waiter_at(place)
+                item = self._join_getters(place, waiter)
+            if item is not _NOTHING:
+                if self._has_room():
+                    self._conditions.not_full._wake(1)
+                return item
+        return self._end_get(waiter, timeout)
+
+    def _end_get(self, waiter: Waiter, timeout: float | None) -> Any:
         if not park(waiter, timeout):
             raise Empty
         item = waiter.value

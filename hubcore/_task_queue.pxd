@@ -13,6 +13,9 @@ cdef class Queue(SimpleQueue):
     cdef WaitQueue _joiners
 
     cpdef task_done(self)
+    cdef _finish_one(self)
+    cdef _tell_joiners(self)
+    cdef _shut_and_tell(self, bint immediate)
     @cython.locals(place=Place, waiter=Waiter)
     cpdef bint join(self, timeout=*) except -1
     cdef bint _join_joiners(self, Place place, Waiter waiter) except -1

@@ -33,6 +33,7 @@ LAYERS = {
         _threadlock _thread_end thread threading
         _native_threads
         queue _store _simple_queue _task_queue _channel
+        _queue_conditions
         channel _memory_channel _selection
     """,
     "plain Python": """
