@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     Call = Callable[[Any], object]
 
 _waiting: dict[str, Call] = {}  # until the module was imported: who finds one need not import it, nor succeed
+_every_time: dict[str, Call] = {}
 _looking: list[str] = []  # what the others are being asked for
 
 
@@ -24,6 +25,19 @@ def after_import(name: str, call: Call) -> None:
         call(module)
         return
     _waiting[name] = call
+    _be_asked()
+
+
+def after_every_import(name: str, call: Call) -> None:
+    """Call `call(module)` for the module `name` that is imported, if one is, and whenever it is imported anew."""
+    module = sys.modules.get(name)
+    if module is not None:
+        call(module)
+    _every_time[name] = call
+    _be_asked()
+
+
+def _be_asked() -> None:
     if _finder not in sys.meta_path:
         sys.meta_path.insert(0, _finder)
 
@@ -34,7 +48,7 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if name not in _waiting or name in _looking:
+        if (name not in _waiting and name not in _every_time) or name in _looking:
             return None
         from importlib.util import find_spec
 
@@ -67,9 +81,9 @@ class _Loader:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader
         self._loader.exec_module(module)
-        call = _waiting.pop(module.__name__, None)
-        if call is not None:
-            call(module)
+        for call in (_waiting.pop(module.__name__, None), _every_time.get(module.__name__)):
+            if call is not None:
+                call(module)
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)

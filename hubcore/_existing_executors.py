@@ -9,14 +9,16 @@ already stay native threads; a last job in the old queue has them go on with the
 from __future__ import annotations
 
 import gc
-from _queue import SimpleQueue as NativeQueue
 from _weakref import ref
 
+from hubcore._originals import original
 from hubcore._simple_queue import SimpleQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
+
+_NativeQueue: Any = original("queue", "SimpleQueue")
 
 
 def upgrade_executors(module: Any) -> list[Any]:
@@ -27,7 +29,8 @@ def upgrade_executors(module: Any) -> list[Any]:
     upgraded = [
         each
         for each in gc.get_objects()
-        if issubclass(type(each), module.ThreadPoolExecutor) and type(getattr(each, "_work_queue", None)) is NativeQueue
+        if issubclass(type(each), module.ThreadPoolExecutor)
+        and type(getattr(each, "_work_queue", None)) is _NativeQueue
     ]
     for each in upgraded:
         with each._shutdown_lock:  # which `submit` holds, here perhaps a native thread's

@@ -9,6 +9,7 @@ import sys
 from importlib import import_module
 
 from hubcore import _cpython
+from hubcore._after_import import after_every_import
 from hubcore._originals import saved
 from hubcore._patch_grpc import patch_grpc
 from hubcore._patch_psycopg import patch_psycopg
@@ -133,8 +134,17 @@ def patch_signal() -> bool:
 
 
 def patch_queue() -> bool:
-    """Replace the classes of `queue`."""
-    return _patch("queue")
+    """Replace the classes of `queue`, and what a copy of `queue` that is imported anew has from `_queue`."""
+    done = _patch("queue")
+    if done:
+        after_every_import("_queue", _patch_native_queue)
+    return done
+
+
+def _patch_native_queue(module: Any) -> None:
+    ours = import_module("hubcore.queue")
+    for name in ("Empty", "SimpleQueue"):  # the one raises the other, in each copy that of the first
+        patch_item(module, name, getattr(ours, name))
 
 
 def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> None:

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hubcore._after_import import after_import
+from hubcore._after_import import after_every_import, after_import
 
 
 @pytest.fixture
@@ -29,6 +29,20 @@ def test_the_call_comes_once_the_module_is_whole_and_at_once_where_it_is(module)
     assert calls == [found]
     after_import(module, calls.append)
     assert calls == [found, found]
+
+
+def test_every_further_copy_of_a_module_where_that_is_asked_for(module, monkeypatch):
+    calls, once = [], []
+    monkeypatch.setattr("hubcore._after_import._every_time", {})
+    after_every_import(module, calls.append)
+    after_import(module, once.append)
+    first = importlib.import_module(module)
+    del sys.modules[module]
+    second = importlib.import_module(module)
+    assert first is not second
+    assert (calls, once) == ([first, second], [first])
+    after_every_import(module, calls.append)
+    assert calls == [first, second, second]
 
 
 def test_who_only_asks_where_the_module_is_takes_no_call_away(module):

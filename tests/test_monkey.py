@@ -11,7 +11,7 @@ from hubcore.testing import run_python
 ROOT = Path(__file__).resolve().parent.parent
 WAITS = """
 import time as clock
-import queue, selectors, select, socket, ssl
+import queue, selectors, select, socket, ssl, sys
 early = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 native_epoll = select.epoll
 from hubcore import monkey
@@ -55,6 +55,16 @@ for kind in (selectors.DefaultSelector, selectors.SelectSelector, selectors.Poll
 for kind in (queue.Queue, queue.LifoQueue, queue.PriorityQueue, queue.SimpleQueue):
     q = kind()
     later(q.put, 1); assert others_ran(q.get) == 1
+first = {name: sys.modules.pop(name) for name in ("queue", "_queue")}
+import queue as anew
+sys.modules.update(first)
+assert anew is not queue and anew.Empty is queue.Empty
+for kind in (anew.Queue, anew.SimpleQueue):
+    q = kind()
+    later(q.put, 1); assert others_ran(q.get) == 1
+from multiprocessing.dummy import Pipe
+near, far = Pipe()
+later(far.send, 1); assert others_ran(lambda: near.poll(5)) and near.recv() == 1
 others_ran(lambda: [clock.sleep(0.01) for _ in range(6)])
 server = socket.create_server(("localhost", 0))
 client = socket.create_connection(server.getsockname())
