@@ -84,10 +84,12 @@ def test_a_greenlet_that_survives_the_kill_has_its_result(hub):
 
 def test_shield_spares_the_greenlet(hub):
     async def main():
-        one = spawn(later, 3, None, 0.01)
+        go = Event()
+        one = spawn(lambda: go.wait() and later(3))
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(asyncio.shield(aio.wrap(one)), 0.001)
         assert not one.ready()
+        go.set()
         return await aio.wrap(one)
 
     assert aio.run(main()) == 3

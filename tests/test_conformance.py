@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.hang_after(150)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -16,7 +17,7 @@ def conformance(folder, *arguments):
     command = [sys.executable, "-m", "pytest", "-p", "hubcore.testing.plugin", "-p", "no:cacheprovider"]
     command += ["--pyargs", "hubcore.testing.conformance", "-q", "-W", "error", *arguments]
     env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
-    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=45, check=False)
+    return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
 @pytest.mark.parametrize("backend", ["example_backend:ExampleLoop", "select"])

@@ -361,6 +361,7 @@ def test_the_standard_librarys_own_test_passes_with_ours():
     )
 
 
+@pytest.mark.hang_after(150)
 @pytest.mark.skipif(os.environ.get("HUBCORE_PURE") == "1", reason="it is")
 def test_all_of_this_holds_uncompiled_as_well():
     files = [__file__, __file__.replace("test_local", "test_local_life")]
@@ -368,4 +369,4 @@ def test_all_of_this_holds_uncompiled_as_well():
         import sys, pytest
         sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--hub-backend=virtual", *{files!r}]))
         """
-    run_python(code, "virtual", env={"HUBCORE_PURE": "1"}, timeout=45)
+    run_python(code, "virtual", env={"HUBCORE_PURE": "1"}, timeout=120)

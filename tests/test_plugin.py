@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.hang_after(120)
 ROOT = Path(__file__).resolve().parent.parent
 
 
@@ -22,7 +23,7 @@ def run(tmp_path):
         # Without the plugins of others, which take longer to load than most of these take to run.
         env = {**env, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables}
         return subprocess.run(
-            [*command, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=40, check=False
+            [*command, *arguments], cwd=tmp_path, env=env, capture_output=True, text=True, timeout=100, check=False
         )
 
     return run
