@@ -12,10 +12,9 @@ from __future__ import annotations
 
 import gc
 import sys
-from _queue import SimpleQueue as NativeQueue
 from types import BuiltinMethodType, CellType, MemberDescriptorType, ModuleType
 
-from hubcore._originals import LockType
+from hubcore._originals import LockType, original
 from hubcore._originals import RLock as NativeRLock
 from hubcore._threadlock import Lock, RLock
 
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterator
     from typing import Any
 
+_NativeQueue: Any = original("queue", "SimpleQueue")
 _KINDS: dict[type, Callable[[], Any]] = {LockType: Lock, type(NativeRLock()): RLock}
 _OURS = ("hubcore", "greenlet", "_frozen_importlib", "importlib")
 _REFERENCES_HERE = 2  # of a list's item, while getrefcount is asked for it: the list's and the argument
@@ -84,7 +84,7 @@ def left() -> Iterator[Existing]:
 
 def queues() -> list[Existing]:
     """The native SimpleQueues that there are now and that are not hubcore's, each with where it is."""
-    return [each for each in survey({NativeQueue}) if not each.ours and each.where]
+    return [each for each in survey({_NativeQueue}) if not each.ours and each.where]
 
 
 def survey(kinds: Collection[type] = tuple(_KINDS)) -> list[Existing]:
