@@ -306,7 +306,7 @@ def _check_pair(address: tuple[Any, ...]) -> None:
     if len(address) < 2 or not isinstance(address[0], (str, bytes)) or not isinstance(address[1], int):
         raise TypeError(f"{right}, not {address!r}")
     if not 0 <= address[1] <= 65535:
-        raise ValueError(f"{right}, not {address!r}")
+        raise OverflowError(f"{right}, not {address!r}")  # as bind() does
 
 
 __all__ = ["BaseServer", "parse_address"]
