@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from hubcore._holders import Held
+
 _private: Any = _stdlib  # its private names; see hubcore._cpython
 
 
@@ -58,7 +60,7 @@ def other_threads() -> set[int]:
     return set(sys._current_frames()) - mine
 
 
-def left_locks() -> list[_existing_locks.Existing]:
+def left_locks() -> list[Held]:
     """The native locks that programs and libraries still hold: where each is, and why it was not replaced."""
     return list(_existing_locks.left())
 

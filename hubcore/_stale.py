@@ -11,7 +11,8 @@ import sys
 from types import FunctionType, ModuleType
 
 from hubcore import _import_record
-from hubcore._originals import saved
+from hubcore._holders import holders_of
+from hubcore._originals import original, saved
 from hubcore._patch_pieces import counterparts
 
 TYPE_CHECKING = False
@@ -129,14 +130,14 @@ def queues(told: Container[int] = ()) -> list[Stale]:
     """Native SimpleQueues that programs and libraries made before the patch, but for those whose id() is in `told`."""
     if "queue" not in saved:
         return []
-    from hubcore._existing_locks import queues as existing
-
     found = []
-    for each in existing():
+    for each in holders_of({original("queue", "SimpleQueue")}):
+        if each.ours:
+            continue
         # Where it is in a tuple or a deque, nobody knows whose that is.
         places = [where for where in each.where if not where.startswith("in a ")] or each.where
         places = [where for where in places if _is_outside(_module_of(where))]
-        if places and id(each.lock) not in told:
+        if places and id(each.object) not in told:
             what = "a native SimpleQueue made before the patch, whose get() blocks the whole thread"
             found.append(Stale(", ".join(places), "is", _module_of(places[0]), what))
     return found

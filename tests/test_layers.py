@@ -30,16 +30,13 @@ LAYERS = {
     "tasks": """
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _handlers _hub_call _unread _awaitable event lock _locks _condition _barrier
-        _threadlock _thread_end thread threading
-        _native_threads
-        queue _store _simple_queue _task_queue _channel
-        _queue_conditions
+        _threadlock _thread_end thread threading _native_threads
+        queue _store _simple_queue _task_queue _queue_conditions _channel
         channel _memory_channel _selection
     """,
     "plain Python": """
         _sslcontext _sslsocket _sslstale _tls _tlscalls _tlswire
-        _readahead _nativepoll
-        _fdcalls _fdnow
+        _readahead _nativepoll _fdcalls _fdnow
         _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
         _sockslot _socklayout
         _job _executor _imap _mapping from_thread
@@ -52,9 +49,8 @@ LAYERS = {
     """,
     "patching": """
         _patching _patch_pieces _patch_all _stale _drivers _environment _patch_hook
-        _after_import _patch_psycopg _existing_locks _existing_executors _patch_threading _patch_multiprocessing
-        _patch_grpc
-        _patch_pydevd
+        _after_import _holders _existing_locks _existing_executors
+        _patch_threading _patch_multiprocessing _patch_psycopg _patch_grpc _patch_pydevd
     """,
     "outside": "(package) monkey cli cli.* testing testing.* __main__",
 }

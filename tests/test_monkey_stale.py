@@ -194,3 +194,20 @@ def test_queues_that_were_made_before_the_patch_are_told_of_wherever_they_are():
         "  ?",
         f"    in a deque is {what}",
     ]
+
+
+def test_of_queues_only_the_native_ones_are_told_of_where_threads_are_not_patched():
+    done = run_python(
+        """
+        import queue
+        class Slots:
+            __slots__ = ("jobs",)
+        before = Slots()
+        before.jobs = queue.SimpleQueue()
+        from hubcore import _stale, monkey
+        monkey.patch_queue()
+        after = queue.SimpleQueue()
+        print(*(each.where for each in _stale.queues()), sep="\\n")
+        """
+    )
+    assert done.stdout == "__main__.Slots object: jobs\n"

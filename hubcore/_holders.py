@@ -1,0 +1,168 @@
+"""Who refers to objects of the interpreter's own kinds, and how each reference can be set anew.
+
+The collector knows who refers to what: modules, classes, instances, dicts, lists and closures, whose references can be
+set, and the bound methods of an object that a Condition or an at-fork handler keeps. It does not know the local
+variables of running functions, nor what C code keeps; the reference count tells whether there are any.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from types import BuiltinMethodType, CellType, MemberDescriptorType, ModuleType
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection
+    from typing import Any
+
+_OURS = ("hubcore", "greenlet", "_frozen_importlib", "importlib")
+_REFERENCES_HERE = 2  # of a list's item, while getrefcount is asked for it: the list's and the argument
+
+
+class Held:
+    """An object: `where` it is, as texts, and `reason`, why it cannot be replaced there, or "" if it can.
+
+    `ours` says whether hubcore holds it, or the import system, whose imports are going on.
+    """
+
+    __slots__ = ("object", "ours", "reason", "references", "sets", "where")
+
+    def __init__(self, held: Any) -> None:
+        self.object = held
+        self.where: list[str] = []
+        self.reason = ""
+        self.ours = False
+        self.references = 0  # that were found
+        self.sets: list[Callable[[Any], object]] = []
+
+
+def holders_of(kinds: Collection[type]) -> list[Held]:
+    """All objects of just these `kinds` that the collector knows of. Takes a look at every object there is."""
+    wanted = [each for each in gc.get_objects() if type(each) in kinds]
+    counts = [sys.getrefcount(wanted[i]) - _REFERENCES_HERE for i in range(len(wanted))]
+    found = {id(each): Held(each) for each in wanted}
+    holders = _referrers(wanted)
+    methods = [each for each in holders if type(each) is BuiltinMethodType and id(each.__self__) in found]
+    method_counts = [sys.getrefcount(methods[i]) - _REFERENCES_HERE - 1 for i in range(len(methods))]  # and of holders
+    kept = {id(method): Held(method) for method in methods}
+    holders += [each for each in _referrers(methods) if each is not holders]
+    _note_all(holders, found, kept)
+    for method, count in zip(methods, method_counts, strict=True):
+        _add_method(found[id(method.__self__)], kept[id(method)], count)
+    for each, count in zip(wanted, counts, strict=True):
+        held = found[id(each)]
+        if held.references != count:
+            held.reason = held.reason or "it is also referred to from running code, or from C"
+    return list(found.values())
+
+
+def _referrers(wanted: list[Any]) -> list[Any]:
+    """What refers to any of `wanted`, but for this module's own."""
+    if not wanted:
+        return []
+    found = gc.get_referrers(*wanted)
+    # On some versions the tuple of the arguments is among them.
+    return [each for each in found if each is not wanted and type(each) is not Held and not _same(each, wanted)]
+
+
+def _same(each: Any, wanted: list[Any]) -> bool:
+    return type(each) is tuple and len(each) == len(wanted) and all(a is b for a, b in zip(each, wanted, strict=True))
+
+
+def _add_method(held: Held, method: Held, count: int) -> None:
+    held.references += 1  # by the method
+    held.ours |= method.ours
+    held.where += method.where
+    if method.references != count:
+        held.reason = held.reason or "a bound method of it is referred to from running code, or from C"
+    held.reason = held.reason or method.reason
+    name = method.object.__name__
+    held.sets += [lambda new, put=put: put(getattr(new, name)) for put in method.sets]  # type: ignore[misc]
+
+
+def _note_all(holders: list[Any], found: dict[int, Held], kept: dict[int, Held]) -> None:
+    dicts = [each for each in holders if type(each) is dict]
+    owners = _owners(dicts)
+    seen = set()
+    wanted = {**found, **kept}
+    for holder in holders:
+        if id(holder) in seen or id(holder) in kept:
+            continue
+        seen.add(id(holder))
+        for held in {id(each): each for each in gc.get_referents(holder) if id(each) in wanted}.values():
+            _note(wanted[id(held)], holder, owners.get(id(holder), holder))
+
+
+def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
+    """Whose attributes the dicts are, by their id(), where they are somebody's."""
+    wanted = {id(each) for each in dicts}
+    owners: dict[int, Any] = {}
+    for each in _referrers(dicts):
+        if isinstance(each, type):
+            for held in gc.get_referents(each):
+                if id(held) in wanted:
+                    owners[id(held)] = each
+        elif isinstance(each, ModuleType):
+            if id(each.__dict__) in wanted:
+                owners[id(each.__dict__)] = each
+        elif type(each).__dictoffset__:
+            for held in gc.get_referents(each):
+                if id(held) in wanted and object.__getattribute__(each, "__dict__") is held:
+                    owners[id(held)] = each
+    return owners
+
+
+def _note(held: Held, holder: Any, owner: Any) -> None:
+    """Note that `holder`, which has the attributes of `owner` or is that, refers to it."""
+    module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
+    if not isinstance(module, str):
+        module = type(owner).__module__
+    held.ours |= module.partition(".")[0] in _OURS or type(owner).__module__.partition(".")[0] in _OURS
+    what, before = held.object, held.references
+    if type(holder) is dict:
+        for key, value in holder.items():
+            if value is what:
+                _found(held, owner, key, _attribute(owner, key) if isinstance(owner, type) else _item(holder, key))
+    elif type(holder) is list:
+        for index, value in enumerate(holder):
+            if value is what:
+                _found(held, owner, index, _item(holder, index))
+    elif type(holder) is CellType:
+        _found(held, owner, "a closure", _attribute(holder, "cell_contents"))
+    elif not isinstance(holder, type):
+        _note_instance(held, holder)
+    if held.references == before:
+        held.where.append(f"in a {type(holder).__name__}")
+        held.reason = held.reason or f"a {type(holder).__name__} refers to it"
+
+
+def _note_instance(held: Held, holder: Any) -> None:
+    for cls in type(holder).__mro__:
+        for name, member in vars(cls).items():
+            if isinstance(member, MemberDescriptorType) and getattr(holder, name, None) is held.object:
+                _found(held, holder, name, _attribute(holder, name))
+    if type(holder).__dictoffset__:
+        attributes = object.__getattribute__(holder, "__dict__")
+        for name, value in attributes.items():
+            if value is held.object:
+                _found(held, holder, name, _item(attributes, name))
+
+
+def _found(held: Held, owner: Any, name: object, put: Callable[[Any], object]) -> None:
+    held.references += 1
+    held.sets.append(put)
+    if isinstance(owner, ModuleType):
+        held.where.append(f"{owner.__name__}.{name}")
+    elif isinstance(owner, type):
+        held.where.append(f"{owner.__module__}.{owner.__qualname__}.{name}")
+    else:
+        held.where.append(f"{type(owner).__module__}.{type(owner).__qualname__} object: {name}")
+
+
+def _item(holder: Any, key: Any) -> Callable[[Any], object]:
+    return lambda new: holder.__setitem__(key, new)
+
+
+def _attribute(holder: Any, name: str) -> Callable[[Any], object]:
+    return lambda new: setattr(holder, name, new)
