@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from _collections import deque
 
+from hubcore._checks import check_callback
 from hubcore._imap import Attempt, IMap, IMapUnordered, outcome
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub_if_any
@@ -55,11 +56,6 @@ class _Input:
             self.error = error
 
 
-def _check_callback(callback: object) -> None:
-    if callback is not None and not callable(callback):
-        raise TypeError(f"a callback is callable, or None, not {callback!r}")
-
-
 class MappingMixin:
     """Calls in the tasks of a pool: `spawn` gives what has `ready()` and `get()`, a greenlet or a result."""
 
@@ -96,7 +92,7 @@ class MappingMixin:
         callback: Callable[[Any], object] | None = None,
     ) -> Any:
         """As `apply`; and start `callback(result)` in a greenlet of its own."""
-        _check_callback(callback)
+        check_callback(callback)
         result = self.apply(func, args, kwds)
         if callback is not None:
             spawn(callback, result)
@@ -113,7 +109,7 @@ class MappingMixin:
 
         Returns what has the result: a greenlet, or what `spawn` gives.
         """
-        _check_callback(callback)
+        check_callback(callback)
         if self.full():
             return spawn(self.apply_cb, func, args, kwds, callback)
         task = self.spawn(func, *(args or ()), **(kwds or {}))
@@ -165,7 +161,7 @@ class MappingMixin:
         self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
     ) -> list[Any]:
         """As `map`; and call `callback(results)`."""
-        _check_callback(callback)
+        check_callback(callback)
         results = self.map(func, iterable)
         if callback is not None:
             callback(results)
@@ -175,7 +171,7 @@ class MappingMixin:
         self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
     ) -> Greenlet:
         """A greenlet that does `map_cb`. Never switches."""
-        _check_callback(callback)
+        check_callback(callback)
         return spawn(self.map_cb, func, iterable, callback)
 
     def imap(self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None) -> IMap:

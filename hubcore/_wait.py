@@ -11,9 +11,9 @@ from _collections import deque
 from greenlet import GreenletExit, getcurrent
 
 from hubcore._awaitable import now, park, waiter_at
+from hubcore._checks import check_victim
 from hubcore._deadlines import as_seconds
 from hubcore._links import DirectLink
-from hubcore.exceptions import check_victim
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub, kill
 

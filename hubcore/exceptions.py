@@ -7,7 +7,6 @@ RuntimeError, and whatever ends a greenlet on purpose is a GreenletExit, hence a
 from __future__ import annotations
 
 from greenlet import GreenletExit
-from greenlet import greenlet as _greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -137,18 +136,3 @@ class StaleReferences(RuntimeError):
     def __init__(self, message: str, references: list[Any]) -> None:
         super().__init__(message)
         self.references = references
-
-
-def check_exception(exception: object) -> None:
-    """TypeError unless `exception` can be raised: an exception, or a class of them."""
-    if not isinstance(exception, BaseException) and not (
-        isinstance(exception, type) and issubclass(exception, BaseException)
-    ):
-        raise TypeError(f"what is raised in a greenlet is an exception or a class of them, not {exception!r}")
-
-
-def check_victim(victim: object, exception: object) -> None:
-    """TypeError unless `victim` is a greenlet, and `exception` can be raised in it."""
-    if not isinstance(victim, _greenlet):
-        raise TypeError(f"only a greenlet can be killed, not {victim!r}")
-    check_exception(exception)

@@ -14,10 +14,11 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._checks import check_exception
 from hubcore._deadlines import Deadline, as_seconds
 from hubcore._idents import _free, _idents, minimal_ident
 from hubcore._links import Linkable
-from hubcore.exceptions import Cancelled, GreenletCancelled, check_exception
+from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:

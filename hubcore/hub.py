@@ -14,13 +14,14 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._above import Offer, from_above
+from hubcore._checks import check_victim
 from hubcore._deadlines import as_seconds
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._report import nothing_left, other_threads_may_wake, report_failure
 from hubcore._scheduler import Scheduler
 from hubcore.backends import loop_class
-from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit, check_victim
+from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit
 from hubcore.loop import Loop
 from hubcore.watchers import Io
 

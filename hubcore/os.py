@@ -11,6 +11,7 @@ from __future__ import annotations
 import os as _stdlib
 
 from hubcore import _childwait, _fdcalls, _originals
+from hubcore._checks import check_callback
 from hubcore._job import Job
 from hubcore._originals import close_fd
 from hubcore._waitfd import closing_fd, wait_read, wait_write
@@ -53,12 +54,6 @@ def forkpty_gevent() -> tuple[int, int]:
     return _forkpty()
 
 
-def _check_callback(callback: object) -> None:
-    """Before anything is forked, in which an error would come too late."""
-    if callback is not None and not callable(callback):
-        raise TypeError(f"a callback is callable, or None, not {callback!r}")
-
-
 def fork_and_watch(
     callback: Callable[[Any], object] | None = None,
     loop: Loop | None = None,
@@ -70,7 +65,7 @@ def fork_and_watch(
     The watcher has its `rpid` and `rstatus`, and has reaped it; `waitpid` still gives the status, once. With `ref` it
     keeps the loop alive. Without `callback` nothing is watched: the child is the caller's to wait for.
     """
-    _check_callback(callback)
+    check_callback(callback)  # in the child an error would come too late
     pid = fork()
     if pid and callback is not None:
         _watch(pid, callback, loop, ref)
@@ -84,7 +79,7 @@ def forkpty_and_watch(
     forkpty: Callable[[], tuple[int, int]] = forkpty_gevent,
 ) -> tuple[int, int]:
     """As `fork_and_watch`, with a terminal: the result is the child's pid and the terminal's fd."""
-    _check_callback(callback)
+    check_callback(callback)
     pid, fd = forkpty()
     if pid and callback is not None:
         _watch(pid, callback, loop, ref)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import cython
 
+from hubcore._checks import check_exception
 from hubcore._deadlines import Deadline, as_seconds
-from hubcore.exceptions import check_exception
 from hubcore.hub import get_hub
 
 if not cython.compiled:

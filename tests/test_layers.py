@@ -17,7 +17,7 @@ LONGEST = 500
 # Low to high. A module imports from its own layer and those below; `x.*` stands for what is inside the package x.
 LAYERS = {
     "ground": """
-        exceptions _version config _pure _ready _deadlines _park _greenlet
+        exceptions _checks _version config _pure _ready _deadlines _park _greenlet
         _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _measured _references _uncompiled _workers
         _native events _originals _cpython _plugins _patch_events _import_record
     """,
