@@ -5,7 +5,7 @@ from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore.hub cimport Hub, hub_here
 
 cdef object _read, _readv, _write, _writev
-cdef int _IN, _OUT, _PIPE, _SOCKET, _TERMINAL
+cdef int _IN, _OUT, _PIPE, _SOCKET, _DEVICE
 cdef Py_ssize_t _LITTLE, _PIPE_BUF
 
 @cython.locals(hub=Hub, current=greenlet)

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["get_blocking", "made_nonblocking", "read", "readv", "set_blocking", "write", "writev"]
+__all__ = ["get_blocking", "read", "readv", "seems_blocking", "set_blocking", "write", "writev"]
 
 import_greenlet()
 
@@ -48,14 +48,14 @@ _readv = os.readv
 _writev = os.writev
 
 _IN, _OUT = _select.POLLIN, _select.POLLOUT
-_PIPE, _SOCKET, _TERMINAL = stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR
+_PIPE, _SOCKET, _DEVICE = stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR
 _PIPE_BUF = _select.PIPE_BUF
 _LITTLE = 128  # half of what a terminal takes: it may make two characters of one
 _MOST_BUFFERS = 1024  # the kernel's limit for one call
 
-#: fds that are non-blocking because hubcore made them so for itself, and whether whoever reads or writes them should
-#: wait: until the program says otherwise by `set_blocking`, they block as far as it knows.
-made_nonblocking: dict[int, bool] = {}
+#: Of the fds that hubcore has made non-blocking for itself: whether they block as far as the program knows, which they
+#: do until it says otherwise by `set_blocking`. Who reads or writes one that seems blocking waits.
+seems_blocking: dict[int, bool] = {}
 
 
 class _Nothing(Exception):
@@ -101,14 +101,14 @@ def writev(fd: int, buffers: Sequence[Any], /) -> int:
 def get_blocking(fd: int, /) -> bool:
     """As os.get_blocking."""
     blocking: bool = _originals.get_blocking(fd)
-    return made_nonblocking.get(index(fd), blocking) if made_nonblocking else blocking
+    return seems_blocking.get(index(fd), blocking) if seems_blocking else blocking
 
 
 def set_blocking(fd: int, blocking: bool, /) -> None:
     """As os.set_blocking. An end of a Popen's pipe is always non-blocking; whether it seems so is what is set."""
-    if made_nonblocking and index(fd) in made_nonblocking:
+    if seems_blocking and index(fd) in seems_blocking:
         _originals.get_blocking(fd)  # for its error
-        made_nonblocking[index(fd)] = bool(blocking)
+        seems_blocking[index(fd)] = bool(blocking)
     else:
         _originals.set_blocking(fd, blocking)
 
@@ -181,7 +181,7 @@ def _ready_for(fd: int, size: int) -> bool:
     kind = kind_of(fd)
     if kind == _PIPE:
         return size <= _PIPE_BUF and ready_now(fd, _OUT)
-    return kind != _SOCKET and kind != _TERMINAL
+    return kind != _SOCKET and kind != _DEVICE
 
 
 def _blocks(fd: int, not_for: int) -> bool:
@@ -192,7 +192,7 @@ def _blocks(fd: int, not_for: int) -> bool:
         return False
     if flags & os.O_ACCMODE == not_for:
         return False
-    return not flags & os.O_NONBLOCK or made_nonblocking.get(fd, False)
+    return not flags & os.O_NONBLOCK or seems_blocking.get(fd, False)
 
 
 # Waiting.
@@ -249,22 +249,14 @@ def _wait_for_room(fd: int) -> None:
 def _write_slowly(fd: Any, data: Any) -> int:
     """Write `data`, of which not all can be written at once."""
     number = index(fd)
-    count: int
-    if not _blocks(number, os.O_RDONLY):
-        count = _write(fd, data)
-        return count
-    kind = kind_of(number)
-    most = _PIPE_BUF
-    if kind == _TERMINAL:
-        most = _LITTLE
-    if kind == _TERMINAL and not os.isatty(number):
-        kind = 0
-    if kind not in (_PIPE, _SOCKET, _TERMINAL):
+    if _blocks(number, os.O_RDONLY):
+        kind = kind_of(number)
+        if kind in (_PIPE, _SOCKET) or (kind == _DEVICE and os.isatty(number)):
+            with memoryview(data) as view, view.cast("B") as octets:
+                return _write_pieces(number, octets, kind == _SOCKET, _LITTLE if kind == _DEVICE else _PIPE_BUF)
         _wait_for_room(number)
-        count = _write(fd, data)
-        return count
-    with memoryview(data) as view, view.cast("B") as octets:
-        return _write_pieces(number, octets, kind == _SOCKET, most)
+    count: int = _write(fd, data)
+    return count
 
 
 def _write_pieces(fd: int, octets: memoryview, is_socket: bool, most: int) -> int:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DNS = ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
+_FDS = ("get_blocking", "read", "readv", "set_blocking", "write", "writev")
 
 
 def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:
@@ -36,8 +37,9 @@ def patch_os(fds: bool = True) -> bool:
 
     Unless `fds` is False also `read`, `write` and what belongs to them, which then wait for an fd that blocks.
     """
-    ours = import_module("hubcore.os")
-    return _patch("os", [name for name in ours.__implements__ if fds or name not in ours.OF_FDS])
+    check_switches("patch_os", {"fds": fds})
+    implements = import_module("hubcore.os").__implements__
+    return _patch("os", implements if fds else [name for name in implements if name not in _FDS])
 
 
 def patch_time() -> bool:

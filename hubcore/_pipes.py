@@ -9,7 +9,7 @@ import warnings
 from fcntl import F_GETFL, fcntl
 from select import POLLIN, POLLOUT
 
-from hubcore._fdcalls import made_nonblocking
+from hubcore._fdcalls import seems_blocking
 from hubcore._fileposix import PosixFile
 from hubcore._nativepoll import wait_natively
 from hubcore._originals import close_fd, get_blocking, set_blocking
@@ -56,7 +56,7 @@ class PipeFile(PosixFile):
         self._write_waits = False
         self._key = None
         set_blocking(fd, False)
-        made_nonblocking[fd] = True
+        seems_blocking[fd] = True
 
     def give(self, data: bytes) -> None:
         """From now on `data` is what there is to read, and then the end."""
@@ -90,7 +90,7 @@ class PipeFile(PosixFile):
     def close(self) -> None:
         """As io.FileIO.close."""
         if not self.closed:
-            made_nonblocking.pop(self.fileno(), None)
+            seems_blocking.pop(self.fileno(), None)
         super().close()
 
 
@@ -178,7 +178,7 @@ def blocking_again(fd: int) -> int:
     Fact: O_NONBLOCK belongs to the open file, which a child shares, and hardly any program expects it of its standard
     input. Consequence: a pipe of ours is opened anew for a child, by its name in /proc.
     """
-    if not made_nonblocking.get(fd) or get_blocking(fd) or not stat.S_ISFIFO(os.fstat(fd).st_mode):
+    if not seems_blocking.get(fd) or get_blocking(fd) or not stat.S_ISFIFO(os.fstat(fd).st_mode):
         return fd
     access = fcntl(fd, F_GETFL) & os.O_ACCMODE
     try:

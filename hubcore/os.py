@@ -113,7 +113,7 @@ def close(fd: int) -> None:
     """As os.close. Whoever of this thread's greenlets waits for `fd` gets OSError (EBADF). Never switches."""
     if isinstance(fd, int):
         closing_fd(fd)
-        _fdcalls.made_nonblocking.pop(fd, None)
+        _fdcalls.seems_blocking.pop(fd, None)
     close_fd(fd)
 
 
@@ -174,10 +174,8 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__ = ["close", "system", "wait", "wait3", "wait4", "waitid", "waitpid"]
-#: What `patch_os(fds=False)` leaves as it is.
-OF_FDS = ["get_blocking", "read", "readv", "set_blocking", "write", "writev"]
-__implements__ += OF_FDS
+__implements__ = ["close", "get_blocking", "read", "readv", "set_blocking", "system"]
+__implements__ += ["wait", "wait3", "wait4", "waitid", "waitpid", "write", "writev"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]
 _OWN += ["nb_read", "nb_write", "tp_read", "tp_write"]

@@ -149,6 +149,7 @@ CASES = [
     (lambda: monkey.patch_all(strict="yes"), TypeError, r"patch_all\(strict='yes'\): strict is True or False"),
     (lambda: monkey.patch_thread("no"), TypeError, r"patch_thread\(threading='no'\)"),
     (lambda: monkey.patch_socket("dns"), TypeError, r"patch_socket\(dns='dns'\)"),
+    (lambda: monkey.patch_os("no"), TypeError, r"patch_os\(fds='no'\)"),
     (lambda: monkey.patch_select("no"), TypeError, r"patch_select\(aggressive='no'\)"),
     (lambda: monkey.patch_sys("no"), TypeError, r"patch_sys\(stdin='no'\)"),
     (lambda: monkey.patch_module("socket", socket), TypeError, "what is patched is a module, not 'socket'"),
