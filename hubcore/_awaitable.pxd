@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._links cimport DirectLink, add_to, drop_from, entries_of, key_of, lengthened
+from hubcore._links cimport DirectLink, drop_from, entries_of, with_link, without_link
 from hubcore._native cimport park_thread, thread_waiter
 from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue, new_place
 from hubcore._thread_ident cimport process_ends
@@ -18,9 +18,8 @@ cdef class Awaitable(Source):
     @cython.locals(place=Place)
     cdef Waiter _queue_up(self, item)
     cdef Waiter _join(self, Place place, Waiter waiter)
-    @cython.locals(fresh=list, links=list)
+    @cython.locals(fresh=list)
     cdef _add_link(self, link)
-    @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, tuple link)
     @cython.locals(links=list, link=tuple, i=Py_ssize_t)
     cdef _drop_callback(self, DirectLink callback)

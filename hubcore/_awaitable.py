@@ -18,13 +18,13 @@ from time import monotonic
 import cython
 
 from hubcore._deadlines import as_seconds
-from hubcore._links import _LONG, DirectLink
+from hubcore._links import DirectLink
 from hubcore._park import Source, WaitQueue
 from hubcore._signals import in_main_thread
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
-    from hubcore._links import add_to, drop_from, entries_of, key_of, lengthened
+    from hubcore._links import drop_from, entries_of, with_link, without_link
     from hubcore._native import park_thread, thread_waiter
     from hubcore._park import WOKEN, Waiter, new_place
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet, process_ends
@@ -103,46 +103,32 @@ class Awaitable(Source):
 
     def linkcount(self) -> int:
         """How many links there are and how many wait."""
-        return self._waiters.count + (0 if self._links is None else len(self._links))
+        return self._waiters.count + len(entries_of(self._links))
 
     def _add_link(self, link: tuple[Any, Hub | None]) -> None:
         if self._links is None:
             fresh: list[tuple[Any, Hub | None]] = []  # making it may run finalizers, which link, too
             if self._links is None:
                 self._links = fresh
-        if isinstance(self._links, list):
-            links = self._links
-            links.append(link)
-            if len(links) > _LONG:
-                table = lengthened(links)
-                if self._links is links:
-                    self._links = table
-        else:
-            add_to(self._links, link)
+        links = self._links
+        kept = with_link(links, link)
+        if kept is not links and self._links is links:
+            self._links = kept
 
     def _drop_link(self, link: tuple[Any, Hub | None]) -> None:
-        if not isinstance(self._links, list):
-            if self._links is not None:
-                drop_from(self._links, key_of(link))
-        else:
-            links = self._links
-            for i in range(len(links)):
-                if links[i] is link:
-                    del links[i]
-                    return
+        without_link(self._links, link)
 
     def _drop_callback(self, callback: DirectLink) -> None:
         # By identity: of an object's many links each may be undone at once, and to compare takes many times longer.
-        if not isinstance(self._links, list):
-            if self._links is not None:
-                drop_from(self._links, id(callback))
-        else:
+        if isinstance(self._links, list):
             links = self._links
             for i in range(len(links)):
                 link = links[i]
                 if link[0] is callback:
                     del links[i]
                     return
+        elif self._links is not None:
+            drop_from(self._links, id(callback))
 
     def _take_links(self) -> Any:
         links = self._links

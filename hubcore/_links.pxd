@@ -10,15 +10,17 @@ cdef class DirectLink:
 
 
 cdef key_of(entry)
-@cython.locals(table=dict)
-cdef dict table_of(list links)
+@cython.locals(some=list)
+cdef with_link(links, entry)
+@cython.locals(some=list, i=Py_ssize_t)
+cdef without_link(links, entry)
 @cython.locals(there=tuple)
 cdef add_to(dict table, entry)
 @cython.locals(there=tuple)
 cdef drop_from(dict table, key)
 @cython.locals(found=list, times=Py_ssize_t)
 cdef list entries_of(links)
-@cython.locals(copy=list, i=Py_ssize_t)
+@cython.locals(copy=list, table=dict, i=Py_ssize_t)
 cdef lengthened(list links)
 
 
@@ -26,9 +28,8 @@ cdef class Linkable(RawGreenlet):
     cdef object _links
     cdef int _lookers
 
-    @cython.locals(fresh=list, links=list)
+    @cython.locals(fresh=list)
     cdef _add_link(self, link)
-    @cython.locals(links=list, i=Py_ssize_t)
     cdef _drop_link(self, link)
     @cython.locals(links=list, others=list, direct=DirectLink, waiter=Waiter)
     cdef _notify(self)

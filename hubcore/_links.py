@@ -36,7 +36,8 @@ class DirectLink:
         raise NotImplementedError(f"{type(self).__name__} does not say what to do")
 
 
-# From so many on, links are kept in a table: to find one among 20,000, each of whose greenlets is killed, is quadratic.
+# Links are kept in a list, where more than so many are in a table of entries by `key_of`, with how often each is there:
+# to find one after the other of 20,000, each of whose greenlets is killed, would be quadratic.
 _LONG = 64
 
 
@@ -49,16 +50,30 @@ def key_of(entry: Any) -> int:
     return id(entry)
 
 
-def table_of(links: list[Any]) -> dict[int, tuple[Any, int]]:
-    """The entries of `links` by their keys, in their order, and how often each is there."""
-    table: dict[int, tuple[Any, int]] = {}
-    for entry in links:
-        add_to(table, entry)
-    return table
+def with_link(links: Any, entry: Any) -> Any:
+    """Add `entry` to `links`, a list or a table; what is to be kept in their place: a table, once a list is long."""
+    if isinstance(links, list):
+        some = links
+        some.append(entry)
+        return lengthened(some) if len(some) > _LONG else links
+    add_to(links, entry)
+    return links
+
+
+def without_link(links: Any, entry: Any) -> None:
+    """Take `entry` itself out of a list or a table, once; harmless if it is not there, or `links` is None."""
+    if isinstance(links, list):
+        some = links
+        for i in range(len(some)):  # by identity, which is many times faster than to compare
+            if some[i] is entry:
+                del some[i]
+                return
+    elif links is not None:
+        drop_from(links, key_of(entry))
 
 
 def add_to(table: dict[int, tuple[Any, int]], entry: Any) -> None:
-    """Add `entry` once."""
+    """Add `entry` to the table, in which it may be already."""
     key = key_of(entry)
     there = table.get(key)
     table[key] = (entry, 1) if there is None else (there[0], there[1] + 1)
@@ -90,7 +105,9 @@ def entries_of(links: Any) -> list[Any]:
 def lengthened(links: list[Any]) -> Any:
     """A table of `links`, or, where they were changed while it was made, which may run finalizers, themselves."""
     copy = links[:]
-    table = table_of(copy)
+    table: dict[int, tuple[Any, int]] = {}
+    for entry in copy:
+        add_to(table, entry)
     if len(copy) != len(links):
         return links
     for i in range(len(copy)):
@@ -214,25 +231,13 @@ class Linkable(RawGreenlet):
             fresh: list[Any] = []  # making it may run finalizers, which link, too
             if self._links is None:
                 self._links = fresh
-        if isinstance(self._links, list):
-            links = self._links
-            links.append(link)
-            if len(links) > _LONG:
-                table = lengthened(links)
-                if self._links is links:
-                    self._links = table
-        else:
-            add_to(self._links, link)
+        links = self._links
+        kept = with_link(links, link)
+        if kept is not links and self._links is links:
+            self._links = kept
 
     def _drop_link(self, link: object) -> None:
-        if isinstance(self._links, list):
-            links = self._links
-            for i in range(len(links)):  # by identity, which is many times faster than to compare
-                if links[i] is link:
-                    del links[i]
-                    return
-        elif self._links is not None:
-            drop_from(self._links, id(link))
+        without_link(self._links, link)
 
     def _notify(self) -> None:
         """It has ended: tell those that can be told at once, and have the hub call the others."""

@@ -6,6 +6,7 @@ import pytest
 
 import hubcore
 from hubcore import Timeout, sleep, spawn
+from hubcore._links import DirectLink
 from hubcore.event import Event
 from hubcore.exceptions import BlockingSwitchOutError, LoopExit
 from hubcore.testing import settle
@@ -120,6 +121,23 @@ def test_nobody_who_could_set_it_is_a_loop_exit_that_names_it(hub):
     with pytest.raises(LoopExit, match="<Event at"):
         event.wait()
     assert event.linkcount() == 0
+
+
+def test_of_many_links_one_that_is_there_twice_counts_twice(hub):
+    class Link(DirectLink):
+        def notify(self, source):
+            """Nobody is to be told."""
+
+        __call__ = notify
+
+    event, link = Event(), Link()
+    for _ in range(100):
+        event.rawlink(Link())
+    event.rawlink(link)
+    event.rawlink(link)
+    assert event.linkcount() == 102
+    event.unlink(link)
+    assert event.linkcount() == 101
 
 
 def test_a_link_is_called_once_in_the_hub_and_soon_if_it_is_set_already(hub):
