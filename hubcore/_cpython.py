@@ -60,6 +60,7 @@ TABLE = [
     _row("ssl", "ssl:_TLSMessageType", "the numbers in that callback"),
     _row("subprocess", "subprocess:Popen._get_handles", "making the pipes, of which our ends become other files"),
     _row("subprocess", "subprocess:Popen._execute_child", "starting the child, once these files are made"),
+    _row("subprocess", "subprocess:Popen._child_created", "whether a start that was interrupted made a child"),
     _row("subprocess", "subprocess:Popen._handle_exitstatus", "what a child's status means"),
     _row("subprocess", "subprocess:Popen._internal_poll", "what `poll` does; it holds _waitpid_lock as ours does"),
     _row("subprocess", "subprocess:Popen._wait", "what `wait` and `__exit__` wait in"),

@@ -60,10 +60,10 @@ class Interrupter(greenlet):
             waiting.append(exception)
 
     def interrupt_now(self, target: greenlet, exception: BaseException) -> None:
-        """As `interrupt`, but also where the wait of `target` is over and it has only to go on: what ends a program,
-        such as Ctrl-C, may not wait until the main greenlet waits again, which it may never do.
+        """As `interrupt`, but also where the wait of `target` is over and it has only to go on.
 
-        What that wait handed it goes back to whom it came from.
+        For what ends a program, such as Ctrl-C: the main greenlet may never wait again. What the wait handed it goes
+        back to whom it came from.
         """
         waiter = self._waiter_of(target)
         if waiter is None or not waiter.overrule(exception):

@@ -55,7 +55,7 @@ class Job(AsyncResult):
         if hub is not None:
             hub.loop.begin_job()
         try:
-            start(_Running(self))
+            start(_WorkerCall(self))
         except BaseException:
             if hub is not None:
                 hub.loop.end_job()
@@ -104,11 +104,12 @@ class Job(AsyncResult):
             self.pool.job_ended(self)
 
     def __del__(self) -> None:
-        if self._exception is not None and not self._looked:
-            report_unread(self, self._exception, self.hub_of_origin)
+        error = self._unread()
+        if error is not None:
+            report_unread(self, error, self.hub_of_origin)
 
 
-class _Running:
+class _WorkerCall:
     """What a worker calls: it lets go of `job`, whose failure may be unread, before the hub learns of the end."""
 
     __slots__ = ("job",)

@@ -317,7 +317,8 @@ class RLock(Awaitable):
 
     def _is_owned(self) -> bool:
         """Whether the caller has it."""
-        return process_ends() or self._owner is getcurrent()  # as `acquire` of the subclass `_threadlock` has
+        # In the finalizers of a process that ends greenlet works no more, and nobody else runs: it is the caller's.
+        return process_ends() or self._owner is getcurrent()
 
     def _recursion_count(self) -> int:
         """How often the caller has acquired it."""

@@ -25,7 +25,6 @@ cdef class ReadyQueue:
     cpdef push_first(self, object entry)
     cpdef push_threadsafe(self, object entry)
     cpdef bint is_empty(self) except -1
-    cpdef object peek(self)
     cpdef object pop(self)
     @cython.locals(n=Py_ssize_t)
     cpdef Py_ssize_t drain_inbox(self) except -1

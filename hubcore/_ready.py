@@ -123,12 +123,6 @@ class ReadyQueue:
             self.push(self._inbox.popleft())
         return n
 
-    def peek(self) -> object:
-        """The first entry; None if there is none."""
-        if self.count == 0:
-            return None
-        return self._ring[self._head]
-
     def pop(self) -> object:
         """Remove and return the first entry; None if there is none."""
         if self.count == 0:

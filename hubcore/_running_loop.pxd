@@ -8,7 +8,6 @@ from hubcore._tracing cimport put_on, take_off
 @cython.final
 cdef class Notice:
     cdef readonly bint apart
-    cdef readonly bint asyncio
 
 cdef object _get, _set, _swap_task
 

@@ -37,33 +37,33 @@ import_greenlet()
 
 
 class Notice:
-    """Whether asyncio was imported, or is being imported now.
+    """Notices what is to be kept apart, and says in `apart` whether there is any: asyncio, or trace functions.
 
-    Until then it stands in sys.meta_path, first, where the import system asks it for every module that is imported.
+    Until asyncio is imported it stands in sys.meta_path, first, where it is asked for every module that is imported.
     """
 
-    __slots__ = ("apart", "asyncio")
+    __slots__ = ("apart",)
 
     def __init__(self) -> None:
-        self.asyncio = self.apart = "asyncio" in sys.modules  # `apart`: whether anything is to be kept apart
-        if not self.asyncio:
+        self.apart = "asyncio" in sys.modules
+        if not self.apart:
             finders: list[Any] = sys.meta_path
             finders.insert(0, self)
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
         """What the import system asks a finder: where the module `name` is. It never knows."""
         if name == "asyncio":
-            self.asyncio = self.apart = True
+            self.apart = True
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
 
     def begin_tracing(self) -> None:
-        """The calling greenlet has trace functions of its own until `_tracing.end`."""
+        """The calling greenlet has trace functions of its own until `_tracing.end`. Never switches."""
         self.apart = True
         _tracing.begin()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} of asyncio: {'imported' if self.asyncio else 'not imported'}>"
+        return f"<{type(self).__name__}: {'something' if self.apart else 'nothing'} to keep apart>"
 
 
 # asyncio's functions, once it is imported: reading and setting the running loop, and from 3.14 on the current task.

@@ -141,14 +141,9 @@ class RLock(_RLock):
         self.release()
 
     def _release_save(self) -> tuple[int, object]:
-        if process_ends():
-            return (1, None)
-        current = getcurrent()
-        if self._owner is not current:
+        if not process_ends() and self._owner is not getcurrent():
             raise RuntimeError("cannot release un-acquired lock")
-        state = (self._count, current)
-        self._let_go()
-        return state
+        return _RLock._release_save(self)
 
     def __repr__(self) -> str:
         owner = self._owner

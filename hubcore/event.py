@@ -230,10 +230,6 @@ class AsyncResult(Awaitable):
         """What it failed with, if nobody has seen that."""
         return None if self._looked else self._exception
 
-    def _look(self) -> None:
-        """Have nobody be told of a failure."""
-        self._looked = True
-
     def __repr__(self) -> str:
         if not self._is_ready:
             state = f"{self._waiters.count} waiting"

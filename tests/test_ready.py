@@ -24,7 +24,6 @@ class FakeLoop:
 def test_an_empty_queue_gives_none():
     queue = ReadyQueue(None)
     assert queue.pop() is None
-    assert queue.peek() is None
     assert len(queue) == queue.count == queue.drain_inbox() == 0
     assert queue.is_empty()
 
@@ -41,7 +40,6 @@ def test_it_behaves_as_a_deque_while_it_grows_and_wraps_around(steps):
             queue.push(pushed)
             model.append(pushed)
         if step is None:
-            assert queue.peek() == (model[0] if model else None)
             assert queue.pop() == (model.popleft() if model else None)
         assert queue.count == len(queue) == len(model)
         assert queue.is_empty() is (not model)
