@@ -12,14 +12,13 @@ from __future__ import annotations
 import sys
 
 from hubcore._after_import import after_import
+from hubcore._originals import original
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 _MODULES = ("_thread", "queue", "select", "socket", "threading", "time")
-
-
 _SAVED = "_pydev_bundle._pydev_saved_modules"
 
 
@@ -50,6 +49,9 @@ def _separate(module: Any) -> None:
     ours = {name: sys.modules.pop(name) for name in _MODULES if name in sys.modules}
     try:
         module.__spec__.loader.exec_module(module)  # which imports them
+        if "queue" in sys.modules:
+            # The copy has it from `_queue`, which is patched for copies that programs make.
+            vars(sys.modules["queue"])["SimpleQueue"] = original("queue", "SimpleQueue")
     finally:
         sys.modules.update(ours)
 
