@@ -80,7 +80,7 @@ def patch_thread(
             more.patch_threading(
                 existing_locks=existing_locks, logging=logging, Event=Event, warn=lambda text: warn(text, _warnings)
             )
-    patch_grpc()
+            patch_grpc()
     patch_pydevd()
     if _threading_local:
         patch_item(import_module("_threading_local"), "local", import_module("hubcore.local").local)

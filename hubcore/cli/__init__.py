@@ -102,7 +102,7 @@ def _add_program(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's) and return its exit status."""
     top = parser()
-    options = top.parse_args(_apart(sys.argv[1:] if arguments is None else arguments))
+    options = top.parse_args(_split_module(sys.argv[1:] if arguments is None else arguments))
     try:
         if options.command in ("run", "doctor") and not options.program:
             top.error(f"{options.command}: name a script, or -m and a module")
@@ -141,7 +141,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return NOBODY_READS
 
 
-def _apart(arguments: Sequence[str]) -> list[str]:
+def _split_module(arguments: Sequence[str]) -> list[str]:
     """`arguments` with `-mname`, as python takes it, made two of them where it is the launcher's and not the program's.
 
     argparse takes what follows -m without a space for options of one letter.
