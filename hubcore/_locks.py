@@ -370,5 +370,6 @@ def _checked(permits: int) -> int:
 
 
 if not cython.compiled:
-    atomic(Semaphore, "_take", "_join", "_change", "_give", "_hand_on")
-    atomic(RLock, "_take", "_join", "_hand_on")
+    # `owner` is one, because a lock has its next owner a moment before that one's wait ends: see _deadlocks.
+    atomic(Semaphore, "_take", "_join", "_change", "_give", "_hand_on", "owner")
+    atomic(RLock, "_take", "_join", "_hand_on", "owner")

@@ -170,7 +170,7 @@ _step = RLock()  # a finalizer may run one step within another
 
 
 def atomic(cls: type, *names: str) -> None:
-    """Let these methods of `cls`, none of which switches, run one at a time, as the GIL lets compiled ones."""
+    """Let these methods and properties of `cls`, which never switch, run one at a time, as by the GIL."""
 
     def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
@@ -181,7 +181,9 @@ def atomic(cls: type, *names: str) -> None:
         return step
 
     for name in names:
-        setattr(cls, name, guarded(getattr(cls, name)))
+        found: Any = getattr(cls, name)
+        getter = getattr(found, "fget", None)
+        setattr(cls, name, guarded(found) if getter is None else property(guarded(getter)))
 
 
 def _class_attribute(owner: object, name: str) -> Any:

@@ -1,5 +1,6 @@
 """Waiting where signals and forks come in between: in processes of their own."""
 
+import os
 import textwrap
 
 import pytest
@@ -116,6 +117,7 @@ def test_a_signal_handler_may_itself_wait():
     assert said == ["outer", "True", "inner", "True"]
 
 
+@pytest.mark.skipif(os.environ.get("HUBCORE_PURE") == "1", reason="uncompiled, a handler may raise within a step")
 def test_a_storm_of_signals_loses_no_item_and_no_wake_up():
     """The main thread puts and gets while signals raise in it at every moment."""
     said = run(
