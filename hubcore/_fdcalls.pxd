@@ -12,7 +12,7 @@ cdef Py_ssize_t _LITTLE, _PIPE_BUF
 cdef bint _may_wait() except -1
 
 @cython.locals(number=cython.int)
-cdef int _number(object fd) except -2
+cdef int _number(object fd) except? -2
 
 cdef Py_ssize_t _size(object data) except -2
 

@@ -319,3 +319,11 @@ print(before[:-1] == after[:-1], before[-1] == after[-1])
 """
     )
     assert done.stdout == "True False\n"
+
+
+@pytest.mark.parametrize("fd", [-1, -2, -3, -(2**31)])
+def test_a_number_that_is_no_fd_is_the_kernels_to_refuse(hub, fd):
+    for call, argument in [(os.read, 1), (os.readv, [bytearray(1)]), (os.write, b"x"), (os.writev, [b"x"])]:
+        with pytest.raises(OSError) as caught:
+            call(fd, argument)
+        assert caught.value.errno == errno.EBADF
