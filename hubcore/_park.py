@@ -104,7 +104,7 @@ class Waiter(Deadline):
         if self.parked or self.greenlet is None:
             return False
         if self.outcome == FAILED:
-            if isinstance(self.value, BaseException) and exception.__context__ is None:
+            if isinstance(self.value, BaseException) and not (exception.__context__ or _led_to(self.value, exception)):
                 exception.__context__ = self.value  # as where the one is raised while the other is dealt with
         elif self.outcome == WOKEN:
             self._hand_back()
@@ -424,6 +424,18 @@ class WaiterList:
 
     def __len__(self) -> int:
         return self.count
+
+
+def _led_to(error: BaseException, another: BaseException) -> bool:
+    """Whether `another` is `error`, or one that was dealt with when that was raised."""
+    seen: set[int] = set()
+    each: BaseException | None = error
+    while each is not None and id(each) not in seen:
+        if each is another:
+            return True
+        seen.add(id(each))
+        each = each.__context__
+    return False
 
 
 def new_waiter(ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> Waiter:

@@ -188,3 +188,17 @@ def test_the_parked_ones_are_listed_oldest_first(hub):
     assert [waiter.greenlet for waiter in hub.parked] == [jobs[0], jobs[2]]
     hubcore.killall(jobs)
     assert list(hub.parked) == []
+
+
+def test_one_exception_may_interrupt_twice_and_is_its_own_context_neither_time(hub):
+    again, between = KeyboardInterrupt("again"), KeyboardInterrupt("between")
+
+    def interrupt():
+        for each in (again, again, between, again):
+            hub.interrupt_now(hub.main, each)
+
+    hub.loop.run_callback(interrupt)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        hub.park(hub.new_waiter("nothing"))
+    assert caught.value is again
+    assert (again.__context__, between.__context__) == (None, again)
