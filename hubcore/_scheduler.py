@@ -193,8 +193,10 @@ class Scheduler(Interrupter):
         waiter = self._queue_up(current)
         if _switch_away(self, waiter):
             self._thrown_before_its_turn(waiter)
+        waiter.greenlet = (
+            None  # somebody may have switched here by hand: its turn, which is still to come, is over, too
+        )
         if is_last_reference(waiter):
-            waiter.greenlet = None
             self._spare = waiter
         self._budget = _BUDGET
         # What was raised in it while others ran must not let it go on to its next wait.
@@ -217,6 +219,7 @@ class Scheduler(Interrupter):
         waiter = self._queue_up(current)
         if _told(switch_apart(self) if self._notice.apart else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
+        waiter.greenlet = None  # as in `yield_now`
         self._budget = _BUDGET
 
     def _queue_up(self, current: greenlet) -> Waiter:

@@ -289,3 +289,35 @@ def test_a_hundred_thousand_parked_greenlets_are_all_woken(hub):
         waiter.wake()
     sleep(0)
     assert woken == list(range(100_000))
+
+
+@pytest.mark.parametrize("cancelled", [False, True])
+def test_a_turn_that_somebody_switched_to_by_hand_does_not_come_again(hub, cancelled):
+    went_on = []
+
+    def task():
+        with hubcore.CancelScope() as scope:
+            if cancelled:
+                scope.cancel()
+            for _ in range(200):  # of a cancelled scope some let others run before they raise
+                try:
+                    sleep(0)
+                except hubcore.Cancelled:
+                    if went_on:
+                        break
+                if went_on:
+                    break
+        hub.park(hub.new_waiter("something else"), 10)
+
+    task = spawn(task)
+    switched = []
+
+    def by_hand():
+        went_on.append(True)
+        task.switch()
+        switched.append(True)
+
+    hub.loop.run_callback(by_hand)
+    sleep(1)
+    assert not task.dead
+    task.kill()
