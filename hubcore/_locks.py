@@ -322,7 +322,7 @@ class RLock(Awaitable):
 
     def _recursion_count(self) -> int:
         """How often the caller has acquired it."""
-        return self._count if self._owner is getcurrent() else 0
+        return self._count if not process_ends() and self._owner is getcurrent() else 0
 
     def _release_save(self) -> tuple[int, object]:
         """Let go of it altogether; what `_acquire_restore` then takes."""

@@ -11,7 +11,7 @@ from hubcore import spawn
 from hubcore.event import Event
 from hubcore.exceptions import BlockingSwitchOutError
 from hubcore.queue import Empty, Full, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
-from hubcore.testing import settle
+from hubcore.testing import run_python, settle
 
 
 @pytest.mark.parametrize("kind", [Queue, LifoQueue, PriorityQueue])
@@ -231,3 +231,27 @@ def test_only_a_queue_has_them_and_it_is_gone_when_it_is_let_go(hub):
         gc.enable()
     with lock:
         pass
+
+
+def test_a_finalizer_may_use_it_when_the_process_ends(hub_backend):
+    done = run_python(
+        """
+        import hubcore
+        from hubcore.queue import Queue
+
+        class Last:
+            def __init__(self, queue):
+                self.queue = queue
+            def __del__(self):
+                with self.queue.mutex:
+                    self.queue.put(1)
+                print(self.queue.get())
+
+        hubcore.sleep(0)
+        queue = Queue()
+        queue.mutex
+        last = Last(queue)  # which goes when greenlet works no more
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("1\n", "")
