@@ -244,3 +244,9 @@ def test_waking_a_closed_loop_writes_to_nobody(name):
             os.read(read, 1)
         os.close(read)
         os.close(write)
+
+
+@pytest.mark.parametrize("name", [":", ":Loop", ".here:Loop", "a..b:Loop"])
+def test_what_is_no_modules_name_is_no_backend(name):
+    with pytest.raises(BackendUnavailable, match="is no module's name"):
+        backends.loop_class(name)

@@ -109,7 +109,7 @@ def test_the_environment_chooses(hub_backend):
     assert done.stdout == "hubcore.resolver.blocking 127.0.0.1\n"
 
 
-@pytest.mark.parametrize("name", ["thred", "nowhere.at:All", "thread,thred"])
+@pytest.mark.parametrize("name", ["thred", "nowhere.at:All", "thread,thred", ":", ".here:All"])
 def test_a_wrong_environment_is_told_when_a_hub_is_made(hub_backend, name):
     run_python(
         """

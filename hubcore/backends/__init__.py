@@ -68,6 +68,8 @@ def _load(name: str) -> type[Loop]:
         if not target:
             raise ImportError("there is no backend of that name")
     module, _, attribute = target.partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ImportError(f"{module!r} is no module's name")
     try:
         found = getattr(import_module(module), attribute)
     except AttributeError as error:

@@ -166,6 +166,8 @@ def _by_name(name: str) -> Any:
     from importlib import import_module
 
     module, _, attribute = BUILT_IN.get(name, name).partition(":")
+    if not all(part.isidentifier() for part in module.split(".")):
+        raise ImportError(f"{module!r} is no module's name")
     try:
         return getattr(import_module(module), attribute)
     except AttributeError as error:
