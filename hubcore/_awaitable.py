@@ -110,8 +110,14 @@ class Awaitable(Source):
             fresh: list[tuple[Any, Hub | None]] = []  # making it may run finalizers, which link, too
             if self._links is None:
                 self._links = fresh
+        # Made before the look at what it is added to: making it may run finalizers, which link, unlink, and take the
+        # links away, because they end what it is to.
+        pair = None if isinstance(self._links, list) else [link, 1]
         links = self._links
-        kept = with_link(links, link)
+        if links is None or (pair is None and not isinstance(links, list)):
+            self._add_link(link)  # it is of another kind by now
+            return
+        kept = with_link(links, link, pair)
         if kept is not links and self._links is links:
             self._links = kept
 

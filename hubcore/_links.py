@@ -50,13 +50,16 @@ def key_of(entry: Any) -> int:
     return id(entry)
 
 
-def with_link(links: Any, entry: Any) -> Any:
-    """Add `entry` to `links`, a list or a table; what is to be kept in their place: a table, once a list is long."""
+def with_link(links: Any, entry: Any, pair: Any) -> Any:
+    """Add `entry` to `links`, a list or a table; what is to be kept in their place: a table, once a list is long.
+
+    `pair` is [entry, 1], or None if `links` is a list.
+    """
     if isinstance(links, list):
         some = links
         some.append(entry)
         return lengthened(some) if len(some) > _LONG else links
-    add_to(links, entry)
+    add_to(links, pair)
     return links
 
 
@@ -72,19 +75,25 @@ def without_link(links: Any, entry: Any) -> None:
         drop_from(links, key_of(entry))
 
 
-def add_to(table: dict[int, tuple[Any, int]], entry: Any) -> None:
-    """Add `entry` to the table, in which it may be already."""
-    key = key_of(entry)
+def add_to(table: dict[int, list[Any]], pair: list[Any]) -> None:
+    """Add to the table, in which it may be already, the entry of which `pair` is a new pair of it and 1.
+
+    Runs nobody else's code.
+    """
+    key = key_of(pair[0])
     there = table.get(key)
-    table[key] = (entry, 1) if there is None else (there[0], there[1] + 1)
+    if there is None:
+        table[key] = pair
+    else:
+        there[1] += 1
 
 
-def drop_from(table: dict[int, tuple[Any, int]], key: int) -> None:
+def drop_from(table: dict[int, list[Any]], key: int) -> None:
     """Take out once what has that key; harmless if nothing has."""
     there = table.get(key)
     if there is not None:
         if there[1] > 1:
-            table[key] = (there[0], there[1] - 1)
+            there[1] -= 1
         else:
             table.pop(key, None)
 
@@ -105,9 +114,9 @@ def entries_of(links: Any) -> list[Any]:
 def lengthened(links: list[Any]) -> Any:
     """A table of `links`, or, where they were changed while it was made, which may run finalizers, themselves."""
     copy = links[:]
-    table: dict[int, tuple[Any, int]] = {}
+    table: dict[int, list[Any]] = {}
     for entry in copy:
-        add_to(table, entry)
+        add_to(table, [entry, 1])
     if len(copy) != len(links):
         return links
     for i in range(len(copy)):
@@ -231,8 +240,14 @@ class Linkable(RawGreenlet):
             fresh: list[Any] = []  # making it may run finalizers, which link, too
             if self._links is None:
                 self._links = fresh
+        # Made before the look at what it is added to: making it may run finalizers, which link, unlink, and take the
+        # links away, because they end what it is to.
+        pair = None if isinstance(self._links, list) else [link, 1]
         links = self._links
-        kept = with_link(links, link)
+        if links is None or (pair is None and not isinstance(links, list)):
+            self._add_link(link)  # it is of another kind by now
+            return
+        kept = with_link(links, link, pair)
         if kept is not links and self._links is links:
             self._links = kept
 
@@ -243,9 +258,11 @@ class Linkable(RawGreenlet):
         """It has ended: tell those that can be told at once, and have the hub call the others."""
         if self._links is None:
             return
-        links = entries_of(self._links)
-        # Nobody else may have it meanwhile: a thread that is woken takes its link out at once.
+        # Taken first: a finalizer that runs while they are copied may link another, which notifies, too. And copied,
+        # whatever they are: a thread that is woken takes its link out at once.
+        taken = self._links
         self._links = None
+        links = entries_of(taken)
         others = None
         for link in links:
             if isinstance(link, Waiter):
@@ -273,9 +290,9 @@ class Linkable(RawGreenlet):
             hub.loop.run_callback_threadsafe(self._notify_others)
 
     def _notify_others(self) -> None:
-        links = entries_of(self._links)
+        taken = self._links
         self._links = None
-        for link in links:
+        for link in entries_of(taken):
             try:
                 link(self)
             except BaseException:

@@ -321,3 +321,35 @@ def test_what_a_finalizer_links_meanwhile_is_kept(make, moment):
         thing.start()
     settle()
     assert sorted(called) == (["inner", "linking", "outer"] if called[0] == "linking" else ["outer"])
+
+
+@pytest.mark.parametrize("count", [10, 64, 65, 100])
+def test_a_link_is_called_also_where_adding_it_has_the_garbage_collected_that_ends_what_it_is_to(count):
+    class Ending:
+        def __init__(self, end):
+            self.end = end
+            self.itself = self
+
+        def __del__(self):
+            self.end()
+
+    thresholds = gc.get_threshold()
+    try:
+        for threshold in range(1, 8):  # the collection comes after so many allocations
+            greenlet, event, called = Greenlet(boom), Event(), []
+            for _ in range(count):
+                greenlet.rawlink(id)
+                event.rawlink(id)
+            for source, end in [(greenlet, lambda g=greenlet: g.kill(block=False)), (event, event.set)]:
+                gc.collect()
+                gc.set_threshold(1_000_000)
+                Ending(end)
+                gc.set_threshold(threshold)
+                source.rawlink(called.append)
+                gc.set_threshold(*thresholds)
+                gc.collect()
+            sleep(0)
+            sleep(0)
+            assert called == [greenlet, event]
+    finally:
+        gc.set_threshold(*thresholds)
