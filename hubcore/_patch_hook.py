@@ -10,9 +10,18 @@ import sys
 
 from hubcore import _patch_all
 
+_ran = False
+
 
 def run() -> None:
-    """Patch, if HUB_PATCH says so."""
+    """Patch, if HUB_PATCH says so. Only the first call does anything.
+
+    site.py reads the .pth files of a virtual environment twice: its venv() adds a folder that main() adds anew.
+    """
+    global _ran
+    if _ran:
+        return
+    _ran = True
     try:
         wanted = _patch_all.arguments_for(_patch_all.environment(), "HUB_PATCH")
         if wanted is not None:
