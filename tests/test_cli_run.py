@@ -237,6 +237,14 @@ def test_an_excepthook_that_fails_is_reported_as_python_does(tmp_path):
     assert command("run", "it.py", cwd=tmp_path, status=1)[1] == told
 
 
+@pytest.mark.parametrize("name", ["run", "doctor"])
+def test_a_wrong_option_is_told_with_the_usage_of_its_command(tmp_path, name):
+    for given, words in ((("--no-thraed", "it.py"), "unrecognized arguments: --no-thraed"), ((), "name a script")):
+        _, error = command(name, *given, cwd=tmp_path, status=2)
+        assert error.startswith(f"usage: hubcore {name} [-h] [--backend NAME]")
+        assert f"hubcore {name}: error: {words}" in error
+
+
 def test_the_doctor_has_nothing_to_say_of_a_program_that_is_not_there(tmp_path):
     assert command("doctor", "--patch", "it.py", cwd=tmp_path, status=2) == (
         "",

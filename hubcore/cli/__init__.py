@@ -88,6 +88,9 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
+    for command in (info, demo, run, doctor, hook):
+        # Errors are told by the command's own parser: its usage says what would be right.
+        command.set_defaults(own=command)
     return top
 
 
@@ -102,10 +105,12 @@ def _add_program(parser: argparse.ArgumentParser) -> None:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's) and return its exit status."""
     top = parser()
-    options = top.parse_args(_split_module(sys.argv[1:] if arguments is None else arguments))
+    options, unknown = top.parse_known_args(_split_module(sys.argv[1:] if arguments is None else arguments))
+    if unknown:
+        options.own.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if options.command in ("run", "doctor") and not options.program:
-            top.error(f"{options.command}: name a script, or -m and a module")
+            options.own.error("name a script, or -m and a module")
         if options.command == "run":
             from hubcore.cli import _patch_options, run
 
