@@ -18,6 +18,7 @@ from hubcore import (
 from hubcore import (
     os as hub_os,
 )
+from hubcore.backends import loop_class
 from hubcore.hub import kill
 
 
@@ -48,6 +49,7 @@ PAIR = r"a pair \(host, port\), not "
 ADDRESS = r"is \(host, port\), with a port of 0 to 65535, not "
 NO_FILE = r"No such file or directory: '/nowhere\.pem'"
 CASES = [
+    (lambda: loop_class(5), TypeError, "the backend asked for is 5; it takes a name, such as 'libev', or a subclass"),
     # Times.
     (lambda: hubcore.Timeout("x"), TypeError, SECONDS),
     (lambda: hubcore.Timeout(float("nan")), ValueError, "a number of seconds, not nan"),

@@ -46,6 +46,8 @@ def loop_class(choice: str | type[Loop] | None = None) -> type[Loop]:
         choice, source = DEFAULT, "the default"
     if isinstance(choice, type):
         return _checked(choice, repr(choice))
+    if not isinstance(choice, str):
+        raise TypeError(f"{source} is {choice!r}; it takes a name, such as 'libev', or a subclass of hubcore.loop.Loop")
     names = [name.strip() for name in choice.split(",") if name.strip()]
     if not names:
         raise BackendUnavailable(f"{source} names no backend: {choice!r}; {_what_there_is()}")
