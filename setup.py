@@ -37,6 +37,7 @@ AUGMENTED = [
     "_store",
     "_simple_queue",
     "_task_queue",
+    "_stdlib_queue",
     "_channel",
     "local",
     "scopes",

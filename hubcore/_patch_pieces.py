@@ -137,7 +137,8 @@ def patch_signal() -> bool:
 
 def patch_queue() -> bool:
     """Replace the classes of `queue`, and what a copy of `queue` that is imported anew has from `_queue`."""
-    done = _patch("queue")
+    _cpython.check("queue")
+    done = patch_module(import_module("queue"), import_module("hubcore._stdlib_queue"))
     if done:
         after_every_import("_queue", _patch_native_queue)
     return done

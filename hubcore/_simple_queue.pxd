@@ -17,6 +17,7 @@ cdef class SimpleQueue(Store):
     cdef object _conditions
 
     cdef _begin(self, maxsize, items)
+    cdef Py_ssize_t _bound_for(self, maxsize) except? -2
     @cython.final
     cdef bint _offer(self, item) except -1
     @cython.final

@@ -53,7 +53,7 @@ class SimpleQueue(Store):
         self._shut_down = False
         self._unfinished = 0
         self._conditions: Any = None  # a Queue's, once its user asked for one
-        self._bound = _checked(maxsize)
+        self._bound = self._bound_for(maxsize)
         self._set_up_store(items)
         self._init(maxsize)
 
@@ -401,7 +401,7 @@ class SimpleQueue(Store):
 
     @maxsize.setter
     def maxsize(self, value: int | None) -> None:
-        self._bound = _checked(value)
+        self._bound = self._bound_for(value)
         self._admit()
 
     @property
@@ -413,6 +413,10 @@ class SimpleQueue(Store):
     def queue(self, items: Any) -> None:
         self._items = items
         self._satisfy()
+
+    def _bound_for(self, maxsize: Any) -> int:
+        """The bound, -1 for none, that `maxsize` stands for."""
+        return _checked(maxsize)
 
     def ready(self) -> bool:
         """Whether there is an item."""

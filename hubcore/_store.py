@@ -105,7 +105,7 @@ class Store(Awaitable):
 
 # The kinds of queue whose storing runs nobody's code but the interpreter's own.
 _trusted: set[type] = {Store}
-_HOOKS = ("_create_queue", "_get", "_init", "_peek", "_put", "_qsize", "_restore")
+HOOKS = ("_create_queue", "_get", "_init", "_peek", "_put", "_qsize", "_restore")
 
 
 def trust(*kinds: type) -> None:
@@ -117,4 +117,4 @@ def _stores_by_foreign_code(kind: type) -> bool:
     if kind in _trusted:
         return False
     base = next(each for each in kind.__mro__ if each in _trusted)
-    return any([getattr(kind, name) is not getattr(base, name) for name in _HOOKS])
+    return any([getattr(kind, name) is not getattr(base, name) for name in HOOKS])

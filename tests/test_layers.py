@@ -31,7 +31,7 @@ LAYERS = {
         greenlet _links timeout _wait _signal_handler scopes _taskgroup local
         _handlers _hub_call _unread _awaitable event lock _locks _condition _barrier
         _threadlock _thread_end thread threading _native_threads
-        queue _store _simple_queue _task_queue _queue_conditions _channel
+        queue _store _simple_queue _task_queue _queue_conditions _stdlib_queue _channel
         channel _memory_channel _selection
     """,
     "plain Python": """
