@@ -6,6 +6,7 @@ An environment variable of the same name with HUB_ or HUBCORE_ in front gives th
 from __future__ import annotations
 
 import os
+import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,12 +15,23 @@ if TYPE_CHECKING:
     from hubcore.loop import Loop
 
 
+def _refuse(text: str) -> None:
+    """ValueError; in hubcore's own commands, which cannot catch it this early, one line and the status 2."""
+    start = sys.orig_argv[1:]
+    module = start[start.index("-m") + 1 :][:1] if "-m" in start else []
+    command = os.path.basename(start[0]) == "hubcore" if start else False
+    if command or (module and module[0].partition(".")[0] == "hubcore"):
+        print(f"hubcore: {text}", file=sys.stderr)
+        raise SystemExit(2)
+    raise ValueError(text)
+
+
 def _number(variable: str, default: int, least: int = 0) -> int:
     text = os.environ.get(variable, "").strip()
     if not text:
         return default
     if not text.isdecimal() or int(text) < least:
-        raise ValueError(f"{variable} is {text!r}; it takes a whole number of {least} or more")
+        _refuse(f"{variable} is {text!r}; it takes a whole number of {least} or more")
     return int(text)
 
 
@@ -32,14 +44,14 @@ def _seconds(variable: str, default: float | None) -> float | None:
     except ValueError:
         seconds = 0.0
     if not 0.0 < seconds < 1e9:
-        raise ValueError(f"{variable} is {text!r}; it takes a number of seconds above 0, such as {default or 60}")
+        _refuse(f"{variable} is {text!r}; it takes a number of seconds above 0, such as {default or 60}")
     return seconds
 
 
 def _switch(variable: str, default: bool = False) -> bool:
     text = os.environ.get(variable, "").strip().lower()
     if text not in ("", "0", "1", "no", "yes", "off", "on", "false", "true"):
-        raise ValueError(f"{variable} is {text!r}; it takes 1 or 0")
+        _refuse(f"{variable} is {text!r}; it takes 1 or 0")
     return text in ("1", "yes", "on", "true") if text else default
 
 
@@ -51,7 +63,7 @@ backend: str | type[Loop] | None = None
 arena_cache: int = _number("HUBCORE_ARENA_CACHE", 1024)
 
 #: Whether a greenlet remembers the whole stack that spawned it, and not only the line.
-track_spawning_stack: bool = os.environ.get("HUBCORE_TRACK_SPAWNING_STACK", "0") == "1"
+track_spawning_stack: bool = _switch("HUBCORE_TRACK_SPAWNING_STACK")
 
 #: How many threads at most look up names at once.
 resolver_threads: int = _number("HUBCORE_RESOLVER_THREADS", 10, 1)
