@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from concurrent import futures
 from contextvars import copy_context
 from queue import Empty
@@ -213,9 +214,9 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         """gevent's name for `shutdown`."""
         self.shutdown(wait, **kwargs)
 
-    def __del__(self) -> None:
+    def __del__(self, process_ends: Callable[[], bool] = sys.is_finalizing) -> None:
         shared = getattr(self, "_shared", None)
-        if shared is not None:
+        if shared is not None and not process_ends():  # then modules may have lost their names
             shared.close(False)
 
 

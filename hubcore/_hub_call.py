@@ -73,7 +73,7 @@ class HubCall(AsyncResult):
 
     def __del__(self) -> None:
         """Nobody has read it, and nobody will: a failure is reported, as that of a greenlet that nobody looks at."""
-        error = self._unread()
+        error = self._unread() if report_unread is not None else None  # at the end of the process names are lost
         # What ends the program did so when the greenlet failed.
         if error is not None and not self._unwanted and not isinstance(error, self._hub.SYSTEM_ERROR):
             report_unread(self, error, self._hub)

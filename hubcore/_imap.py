@@ -6,6 +6,8 @@ into a queue that the iterator takes them from. It does not refer to the iterato
 
 from __future__ import annotations
 
+import sys
+
 from greenlet import GreenletExit
 
 from hubcore._links import DirectLink
@@ -176,8 +178,8 @@ class IMapUnordered:
             self._tasks.queue.appendleft(task)  # the next call waits for it again
             raise
 
-    def __del__(self) -> None:
-        if getattr(self, "_room", None) is not None:
+    def __del__(self, process_ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if getattr(self, "_room", None) is not None and not process_ends():  # then modules may have lost their names
             self._feeder.kill(block=False)
 
 

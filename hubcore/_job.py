@@ -105,7 +105,7 @@ class Job(AsyncResult):
 
     def __del__(self) -> None:
         error = self._unread()
-        if error is not None:
+        if error is not None and report_unread is not None:
             report_unread(self, error, self.hub_of_origin)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import select as _stdlib
+import sys
 
 from hubcore import _readahead
 from hubcore._anyfd import let_others_run, seconds_of, spend
@@ -66,9 +67,10 @@ class KernelQueue:
                 loop.run_callback_threadsafe(io.close)
         self._queue.close()
 
-    def __del__(self) -> None:
+    def __del__(self, process_ends: Callable[[], bool] = sys.is_finalizing) -> None:
         # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.
-        if hasattr(self, "_queue"):
+        # At the end of the process no loop runs any more, and this module may have lost its names.
+        if hasattr(self, "_queue") and not process_ends():
             self.close()
 
     def _take(self, take: Callable[[], list[Any]], seconds: float) -> list[Any]:

@@ -2,6 +2,7 @@ cimport cython
 
 from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._park cimport WAITING, Place, Source, Waiter, WaitQueue, new_place
+from hubcore._thread_ident cimport process_ends
 
 
 @cython.final

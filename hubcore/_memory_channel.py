@@ -18,7 +18,7 @@ from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
 if not cython.compiled:
     from hubcore._awaitable import check_timeout, park, waiter_at
     from hubcore._park import WAITING, new_place
-    from hubcore._uncompiled import atomic
+    from hubcore._uncompiled import atomic, process_ends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -158,7 +158,8 @@ class _End(Source):
         self.close()
 
     def __del__(self) -> None:
-        self.close()
+        if not process_ends():  # then modules may have lost their names
+            self.close()
 
     @property
     def closed(self) -> bool:

@@ -1,6 +1,7 @@
 cimport cython
 
 from hubcore._park cimport Waiter
+from hubcore._thread_ident cimport get_ident, process_ends
 from hubcore.hub cimport Hub, get_hub
 from hubcore.loop cimport Loop
 from hubcore.watchers cimport Io

@@ -5,10 +5,14 @@ from __future__ import annotations
 import os
 from errno import EBADF
 
-from hubcore._originals import get_ident
+import cython
+
 from hubcore.exceptions import ConcurrentObjectUseError
 from hubcore.hub import get_hub
 from hubcore.watchers import READ, WRITE
+
+if not cython.compiled:
+    from hubcore._uncompiled import get_ident, process_ends
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -121,7 +125,9 @@ class SocketWaits:
 
     def __del__(self) -> None:
         # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.
-        self.close()
+        # At the end of the process no loop runs any more, and modules may have lost their names.
+        if not process_ends():
+            self.close()
 
 
 def blocks_for_others(sock: Any) -> bool:

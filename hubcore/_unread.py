@@ -16,6 +16,8 @@ def report_unread(result: object, error: BaseException, hub: Hub | None) -> None
 
     In the hub's own thread at once, which never switches, else when it next runs.
     """
+    if get_hub_if_any is None:
+        return  # so late in the life of the process that this module has lost its names
     try:
         if isinstance(error, Cancelled):
             return

@@ -6,6 +6,7 @@ ready.
 
 from __future__ import annotations
 
+import sys
 from _collections import deque
 
 from greenlet import GreenletExit, getcurrent
@@ -19,7 +20,7 @@ from hubcore.hub import get_hub, kill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import Any, Self
 
     import greenlet as greenlet_module
@@ -165,8 +166,9 @@ class _Iwait:
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self._unlink()
 
-    def __del__(self) -> None:
-        self._unlink()
+    def __del__(self, process_ends: Callable[[], bool] = sys.is_finalizing) -> None:
+        if not process_ends():  # then modules may have lost their names
+            self._unlink()
 
 
 def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:

@@ -349,7 +349,7 @@ class _Cleaner:
 
     def __del__(self) -> None:
         # In another thread only uncompiled, where somebody may have kept it.
-        hub = _owned.pop(self.ident, None) if self.ident == get_ident() else None
+        hub = _owned.pop(self.ident, None) if _owned and self.ident == get_ident() else None
         if hub is None or hub.destroyed:
             return
         try:
