@@ -255,13 +255,19 @@ def test_the_doctor_has_nothing_to_say_of_a_program_that_is_not_there(tmp_path):
     )
 
 
-def test_ctrl_c_ends_it_with_130_and_no_traceback(tmp_path):
-    (tmp_path / "it.py").write_text("import hubcore\nprint('ready', flush=True)\nhubcore.sleep(60)\n")
-    process = subprocess.Popen(
-        [sys.executable, "-m", "hubcore", "run", str(tmp_path / "it.py")],
-        env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    assert process.stdout.readline() == "ready\n"
-    process.send_signal(signal.SIGINT)
-    _, error = process.communicate(timeout=30)
-    assert (process.returncode, error) == (130, "")
+def test_ctrl_c_ends_it_as_it_ends_python(tmp_path):
+    text = "import hubcore\ntry:\n    print('ready', flush=True)\n    hubcore.sleep(60)\nfinally:\n    print('end')\n"
+    (tmp_path / "it.py").write_text(text)
+    for launcher in ((), ("-m", "hubcore", "run"), ("-m", "hubcore", "doctor")):
+        process = subprocess.Popen(
+            [sys.executable, *launcher, str(tmp_path / "it.py")],
+            env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+        )  # fmt: skip
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGINT)
+        said, error = process.communicate(timeout=30)
+        assert (process.returncode, said) == (-signal.SIGINT, "end\n")
+        assert error.startswith(f'Traceback (most recent call last):\n  File "{tmp_path / "it.py"}", line ')
+        assert error.count("Traceback") == error.count("\nKeyboardInterrupt\n") == 1
+        assert "/cli/" not in error

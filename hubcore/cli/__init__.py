@@ -10,7 +10,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What a shell reports of a program that Ctrl-C ended, and of one whose reader went away.
+#: What a shell reports of a command that Ctrl-C ended, and of one whose reader went away.
 INTERRUPTED = 130
 NOBODY_READS = 141
 
@@ -139,6 +139,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
         return status
     except KeyboardInterrupt:
+        if options.command in ("run", "doctor"):
+            raise
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever read the output has gone; the interpreter must not try once more at its end.

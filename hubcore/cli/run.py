@@ -8,7 +8,6 @@ from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, Sourc
 from importlib.util import find_spec
 from types import ModuleType
 
-from hubcore.cli import INTERRUPTED
 from hubcore.cli._output import complain
 
 TYPE_CHECKING = False
@@ -30,7 +29,9 @@ def main(
     patch: Callable[[], object] | None = None,
     begin: Callable[[], object] | None = None,
 ) -> int:
-    """Run `program`, a script or a module and its arguments, and return its exit status; SystemExit passes through.
+    """Run `program`, a script or a module and its arguments, and return its exit status.
+
+    SystemExit passes through, and so does KeyboardInterrupt, which is reported before.
 
     `patch` is called before anything of the program is imported, `begin` once it is found. What is wrong with the
     environment, and what `patch` raises of StaleReferences, ImportError and ValueError, is said, with the status 2.
@@ -71,11 +72,12 @@ def main(
         return 2
     except SystemExit:
         raise
-    except KeyboardInterrupt:
-        return INTERRUPTED
     except BaseException as error:
         trace = _of_the_program(error.__traceback__)
         _report(error.with_traceback(trace))
+        if isinstance(error, KeyboardInterrupt):
+            _leave_unsaid(error)
+            raise  # so that the interpreter ends, in its own way, by SIGINT: a shell's loop stops then
         return 1
     return 0
 
@@ -177,6 +179,17 @@ def _report(error: BaseException) -> None:
             print(heading, file=sys.stderr)
             trace = _of_the_program(each.__traceback__)
             sys.__excepthook__(type(each), each.with_traceback(trace), trace)
+
+
+def _leave_unsaid(error: BaseException) -> None:
+    """Have the interpreter not report `error` again, with hubcore's frames."""
+    hook = sys.excepthook
+
+    def of_others(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
+        if value is not error:
+            hook(kind, value, trace)
+
+    sys.excepthook = of_others
 
 
 def _of_the_program(trace: TracebackType | None) -> TracebackType | None:
