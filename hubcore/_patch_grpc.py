@@ -8,6 +8,8 @@ gRPC's notifies. That thread stays native (hubcore._native_threads). Consequence
 from __future__ import annotations
 
 from hubcore._after_import import after_import
+from hubcore.greenlet import Greenlet, spawn
+from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,10 +28,31 @@ def _wait_for_futures(channel: Any) -> None:
 
 def _blocking(self: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
     """Make the call and wait for its end; its state and the call itself, in which that is written down. Switches."""
-    future = self.future(*args, **kwargs)
+    future = _begun(self, args, kwargs)
     try:
         future.code()  # which waits, and says how it ended rather than to raise it
     except BaseException:
         future.cancel()  # nobody is left who wants the answer
         raise
     return future._state, future._call
+
+
+def _begun(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
+    """The call, begun. Switches: to begin it may take a thread of gRPC's, whose start is waited for.
+
+    In a greenlet of its own, because one that is interrupted in that wait has no call yet that it could cancel.
+    """
+    if get_hub_if_any() is None:
+        return self.future(*args, **kwargs)
+    beginning = spawn(self.future, *args, **kwargs)
+    try:
+        return beginning.get()
+    except BaseException:
+        spawn(_cancel, beginning)
+        raise
+
+
+def _cancel(beginning: Greenlet) -> None:
+    beginning.join()
+    if beginning.successful():
+        beginning.value.cancel()

@@ -138,6 +138,18 @@ def test_a_call_that_is_killed_is_cancelled(here):
         assert ended.wait(LIMIT)  # the server hears of it
 
 
+def test_a_call_that_is_killed_while_it_begins_is_cancelled(here):
+    with grpc.insecure_channel(f"127.0.0.1:{here}") as channel:
+        Handlers.begun.clear()
+        Handlers.ended.clear()
+        job = hubcore.spawn(channel.unary_unary("/play/Never"), b"", timeout=LIMIT)
+        hubcore.sleep(0)
+        hubcore.sleep(0)  # gRPC's thread of this channel has been started, and the call waits for it to begin
+        job.kill()
+        assert channel.unary_unary("/play/Gate")(b"1", timeout=LIMIT) == b"1"
+        assert not Handlers.begun.is_set() or Handlers.ended.wait(LIMIT / 2)  # before the deadline ends it
+
+
 def test_calls_in_native_threads(elsewhere):
     pool = ThreadPool(8)
     with grpc.insecure_channel(f"127.0.0.1:{elsewhere}") as channel:
