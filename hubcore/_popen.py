@@ -12,7 +12,7 @@ import subprocess as _stdlib
 from math import inf
 from select import POLLIN
 from signal import SIGKILL
-from subprocess import TimeoutExpired
+from subprocess import SubprocessError, TimeoutExpired
 from time import monotonic
 
 from hubcore._children import ChildEnd, sleep_until_ended
@@ -222,6 +222,8 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
                 errwrite,
                 *more,
             )
+        except (OSError, SubprocessError):
+            raise  # why there is no such program; that child has ended, and whose its pid is by now nobody knows
         except BaseException:
             if self._child_created and self.returncode is None:
                 self._end_unknown_child()

@@ -372,3 +372,27 @@ def test_asyncio_runs_children_by_it_in_a_greenlet(hub_backend):
         hub_backend,
     )
     assert said == ["b'a\\n' True", "(200000, 0, b'e\\n', 3)"]
+
+
+def test_a_child_that_somebody_else_has_reaped_is_not_killed(hub_backend):
+    done = run_python(
+        """
+        import os, signal
+        from hubcore import monkey
+        monkey.patch_all()
+        import subprocess
+        from hubcore import _popen
+
+        killed = []
+        _popen.os = type("os", (), {**vars(os), "kill": staticmethod(lambda *args: killed.append(args))})
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel reaps, and may give the pid to another process
+        for program, options in (("/nowhere", {}), ("true", {"preexec_fn": lambda: 1 / 0})):
+            try:
+                subprocess.Popen([program], **options)
+            except (OSError, subprocess.SubprocessError) as error:
+                print(type(error).__name__)
+        print(killed)
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("FileNotFoundError\nSubprocessError\n[]\n", "")
