@@ -206,9 +206,17 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         with shared.lock:  # so that the word to end comes behind every call that was taken
             shared.closed = True
         shared.close(cancel_futures)
-        if wait:
+        if not wait:
+            return
+        hub = get_hub_if_any()
+        if hub is not None:
+            hub.loop.begin_outside(False)  # the threads end in real time
+        try:
             for end in list(shared.ends):
                 end.wait()
+        finally:
+            if hub is not None:
+                hub.loop.end_outside(False)
 
     def kill(self, wait: bool = True, **kwargs: Any) -> None:
         """gevent's name for `shutdown`."""

@@ -11,6 +11,7 @@ import pytest
 
 import hubcore
 from hubcore import Timeout, spawn
+from hubcore.event import Event
 from hubcore.testing import run_python, settle
 from hubcore.threadpool import ThreadPoolExecutor
 
@@ -251,6 +252,18 @@ def test_cancelling_all_leaves_the_sign_that_tells_the_threads_to_end():
     gate.set()
     with Timeout(PATIENCE):
         executor.shutdown()
+
+
+def test_virtual_time_stands_still_until_the_threads_have_ended():
+    executor = ThreadPoolExecutor(1)
+    assert executor.submit(int).result() == 0
+    end = Event()
+    executor._shared.ends.append(end)  # of a thread that is long in ending
+    timer = threading.Timer(0.1, end.set)
+    timer.start()
+    with Timeout(3600):
+        executor.shutdown()
+    timer.join()
 
 
 def test_a_forked_child_waits_for_no_thread_of_the_parent(hub_backend):
