@@ -258,16 +258,12 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         return self.returncode
 
     def _wait(self, timeout: float | None) -> int:
-        if timeout is None:
-            while self.returncode is None and self._reap() is None:
-                self._sleep(None)
-            return self.returncode
-        end = monotonic() + timeout
+        end = None if timeout is None else monotonic() + timeout
         while self.returncode is None and self._reap() is None:
-            left = end - monotonic()
-            if left <= 0:
-                raise TimeoutExpired(self.args, timeout)
-            self._sleep(min(left, LONGEST))
+            left = None if end is None else min(end - monotonic(), LONGEST)
+            if left is not None and left <= 0:
+                raise TimeoutExpired(self.args, timeout)  # type: ignore[arg-type]
+            self._sleep(left)
         return self.returncode
 
     def _sleep(self, seconds: float | None) -> None:

@@ -193,9 +193,8 @@ class Scheduler(Interrupter):
         waiter = self._queue_up(current)
         if _switch_away(self, waiter):
             self._thrown_before_its_turn(waiter)
-        waiter.greenlet = (
-            None  # somebody may have switched here by hand: its turn, which is still to come, is over, too
-        )
+        # Somebody may have switched here by hand: its turn, which is still to come, is over, too.
+        waiter.greenlet = None
         if is_last_reference(waiter):
             self._spare = waiter
         self._budget = _BUDGET

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 def _refuse(text: str) -> None:
     """ValueError; in hubcore's own commands, which cannot catch it this early, one line and the status 2."""
-    start = sys.orig_argv[1:]
-    module = start[start.index("-m") + 1 :][:1] if "-m" in start else []
-    command = os.path.basename(start[0]) == "hubcore" if start else False
-    if command or (module and module[0].partition(".")[0] == "hubcore"):
+    started = sys.argv[0] if sys.argv else ""
+    if started == "-m":  # as it is until the module is found; what follows a program's name is that program's
+        started = sys.orig_argv[sys.orig_argv.index("-m") + 1].partition(".")[0] if "-m" in sys.orig_argv else ""
+    if os.path.basename(started) == "hubcore":
         print(f"hubcore: {text}", file=sys.stderr)
         raise SystemExit(2)
     raise ValueError(text)

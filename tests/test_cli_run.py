@@ -219,6 +219,14 @@ def test_what_is_wrong_with_the_environment_is_said_before_the_program_begins(fo
         assert len(done.stderr.splitlines()) == 1
 
 
+def test_a_program_that_imports_hubcore_gets_an_error_whatever_its_arguments_are(tmp_path):
+    (tmp_path / "it.py").write_text("try:\n    import hubcore\nexcept ValueError as error:\n    print(error)\n")
+    env = os.environ | {"PYTHONPATH": str(ROOT), "HUBCORE_MONITOR_THREAD": "maybe"}
+    for given in ((), ("-m", "hubcore"), ("hubcore",)):
+        done = subprocess.run([sys.executable, "it.py", *given], env=env, cwd=tmp_path, capture_output=True, text=True)
+        assert (done.stdout, done.stderr) == ("HUBCORE_MONITOR_THREAD is 'maybe'; it takes 1 or 0\n", "")
+
+
 def test_a_program_from_stdin(tmp_path):
     code = b"import sys\nprint(sys.argv, __name__, '__file__' in globals(), repr(sys.path[0]))\n1/0\n"
     found = []
