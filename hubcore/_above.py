@@ -1,4 +1,4 @@
-"""What a hub offers and does not need: it is built on hubs, so a hub imports it by name, when it is asked for.
+"""Attributes of Hub that are implemented on top of hubs, loaded at first use.
 
 These are the only imports that lead upward; tests/test_layers.py lists them.
 """
@@ -12,17 +12,20 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def from_above(module: str, name: str) -> Any:
-    """`name` of the module `hubcore.<module>`."""
-    return getattr(import_module(f"hubcore.{module}"), name)
+def load(target: str) -> Any:
+    """The object that `target` names, in the form of an entry point: `package.module:name`."""
+    module, _, name = target.partition(":")
+    return getattr(import_module(module), name)
 
 
-class Offer:
-    """An attribute that is `make(hub)` from the first use on; may be set and deleted. `make` comes from above."""
+class LazyAttribute:
+    """An attribute of a hub that is `make(hub)` from the first use on; it can be set and deleted.
 
-    def __init__(self, module: str, make: str) -> None:
-        self._module = module
-        self._make = make
+    `target` names `make` in the form of an entry point.
+    """
+
+    def __init__(self, target: str) -> None:
+        self._target = target
         self._name = ""
 
     def __set_name__(self, owner: type, name: str) -> None:
@@ -31,6 +34,6 @@ class Offer:
     def __get__(self, hub: Any, owner: type | None = None) -> Any:
         if hub is None:
             return self
-        # Not defining __set__, it stands back for what is in the hub's own dict.
-        value = hub.__dict__[self._name] = from_above(self._module, self._make)(hub)
+        # Without __set__ a descriptor gives way to the hub's own dict, so this runs once for each hub.
+        value = hub.__dict__[self._name] = load(self._target)(hub)
         return value

@@ -184,12 +184,12 @@ class EventLoop(asyncio.SelectorEventLoop):
     async def shutdown_default_executor(self, *timeout: Any) -> None:
         """As asyncio has it."""
         # It waits for a thread, for which real time has to pass, on a virtual hub too.
-        outside = get_hub().loop
-        outside.begin_outside()
+        loop = get_hub().loop
+        loop.begin_external()
         try:
             await super().shutdown_default_executor(*timeout)
         finally:
-            outside.end_outside()
+            loop.end_external()
 
     def set_default_executor(self, executor: Any) -> None:
         """As asyncio has it."""

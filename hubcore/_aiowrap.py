@@ -78,7 +78,7 @@ class _OfGreenlet(_OfAnything):
     """The future of a greenlet's end."""
 
     def __init__(self, source: Greenlet, loop: asyncio.AbstractEventLoop) -> None:
-        source.look()  # asyncio tells of a failure that nobody looks at
+        source._add_observer()  # asyncio tells of a failure that nobody looks at
         self._message: Any = None
         super().__init__(source, loop)
 

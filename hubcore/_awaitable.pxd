@@ -3,21 +3,21 @@ cimport cython
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._links cimport DirectLink, drop_from, entries_of, with_link, without_link
 from hubcore._native cimport park_thread, thread_waiter
-from hubcore._park cimport WOKEN, Place, Source, Waiter, WaitQueue, new_place
+from hubcore._park cimport WOKEN, WaitEntry, Source, Waiter, WaitQueue, new_entry
 from hubcore._thread_ident cimport process_ends
 from hubcore.hub cimport Hub, hub_here
 
 
-cdef class Awaitable(Source):
+cdef class Waitable(Source):
     cdef WaitQueue _waiters
     cdef object _links
     cdef object __weakref__
 
     cdef _set_up(self)
     @cython.final
-    @cython.locals(place=Place)
+    @cython.locals(entry=WaitEntry)
     cdef Waiter _queue_up(self, item)
-    cdef Waiter _join(self, Place place, Waiter waiter)
+    cdef Waiter _join(self, WaitEntry entry, Waiter waiter)
     @cython.locals(fresh=list)
     cdef _add_link(self, link)
     cdef _drop_link(self, tuple link)
@@ -27,7 +27,7 @@ cdef class Awaitable(Source):
     cdef _notify_links(self)
 
 @cython.locals(hub=Hub)
-cpdef Waiter waiter_at(place)
+cpdef Waiter waiter_at(entry)
 @cython.locals(hub=Hub)
 cpdef bint park(Waiter waiter, timeout) except -1
 cdef bint _is_over(Waiter waiter, timeout) except -1

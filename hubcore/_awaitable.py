@@ -1,4 +1,4 @@
-"""Awaitable: the base of events, locks and queues, which belong to no hub.
+"""Waitable: the base of events, locks and queues, which belong to no hub.
 
 Greenlets of any threads and threads without a hub wait for them alike, and any thread may wake them. Rules for those
 who build on it:
@@ -26,7 +26,7 @@ from hubcore.hub import get_hub, get_hub_if_any
 if not cython.compiled:
     from hubcore._links import drop_from, entries_of, with_link, without_link
     from hubcore._native import park_thread, thread_waiter
-    from hubcore._park import WOKEN, Waiter, new_place
+    from hubcore._park import WOKEN, Waiter, new_entry
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet, process_ends
     from hubcore.hub import hub_here
 
@@ -35,13 +35,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hubcore._park import Place
+    from hubcore._park import WaitEntry
     from hubcore.hub import Hub
 
 import_greenlet()
 
 
-class Awaitable(Source):
+class Waitable(Source):
     """What greenlets and threads can wait for, and what can be linked. Subclasses say in `ready` when it has come."""
 
     __slots__ = ("__weakref__", "_links", "_waiters")
@@ -71,10 +71,10 @@ class Awaitable(Source):
 
     def _queue_up(self, item: object) -> Waiter | None:
         """Queue up, with `item` for those who look who waits: the waiter to park. None if one need not wait now."""
-        place = new_place(self, item, "")
-        return self._join(place, waiter_at(place))
+        entry = new_entry(self, item, "")
+        return self._join(entry, waiter_at(entry))
 
-    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> Waiter | None:
         """Unless one need not wait now, which is None, add them to the queue, and return `waiter`. In one step."""
         raise NotImplementedError(f"{type(self).__name__} does not say when one has to wait")
 
@@ -159,19 +159,19 @@ class Awaitable(Source):
                 hub.loop.run_callback_threadsafe(callback, self)
 
 
-def waiter_at(place: object) -> Waiter:
-    """A waiter of the calling greenlet, or of the thread where that has no hub, at `place`, to be put into a queue.
+def waiter_at(entry: object) -> Waiter:
+    """A waiter of the calling greenlet, or of the thread where that has no hub, at `entry`, to be put into a queue.
 
     The main thread gets its hub now if it had none, so that it is told when the wait can never end.
     """
     if process_ends():
-        return thread_waiter(place)  # for finalizers; nothing can be switched to any more
+        return thread_waiter(entry)  # for finalizers; nothing can be switched to any more
     hub = hub_here()
     if hub is None:
         hub = hub_of_main_thread()
         if hub is None:
-            return thread_waiter(place)
-    return hub.new_waiter(place)
+            return thread_waiter(entry)
+    return hub.new_waiter(entry)
 
 
 def hub_of_main_thread() -> Hub | None:
@@ -214,7 +214,7 @@ def now() -> float:
     return monotonic() if hub is None else hub.loop.update_now()
 
 
-def _call_here(callback: Callable[[Any], object], source: Awaitable) -> None:
+def _call_here(callback: Callable[[Any], object], source: Waitable) -> None:
     """Call a link that no hub can call; what it raises is not the business of whoever made `source` ready."""
     hub = get_hub_if_any()
     if hub is not None:
@@ -229,4 +229,4 @@ def _call_here(callback: Callable[[Any], object], source: Awaitable) -> None:
 
 
 if not cython.compiled:
-    atomic(Awaitable, "_add_link", "_drop_link", "_drop_callback", "_take_links")
+    atomic(Waitable, "_add_link", "_drop_link", "_drop_callback", "_take_links")

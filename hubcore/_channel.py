@@ -7,12 +7,12 @@ from queue import Empty, Full
 
 import cython
 
-from hubcore._awaitable import Awaitable
+from hubcore._awaitable import Waitable
 from hubcore._park import GET, PUT, WaitQueue
 
 if not cython.compiled:
     from hubcore._awaitable import check_timeout, park, waiter_at
-    from hubcore._park import WAITING, new_place
+    from hubcore._park import WAITING, new_entry
     from hubcore._uncompiled import atomic
 
 TYPE_CHECKING = False
@@ -20,12 +20,12 @@ if TYPE_CHECKING:
     from types import GenericAlias
     from typing import Any, Self
 
-    from hubcore._park import Place, Waiter
+    from hubcore._park import WaitEntry, Waiter
 
 _NOTHING = object()
 
 
-class Channel(Awaitable):
+class Channel(Waitable):
     """Hands each item from who puts it straight to who gets it; each waits for the other. Any thread."""
 
     __slots__ = ("_putters", "_returned")
@@ -48,9 +48,9 @@ class Channel(Awaitable):
             raise Full
         if timeout is not None:
             check_timeout(timeout)
-        place = new_place(self, item, PUT)
-        waiter = waiter_at(place)
-        if not self._join_putters(place, waiter) and not park(waiter, timeout):
+        entry = new_entry(self, item, PUT)
+        waiter = waiter_at(entry)
+        if not self._join_putters(entry, waiter) and not park(waiter, timeout):
             raise Full
 
     def put_nowait(self, item: Any) -> None:
@@ -60,10 +60,10 @@ class Channel(Awaitable):
     def _hand_over(self, item: Any) -> bool:
         return self._waiters.wake_first(item)
 
-    def _join_putters(self, place: Place, waiter: Waiter) -> bool:
-        if self._waiters.wake_first(place.item):
+    def _join_putters(self, entry: WaitEntry, waiter: Waiter) -> bool:
+        if self._waiters.wake_first(entry.item):
             return True
-        self._putters.add(place, waiter)
+        self._putters.add(entry, waiter)
         if self._links is not None:
             self._notify_links()
         return False
@@ -80,9 +80,9 @@ class Channel(Awaitable):
             raise Empty
         if timeout is not None:
             check_timeout(timeout)
-        place = new_place(self, None, GET)
-        waiter = waiter_at(place)
-        item = self._join_getters(place, waiter)
+        entry = new_entry(self, None, GET)
+        waiter = waiter_at(entry)
+        item = self._join_getters(entry, waiter)
         if item is not _NOTHING:
             return item
         if not park(waiter, timeout):
@@ -98,21 +98,21 @@ class Channel(Awaitable):
             return self._returned.pop(0)
         putters = self._putters
         while putters._first is not None:
-            place = putters._first
-            item = place.item
-            if putters.wake(place, None):
+            entry = putters._first
+            item = entry.item
+            if putters.wake(entry, None):
                 return item
         return _NOTHING
 
-    def _join_getters(self, place: Place, waiter: Waiter) -> Any:
+    def _join_getters(self, entry: WaitEntry, waiter: Waiter) -> Any:
         item = self._take()
         if item is _NOTHING:
-            self._waiters.add(place, waiter)
+            self._waiters.add(entry, waiter)
         return item
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back: the item goes to the next who gets, or waits for one."""
-        if place.purpose is GET:
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """As Source._hand_back: the item goes to the next who gets, or waits for one."""
+        if entry.purpose is GET:
             self._offer_again(value)
 
     def _offer_again(self, item: object) -> None:
@@ -121,43 +121,43 @@ class Channel(Awaitable):
             if self._links is not None:
                 self._notify_links()
 
-    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
-        """As Source.serve."""
+    def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
+        """As Source._serve."""
         if waiter.outcome != WAITING:
             return True
-        if place.purpose is PUT:
+        if entry.purpose is PUT:
             other = self._waiters.first_but(waiter)
             if other is not None:
-                if place.win(waiter, None):
-                    self._waiters.wake(other, place.item)
+                if entry.claim(waiter, None):
+                    self._waiters.wake(other, entry.item)
                 return True
             if stay:
-                self._putters.add(place, waiter)
+                self._putters.add(entry, waiter)
                 if self._links is not None:
                     self._notify_links()
             return False
         if self._returned:
-            if place.win(waiter, self._returned[0]):
+            if entry.claim(waiter, self._returned[0]):
                 self._returned.pop(0)
             return True
         other = self._putters.first_but(waiter)
         if other is not None:
-            if place.win(waiter, other.item):
+            if entry.claim(waiter, other.item):
                 self._putters.wake(other, None)
             return True
         if stay:
-            self._waiters.add(place, waiter)
+            self._waiters.add(entry, waiter)
         return False
 
     @property
-    def getters(self) -> deque[Place]:
+    def getters(self) -> deque[WaitEntry]:
         """Those who wait to get, first come first."""
-        return deque(self._waiters.places())
+        return deque(self._waiters.entries())
 
     @property
-    def putters(self) -> deque[Place]:
+    def putters(self) -> deque[WaitEntry]:
         """Those who wait to put, first come first."""
-        return deque(self._putters.places())
+        return deque(self._putters.entries())
 
     @property
     def balance(self) -> int:
@@ -205,4 +205,4 @@ class Channel(Awaitable):
 
 
 if not cython.compiled:
-    atomic(Channel, "_hand_over", "_join_putters", "_take", "_join_getters", "_offer_again", "serve")
+    atomic(Channel, "_hand_over", "_join_putters", "_take", "_join_getters", "_offer_again", "_serve")

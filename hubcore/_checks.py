@@ -13,10 +13,10 @@ def check_exception(exception: object) -> None:
         raise TypeError(f"what is raised in a greenlet is an exception or a class of them, not {exception!r}")
 
 
-def check_victim(victim: object, exception: object) -> None:
-    """TypeError unless `victim` is a greenlet, and `exception` can be raised in it."""
-    if not isinstance(victim, greenlet):
-        raise TypeError(f"only a greenlet can be killed, not {victim!r}")
+def check_greenlet(target: object, exception: object) -> None:
+    """TypeError unless `target` is a greenlet, and `exception` can be raised in it."""
+    if not isinstance(target, greenlet):
+        raise TypeError(f"only a greenlet can be killed, not {target!r}")
     check_exception(exception)
 
 

@@ -64,7 +64,7 @@ class ChildEnd(Watcher):
             if isinstance(error, ProcessLookupError):
                 raise ChildProcessError(error.errno, f"there is no process {self.pid} to watch") from None
             fd = -1
-        self.loop.begin_outside(False)
+        self.loop.begin_external(False)
         self._watching = True
         if fd >= 0:
             self._io = self.loop.io(fd, READ, False)
@@ -77,7 +77,7 @@ class ChildEnd(Watcher):
     def _end(self) -> None:
         if self._watching:
             self._watching = False
-            self.loop.end_outside(False)
+            self.loop.end_external(False)
         if self._io is not None:
             fd = self._io.fd
             self._io.close()

@@ -134,7 +134,7 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
         return _reaped_as_waitid(_known(pid), flags)
     if _watchers and found is not None and found.si_code in _ENDS and not flags & _os.WNOWAIT:
         status = found.si_status << 8 if found.si_code == _os.CLD_EXITED else found.si_status
-        _tell((found.si_pid, status | (0x80 if found.si_code == _os.CLD_DUMPED else 0)))
+        _notify_watcher((found.si_pid, status | (0x80 if found.si_code == _os.CLD_DUMPED else 0)))
     return found
 
 
@@ -186,16 +186,16 @@ def _ask_kernel(blocking: Attempt, attempt: Attempt, pid: int, flags: int) -> An
     hub = get_hub_if_any()
     # Flags other than these are about threads, and so for this one only.
     if hub is None or flags & _os.WNOHANG or flags & ~_CHANGES:
-        return _tell(blocking())
+        return _notify_watcher(blocking())
 
     def answer() -> Any:
         found = attempt()
         return found if found[0] else None
 
-    return _tell(_until(hub, answer, *_kind(pid), _EXITED | flags))
+    return _notify_watcher(_until(hub, answer, *_kind(pid), _EXITED | flags))
 
 
-def _tell(found: Any) -> Any:
+def _notify_watcher(found: Any) -> Any:
     """`found`, after the watcher of that child, if there is one, was told."""
     if _watchers and found[0] in _watchers and not _os.WIFSTOPPED(found[1]) and not _os.WIFCONTINUED(found[1]):
         _watchers[found[0]].reaped_elsewhere(found[1])
@@ -247,7 +247,7 @@ def wait_for_process(hub: Hub, fd: int, waiting_on: object, seconds: float | Non
     """Wait until the process of the pidfd `fd` has ended, at most `seconds`. Switches."""
     loop = hub.loop
     # For another process's doing real time has to pass, on a virtual clock too.
-    loop.begin_outside(False)
+    loop.begin_external(False)
     try:
         io = loop.io(fd, READ)
         try:
@@ -257,7 +257,7 @@ def wait_for_process(hub: Hub, fd: int, waiting_on: object, seconds: float | Non
         finally:
             io.close()
     finally:
-        loop.end_outside(False)
+        loop.end_external(False)
 
 
 class _Change:
@@ -305,11 +305,11 @@ def _wait_in_thread(hub: Hub, kind: Any, number: int, states: int) -> None:
     change.waiters.append(waiter)
     if change.ended:
         waiter.wake()
-    hub.loop.begin_outside()
+    hub.loop.begin_external()
     try:
         hub.park(waiter)
     finally:
-        hub.loop.end_outside()
+        hub.loop.end_external()
         change.waiters.remove(waiter)
 
 

@@ -2,7 +2,7 @@ cimport cython
 
 from hubcore._awaitable cimport now, park, waiter_at
 from hubcore._greenlet cimport getcurrent, import_greenlet
-from hubcore._park cimport Place, Source, Waiter, WaitQueue, new_place
+from hubcore._park cimport WaitEntry, Source, Waiter, WaitQueue, new_entry
 
 
 cdef class Condition(Source):
@@ -12,7 +12,7 @@ cdef class Condition(Source):
     cdef WaitQueue _waiters
     cdef object __weakref__
 
-    @cython.locals(place=Place, waiter=Waiter)
+    @cython.locals(entry=WaitEntry, waiter=Waiter)
     cpdef wait(self, timeout=*)
     cpdef _wake(self, Py_ssize_t n)
     cpdef _wake_all(self)

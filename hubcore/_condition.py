@@ -11,7 +11,7 @@ from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
     from hubcore._awaitable import now, park, waiter_at
-    from hubcore._park import new_place
+    from hubcore._park import new_entry
     from hubcore._uncompiled import atomic, getcurrent, import_greenlet
 
 TYPE_CHECKING = False
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hubcore._park import Place
+    from hubcore._park import WaitEntry
 
 
 import_greenlet()
@@ -60,9 +60,9 @@ class Condition(Source):
         """
         if not self._is_owned():
             raise RuntimeError(f"cannot wait on {self!r} without having its lock")
-        place = new_place(self, None, "")
-        waiter = waiter_at(place)
-        self._waiters.add(place, waiter)
+        entry = new_entry(self, None, "")
+        waiter = waiter_at(entry)
+        self._waiters.add(entry, waiter)
         try:
             state = self._release_save()
         except BaseException:
@@ -113,8 +113,8 @@ class Condition(Source):
         while n > 0 and self._waiters.wake_first(True):
             n -= 1
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back: the notice goes to the next who waits."""
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """As Source._hand_back: the notice goes to the next who waits."""
         self._waiters.wake_first(True)
 
     @property
@@ -191,4 +191,4 @@ class Condition(Source):
 
 
 if not cython.compiled:
-    atomic(Condition, "_wake", "hand_back")
+    atomic(Condition, "_wake", "_hand_back")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from hubcore._ready import Callback
 
 
-class EndLink:
+class ExitLink:
     """One link of `callback` to a child, which has `pid`, `ready()` and `_links`, where this is until it is called."""
 
     __slots__ = ("_entry", "_watcher", "callback", "child")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 _CHUNK = 65536  # what a pipe holds
 
 
-class Exchange:
+class Communication:
     """What goes to one child and comes from it. A wait that is interrupted loses nothing: `run` goes on there."""
 
     def __init__(self, stdin: Any, data: memoryview | None, *outputs: Any) -> None:
@@ -47,11 +47,11 @@ class Exchange:
         hub = get_hub_if_any()
         if hub is None:
             return self._run(None, files, wanted, endtime)
-        hub.loop.begin_outside(False)
+        hub.loop.begin_external(False)
         try:
             return self._run(hub, files, wanted, endtime)
         finally:
-            hub.loop.end_outside(False)
+            hub.loop.end_external(False)
 
     def _run(self, hub: Hub | None, files: dict[int, Any], wanted: dict[int, int], endtime: float) -> bool:
         poller = native_poll()

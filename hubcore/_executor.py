@@ -210,13 +210,13 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
             return
         hub = get_hub_if_any()
         if hub is not None:
-            hub.loop.begin_outside(False)  # the threads end in real time
+            hub.loop.begin_external(False)  # the threads end in real time
         try:
             for end in list(shared.ends):
                 end.wait()
         finally:
             if hub is not None:
-                hub.loop.end_outside(False)
+                hub.loop.end_external(False)
 
     def kill(self, wait: bool = True, **kwargs: Any) -> None:
         """gevent's name for `shutdown`."""

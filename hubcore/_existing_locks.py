@@ -8,7 +8,7 @@ Never replaced: hubcore's own, and those of the import system, which belong to i
 
 from __future__ import annotations
 
-from hubcore._holders import holders_of
+from hubcore._holders import find_referrers
 from hubcore._originals import LockType
 from hubcore._originals import RLock as NativeRLock
 from hubcore._threadlock import Lock, RLock
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
-    from hubcore._holders import Held
+    from hubcore._holders import Referrers
 
 _KINDS: dict[type, Callable[[], Any]] = {LockType: Lock, type(NativeRLock()): RLock}
 
@@ -52,7 +52,7 @@ def replace_free() -> None:
                 put(new)
 
 
-def left() -> Iterator[Held]:
+def left() -> Iterator[Referrers]:
     """The native locks of others than hubcore that there are now, each with where it is and why it stays."""
     for held in _native_locks():
         if held.where:
@@ -60,8 +60,8 @@ def left() -> Iterator[Held]:
             yield held
 
 
-def _native_locks() -> list[Held]:
-    found = [held for held in holders_of(_KINDS) if not held.ours]
+def _native_locks() -> list[Referrers]:
+    found = [held for held in find_referrers(_KINDS) if not held.ours]
     for held in found:
         if not is_free(held.object):
             held.reason = "somebody had it"

@@ -11,7 +11,7 @@ from fcntl import F_GETFL, fcntl
 from hubcore._anyfd import spend
 from hubcore._filethread import ThreadCall
 from hubcore._originals import close_fd, get_blocking, set_blocking
-from hubcore._sockwait import SocketWaits
+from hubcore._sockwait import FdWaits
 from hubcore._waitfd import closing_fd
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ class PosixFile(io.FileIO):
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True) -> None:
         super().__init__(file, mode, closefd, open_path)
         fd = self.fileno()
-        self._waits = SocketWaits(fd, False, -1.0)
+        self._fd_waits = FdWaits(fd, False, -1.0)
         self._write_waits = False
         self._key: tuple[int, int, int] | None = None
         status = os.fstat(fd)
@@ -66,14 +66,14 @@ class PosixFile(io.FileIO):
 
     def interrupt(self) -> bool:
         """Whoever waits gets OSError (EBADF); whether one waited to write. Any thread; never switches."""
-        self._waits.close()
+        self._fd_waits.close()
         return self._write_waits
 
     def readinto(self, buffer: Any) -> int:
         """As io.FileIO.readinto. Switches when nothing is there."""
         spend()
         while (n := super().readinto(buffer)) is None:
-            self._waits.wait_read(-1.0)
+            self._fd_waits.wait_read(-1.0)
         return n
 
     def read(self, size: int | None = -1) -> bytes:
@@ -82,7 +82,7 @@ class PosixFile(io.FileIO):
             return self.readall()
         spend()
         while (data := super().read(size)) is None:
-            self._waits.wait_read(-1.0)
+            self._fd_waits.wait_read(-1.0)
         return data
 
     def readall(self) -> bytes:
@@ -106,7 +106,7 @@ class PosixFile(io.FileIO):
                     continue
                 self._write_waits = True
                 try:
-                    self._waits.wait_write(-1.0)
+                    self._fd_waits.wait_write(-1.0)
                 finally:
                     self._write_waits = False
 
@@ -114,7 +114,7 @@ class PosixFile(io.FileIO):
         """As io.FileIO.close."""
         if not self.closed:
             fd = self.fileno()
-            waits = getattr(self, "_waits", None)  # it may not have got so far
+            waits = getattr(self, "_fd_waits", None)  # it may not have got so far
             if waits is not None:
                 waits.close()
                 waits.fd = -1

@@ -68,9 +68,9 @@ class Handler:
         if current is hub or hub.loop.polling:
             hub.schedule(new)
             return
-        _signals.hand_on()
+        _signals.forward()
         run.aside = True
-        hub.run_aside(new)
+        hub.run_now(new)
         run.aside = False
         error, run.error = run.error, None
         if error is None:

@@ -20,7 +20,7 @@ _OURS = ("hubcore", "greenlet", "_frozen_importlib", "importlib")
 _REFERENCES_HERE = 2  # of a list's item, while getrefcount is asked for it: the list's and the argument
 
 
-class Held:
+class Referrers:
     """An object: `where` it is, as texts, and `reason`, why it cannot be replaced there, or "" if it can.
 
     `ours` says whether hubcore holds it, or the import system, whose imports are going on.
@@ -37,15 +37,15 @@ class Held:
         self.sets: list[Callable[[Any], object]] = []
 
 
-def holders_of(kinds: Collection[type]) -> list[Held]:
+def find_referrers(kinds: Collection[type]) -> list[Referrers]:
     """All objects of just these `kinds` that the collector knows of. Takes a look at every object there is."""
     wanted = [each for each in gc.get_objects() if type(each) in kinds]
     counts = [sys.getrefcount(wanted[i]) - _REFERENCES_HERE for i in range(len(wanted))]
-    found = {id(each): Held(each) for each in wanted}
+    found = {id(each): Referrers(each) for each in wanted}
     holders = _referrers(wanted)
     methods = [each for each in holders if type(each) is BuiltinMethodType and id(each.__self__) in found]
     method_counts = [sys.getrefcount(methods[i]) - _REFERENCES_HERE - 1 for i in range(len(methods))]  # and of holders
-    kept = {id(method): Held(method) for method in methods}
+    kept = {id(method): Referrers(method) for method in methods}
     holders += [each for each in _referrers(methods) if each is not holders]
     _note_all(holders, found, kept)
     for method, count in zip(methods, method_counts, strict=True):
@@ -63,14 +63,14 @@ def _referrers(wanted: list[Any]) -> list[Any]:
         return []
     found = gc.get_referrers(*wanted)
     # On some versions the tuple of the arguments is among them.
-    return [each for each in found if each is not wanted and type(each) is not Held and not _same(each, wanted)]
+    return [each for each in found if each is not wanted and type(each) is not Referrers and not _same(each, wanted)]
 
 
 def _same(each: Any, wanted: list[Any]) -> bool:
     return type(each) is tuple and len(each) == len(wanted) and all(a is b for a, b in zip(each, wanted, strict=True))
 
 
-def _add_method(held: Held, method: Held, count: int) -> None:
+def _add_method(held: Referrers, method: Referrers, count: int) -> None:
     held.references += 1  # by the method
     held.ours |= method.ours
     held.where += method.where
@@ -81,7 +81,7 @@ def _add_method(held: Held, method: Held, count: int) -> None:
     held.sets += [lambda new, put=put: put(getattr(new, name)) for put in method.sets]  # type: ignore[misc]
 
 
-def _note_all(holders: list[Any], found: dict[int, Held], kept: dict[int, Held]) -> None:
+def _note_all(holders: list[Any], found: dict[int, Referrers], kept: dict[int, Referrers]) -> None:
     dicts = [each for each in holders if type(each) is dict]
     owners = _owners(dicts)
     seen = set()
@@ -113,7 +113,7 @@ def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
     return owners
 
 
-def _note(held: Held, holder: Any, owner: Any) -> None:
+def _note(held: Referrers, holder: Any, owner: Any) -> None:
     """Note that `holder`, which has the attributes of `owner` or is that, refers to it."""
     module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
     if not isinstance(module, str):
@@ -137,7 +137,7 @@ def _note(held: Held, holder: Any, owner: Any) -> None:
         held.reason = held.reason or f"a {type(holder).__name__} refers to it"
 
 
-def _note_instance(held: Held, holder: Any) -> None:
+def _note_instance(held: Referrers, holder: Any) -> None:
     for cls in type(holder).__mro__:
         for name, member in vars(cls).items():
             if isinstance(member, MemberDescriptorType) and getattr(holder, name, None) is held.object:
@@ -149,7 +149,7 @@ def _note_instance(held: Held, holder: Any) -> None:
                 _found(held, holder, name, _item(attributes, name))
 
 
-def _found(held: Held, owner: Any, name: object, put: Callable[[Any], object]) -> None:
+def _found(held: Referrers, owner: Any, name: object, put: Callable[[Any], object]) -> None:
     held.references += 1
     held.sets.append(put)
     if isinstance(owner, ModuleType):

@@ -51,7 +51,7 @@ class HubCall(AsyncResult):
         args, kwargs = arguments
         self._greenlet = Greenlet(function, *args, **kwargs)
         self._greenlet.gr_context = self._context
-        self._greenlet.look()
+        self._greenlet._add_observer()
         self._greenlet.rawlink(self._ended)
         self._greenlet.start()
 

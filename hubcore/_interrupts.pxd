@@ -6,11 +6,11 @@ from hubcore._park cimport Waiter
 from hubcore._rawgreenlet cimport RawGreenlet
 
 
-cdef class Lasting(Deadline):
+cdef class PersistentInterrupt(Deadline):
     cpdef exception(self)
 
 
-cdef class Interrupter(greenlet):
+cdef class InterruptMixin(greenlet):
     cdef dict _foreign
     cdef dict _foreign_interrupts
     cdef dict _foreign_scopes
@@ -23,7 +23,7 @@ cdef class Interrupter(greenlet):
     @cython.locals(i=Py_ssize_t)
     cpdef bint retract(self, greenlet target, exception) except -1
     @cython.locals(waiting=list, waiter=Waiter)
-    cpdef set_lasting(self, greenlet target, Lasting mark)
+    cpdef set_persistent(self, greenlet target, PersistentInterrupt mark)
     @cython.locals(first=object)
     cdef _next_interrupt(self, greenlet target)
     @cython.locals(waiting=list)
@@ -39,6 +39,6 @@ cdef class Interrupter(greenlet):
     @cython.locals(own=RawGreenlet)
     cdef _note_parked(self, greenlet target, Waiter waiter)
     @cython.locals(own=RawGreenlet)
-    cdef Lasting _scope_of(self, greenlet target)
+    cdef PersistentInterrupt _scope_of(self, greenlet target)
     @cython.locals(own=RawGreenlet)
-    cdef _set_scope(self, greenlet target, Lasting scope)
+    cdef _set_scope(self, greenlet target, PersistentInterrupt scope)

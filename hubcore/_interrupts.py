@@ -3,7 +3,7 @@
 Two kinds stand in one list for each greenlet, so that a wait has one place to look at:
 
     an exception     a kill, a Timeout            raised once, by the first wait that comes to it
-    a Lasting mark   a cancelled scope            raised anew by every wait, until it is taken away
+    a PersistentInterrupt   a cancelled scope            raised anew by every wait, until it is taken away
 
 There is at most one mark, and it is the last of the list: whatever is raised once goes first, and so reaches a
 greenlet that is being cancelled, too.
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 import_greenlet()
 
 
-class Lasting(Deadline):
-    """A mark that has every wait of a greenlet raise; `set_lasting` puts it there. It may have a time to act at."""
+class PersistentInterrupt(Deadline):
+    """A mark that has every wait of a greenlet raise; `set_persistent` puts it there. It may have a time to act at."""
 
     __slots__ = ()
 
@@ -36,14 +36,14 @@ class Lasting(Deadline):
         raise NotImplementedError(f"{type(self).__name__} does not say what to raise")
 
 
-class Interrupter(greenlet):
+class InterruptMixin(greenlet):
     """The half of the Scheduler that interrupts its greenlets. Hub's thread only; nothing here switches."""
 
     def _set_up_interrupts(self) -> None:
         # For greenlets of other makers, the main one among them.
         self._foreign: dict[greenlet, Waiter] = {}
         self._foreign_interrupts: dict[greenlet, list[object]] = {}
-        self._foreign_scopes: dict[greenlet, Lasting] = {}
+        self._foreign_scopes: dict[greenlet, PersistentInterrupt] = {}
 
     def interrupt(self, target: greenlet, exception: object) -> None:
         """Raise `exception` (class or instance), once, in `target` where it is parked, or when it parks next."""
@@ -54,7 +54,7 @@ class Interrupter(greenlet):
         waiting = self._interrupts_of(target)
         if waiting is None:
             self._set_interrupts(target, alone)
-        elif isinstance(waiting[-1], Lasting):
+        elif isinstance(waiting[-1], PersistentInterrupt):
             waiting.insert(len(waiting) - 1, exception)
         else:
             waiting.append(exception)
@@ -82,11 +82,11 @@ class Interrupter(greenlet):
         waiting = self._interrupts_of(target)
         return waiting is not None and any(other is exception for other in waiting)
 
-    def set_lasting(self, target: greenlet, mark: Lasting | None) -> None:
+    def set_persistent(self, target: greenlet, mark: PersistentInterrupt | None) -> None:
         """Have every wait of `target` raise what `mark` says, the one that it is in, too; None: no longer."""
         waiting = self._interrupts_of(target)
         before = None
-        if waiting is not None and isinstance(waiting[-1], Lasting):
+        if waiting is not None and isinstance(waiting[-1], PersistentInterrupt):
             before = waiting[-1]
         if before is mark:
             return
@@ -106,13 +106,13 @@ class Interrupter(greenlet):
     def _next_interrupt(self, target: greenlet) -> object:
         """What to raise in `target` now, of which there is something."""
         first = self._interrupts_of(target)[0]  # type: ignore[index]
-        if isinstance(first, Lasting):
+        if isinstance(first, PersistentInterrupt):
             return first.exception()
         return self._take_interrupt(target, 0)
 
     def _is_marked(self, target: greenlet) -> bool:
         waiting = self._interrupts_of(target)
-        return waiting is not None and isinstance(waiting[-1], Lasting)
+        return waiting is not None and isinstance(waiting[-1], PersistentInterrupt)
 
     # Where each kind of greenlet has these.
 
@@ -153,13 +153,13 @@ class Interrupter(greenlet):
         else:
             self._foreign[target] = waiter
 
-    def _scope_of(self, target: greenlet) -> Lasting | None:
+    def _scope_of(self, target: greenlet) -> PersistentInterrupt | None:
         if isinstance(target, RawGreenlet):
             own = target
             return own._scope
         return self._foreign_scopes.get(target)
 
-    def _set_scope(self, target: greenlet, scope: Lasting | None) -> None:
+    def _set_scope(self, target: greenlet, scope: PersistentInterrupt | None) -> None:
         if isinstance(target, RawGreenlet):
             own = target
             own._scope = scope

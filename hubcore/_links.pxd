@@ -26,7 +26,7 @@ cdef lengthened(list links)
 
 cdef class Linkable(RawGreenlet):
     cdef object _links
-    cdef int _lookers
+    cdef int _observers
 
     @cython.locals(fresh=list)
     cdef _add_link(self, link)

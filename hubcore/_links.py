@@ -42,7 +42,7 @@ _LONG = 64
 
 
 def key_of(entry: Any) -> int:
-    """By what `entry` is in a table: its identity, or that of the DirectLink that an Awaitable keeps in a pair."""
+    """By what `entry` is in a table: its identity, or that of the DirectLink that a Waitable keeps in a pair."""
     if isinstance(entry, tuple):
         callback = entry[0]
         if isinstance(callback, DirectLink):
@@ -170,10 +170,10 @@ class FailureSpawnedLink(SpawnedLink):
 class Linkable(RawGreenlet):
     """The half of Greenlet that tells others of its end."""
 
-    __slots__ = ("_links", "_lookers")
+    __slots__ = ("_links", "_observers")
 
     _links: Any  # None, a list, or a table
-    _lookers: int  # how many will see a failure, so that it need not be reported
+    _observers: int  # how many will see a failure, so that it need not be reported
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
         """Have `callback(greenlet)` called in the hub, where it must not wait, once this has ended."""
@@ -188,7 +188,7 @@ class Linkable(RawGreenlet):
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
         if SpawnedLink is not SuccessSpawnedLink:
-            self._lookers += 1
+            self._observers += 1
         self.rawlink(SpawnedLink(callback))
 
     def link_value(self, callback: Callable[[Any], object], SpawnedLink: type = SuccessSpawnedLink) -> None:
@@ -208,7 +208,7 @@ class Linkable(RawGreenlet):
             if link == callback:
                 self._drop_link(link)
                 if isinstance(link, SpawnedLink) and not isinstance(link, SuccessSpawnedLink):
-                    self._lookers -= 1
+                    self._observers -= 1
                 return
 
     def unlink_all(self) -> None:
@@ -221,19 +221,19 @@ class Linkable(RawGreenlet):
         """Whether anybody is to be told when it ends."""
         return bool(self._links)
 
-    def move_to(self, hub: Scheduler) -> None:
-        """As RawGreenlet.move_to. Who is to be told of the end, and would look at a failure, is in the parent."""
-        RawGreenlet.move_to(self, hub)
+    def _move_to(self, hub: Scheduler) -> None:
+        """As RawGreenlet._move_to. Who is to be told of the end, and would look at a failure, is in the parent."""
+        RawGreenlet._move_to(self, hub)
         self._links = None
-        self._lookers = 0
+        self._observers = 0
 
-    def look(self) -> None:
+    def _add_observer(self) -> None:
         """Say that a failure will be seen by the caller, so that it need not be reported."""
-        self._lookers += 1
+        self._observers += 1
 
-    def look_away(self) -> None:
-        """Undo one `look`."""
-        self._lookers -= 1
+    def _remove_observer(self) -> None:
+        """Undo one `_add_observer`."""
+        self._observers -= 1
 
     def _add_link(self, link: object) -> None:
         if self._links is None:

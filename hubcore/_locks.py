@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import cython
 
-from hubcore._awaitable import Awaitable
+from hubcore._awaitable import Waitable
 
 if not cython.compiled:
     from hubcore._awaitable import park
@@ -22,14 +22,14 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-    from hubcore._park import Place, Waiter
+    from hubcore._park import WaitEntry, Waiter
 
 import_greenlet()
 
 _ONLY_LOOKS = object()  # waits until the semaphore could be acquired, without acquiring it
 
 
-class Semaphore(Awaitable):
+class Semaphore(Waitable):
     """A counter of permits, `value` at first: `acquire` takes one, and waits where there is none; `release` gives one.
 
     One of value 1 is a lock, and knows its owner for reports: who acquired it last.
@@ -51,7 +51,7 @@ class Semaphore(Awaitable):
     @counter.setter
     def counter(self, value: int) -> None:
         self._counter = value
-        self._hand_on()
+        self._serve_waiters()
         if self._counter > 0:
             self._notify_links()
 
@@ -80,7 +80,7 @@ class Semaphore(Awaitable):
 
     def _change(self, more: int) -> None:
         self._counter += more
-        self._hand_on()
+        self._serve_waiters()
 
     def wait(self, timeout: float | None = None) -> int:
         """Wait until a permit could be taken, without taking it, `timeout` seconds at most; how many there are then."""
@@ -98,10 +98,10 @@ class Semaphore(Awaitable):
             self._owner = getcurrent()
         return True
 
-    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
-        if self._counter > 0 if place.item is not None else self._take():
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> Waiter | None:
+        if self._counter > 0 if entry.item is not None else self._take():
             return None
-        self._waiters.add(place, waiter)
+        self._waiters.add(entry, waiter)
         return waiter
 
     def release(self) -> int:
@@ -115,27 +115,27 @@ class Semaphore(Awaitable):
         self._owner = None
         self._counter += 1
         if self._waiters.count:
-            self._hand_on()
+            self._serve_waiters()
 
-    def _hand_on(self) -> None:
+    def _serve_waiters(self) -> None:
         waiters = self._waiters
         while self._counter > 0 and waiters._first is not None:
-            place = waiters._first
-            if place.item is not None:
-                waiters.wake(place, True)
+            entry = waiters._first
+            if entry.item is not None:
+                waiters.wake(entry, True)
                 continue
             # Taken before it is handed over: waking may run other code, which must not hand over the same permit.
             self._counter -= 1
             if self._exclusive:
-                waiter: Any = place.waiter
+                waiter: Any = entry.waiter
                 self._owner = waiter.greenlet
-            if not waiters.wake(place, True):
+            if not waiters.wake(entry, True):
                 self._owner = None
                 self._counter += 1
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back."""
-        if place.item is None:
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """As Source._hand_back."""
+        if entry.item is None:
             Semaphore.release(self)  # not what a subclass does there for those who release
 
     def ready(self) -> bool:
@@ -218,7 +218,7 @@ class DummySemaphore:
         pass
 
 
-class RLock(Awaitable):
+class RLock(Waitable):
     """A lock that its owner, a greenlet or a thread without a hub, may acquire again, to release it as often."""
 
     __slots__ = ("_count", "_owner")
@@ -256,13 +256,13 @@ class RLock(Awaitable):
             return True
         return False
 
-    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> Waiter | None:
         if self._owner is None:
-            count: Any = place.item
+            count: Any = entry.item
             self._owner = waiter.greenlet
             self._count = count
             return None
-        self._waiters.add(place, waiter)
+        self._waiters.add(entry, waiter)
         return waiter
 
     def release(self) -> None:
@@ -278,25 +278,25 @@ class RLock(Awaitable):
             self._let_go()
 
     def _let_go(self) -> None:
-        self._hand_on()
+        self._serve_waiters()
         if self._links is not None and self._owner is None:
             self._notify_links()
 
-    def _hand_on(self) -> None:
+    def _serve_waiters(self) -> None:
         waiters = self._waiters
         while waiters._first is not None:
-            place = waiters._first
-            waiter: Any = place.waiter
-            count: Any = place.item
+            entry = waiters._first
+            waiter: Any = entry.waiter
+            count: Any = entry.item
             self._owner = waiter.greenlet
             self._count = count
-            if waiters.wake(place, True):
+            if waiters.wake(entry, True):
                 return
         self._owner = None
         self._count = 0
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back."""
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """As Source._hand_back."""
         self._let_go()
 
     def ready(self) -> bool:
@@ -371,5 +371,5 @@ def _checked(permits: int) -> int:
 
 if not cython.compiled:
     # `owner` is one, because a lock has its next owner a moment before that one's wait ends: see _deadlocks.
-    atomic(Semaphore, "_take", "_join", "_change", "_give", "_hand_on", "owner")
-    atomic(RLock, "_take", "_join", "_hand_on", "owner")
+    atomic(Semaphore, "_take", "_join", "_change", "_give", "_serve_waiters", "owner")
+    atomic(RLock, "_take", "_join", "_serve_waiters", "owner")

@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._awaitable cimport check_timeout, park, waiter_at
-from hubcore._park cimport WAITING, Place, Source, Waiter, WaitQueue, new_place
+from hubcore._park cimport WAITING, WaitEntry, Source, Waiter, WaitQueue, new_entry
 from hubcore._thread_ident cimport process_ends
 
 
@@ -16,9 +16,9 @@ cdef class Conduit:
 
     cdef bint has_room(self) except -1
     cdef bint put(self, item) except -1
-    @cython.locals(place=Place)
+    @cython.locals(entry=WaitEntry)
     cdef take(self)
-    @cython.locals(place=Place, waiter=Waiter)
+    @cython.locals(entry=WaitEntry, waiter=Waiter)
     cdef admit(self)
     cdef take_back(self, item)
     cdef describe(self)
@@ -32,7 +32,7 @@ cdef class _End(Source):
     cdef _begin(self, Conduit conduit, _End model)
     cdef _refuse_if_closed(self)
     cdef _check_timeout(self, timeout)
-    @cython.locals(place=Place)
+    @cython.locals(entry=WaitEntry)
     cdef _dismiss(self, WaitQueue queue)
     cpdef close(self)
     cdef _shut(self)
@@ -43,13 +43,13 @@ cdef class _End(Source):
 cdef class SendChannel(_End):
     cpdef send(self, item, timeout=*)
     cpdef send_nowait(self, item)
-    cdef bint _offer(self, item) except -1
+    cdef bint _try_send(self, item) except -1
     cdef _refuse(self)
-    @cython.locals(place=Place, waiter=Waiter)
+    @cython.locals(entry=WaitEntry, waiter=Waiter)
     cdef _send_later(self, item, timeout)
-    cdef bint _join(self, Place place, Waiter waiter) except -1
-    @cython.locals(conduit=Conduit, other=Place)
-    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
+    cdef bint _join(self, WaitEntry entry, Waiter waiter) except -1
+    @cython.locals(conduit=Conduit, other=WaitEntry)
+    cpdef bint _serve(self, WaitEntry entry, Waiter waiter, bint stay) except -1
     cpdef clone(self)
     @cython.locals(conduit=Conduit)
     cdef _shut(self)
@@ -59,11 +59,11 @@ cdef class ReceiveChannel(_End):
     cpdef receive(self, timeout=*)
     cpdef receive_nowait(self)
     cdef _take(self)
-    @cython.locals(place=Place, waiter=Waiter)
+    @cython.locals(entry=WaitEntry, waiter=Waiter)
     cdef _receive_later(self, timeout)
-    cdef _join(self, Place place, Waiter waiter)
-    @cython.locals(conduit=Conduit, other=Place)
-    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
+    cdef _join(self, WaitEntry entry, Waiter waiter)
+    @cython.locals(conduit=Conduit, other=WaitEntry)
+    cpdef bint _serve(self, WaitEntry entry, Waiter waiter, bint stay) except -1
     cdef _take_back(self, item)
     cpdef clone(self)
     @cython.locals(conduit=Conduit)

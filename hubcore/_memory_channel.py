@@ -17,7 +17,7 @@ from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
 
 if not cython.compiled:
     from hubcore._awaitable import check_timeout, park, waiter_at
-    from hubcore._park import WAITING, new_place
+    from hubcore._park import WAITING, new_entry
     from hubcore._uncompiled import atomic, process_ends
 
 TYPE_CHECKING = False
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import GenericAlias
     from typing import Any, Self
 
-    from hubcore._park import Place, Waiter
+    from hubcore._park import WaitEntry, Waiter
 
 _NOTHING = object()
 # What those are woken with who wait in vain.
@@ -78,19 +78,19 @@ class Conduit:
                 self.admit()
             return item
         while self.senders._first is not None:
-            place = self.senders._first
-            if self.senders.wake(place, None):
-                return place.item
+            entry = self.senders._first
+            if self.senders.wake(entry, None):
+                return entry.item
         return _NOTHING
 
     def admit(self) -> None:
         """There is room: let in the items of those who wait to send."""
         while self.senders._first is not None and self.has_room():
-            place = self.senders._first
-            waiter = self.senders.claim(place, None)
+            entry = self.senders._first
+            waiter = self.senders.claim(entry, None)
             if waiter is not None:
                 # Before its thread can go on, or what that sends next could come before this.
-                self.items.append(place.item)
+                self.items.append(entry.item)
                 waiter.resume()
 
     def take_back(self, item: Any) -> None:
@@ -134,9 +134,9 @@ class _End(Source):
     def _dismiss(self, queue: WaitQueue) -> None:
         """This end was closed: those who wait at it, and at no clone of it, wait in vain."""
         if queue.count:
-            for place in queue.places():
-                if place._queue is queue and place.on is self:
-                    queue.wake(place, _CLOSED)
+            for entry in queue.entries():
+                if entry._queue is queue and entry.on is self:
+                    queue.wake(entry, _CLOSED)
 
     def close(self) -> None:
         """Close this end: who waits at it gets ClosedChannel.
@@ -199,15 +199,15 @@ class SendChannel(_End):
         TimeoutError if there still is none, and the item was not sent; with a timeout of 0 that never switches.
         BrokenChannel if nobody is left to receive, ClosedChannel if this end was closed, both also while it waits.
         """
-        if not self._offer(item):
+        if not self._try_send(item):
             self._send_later(item, timeout)
 
     def send_nowait(self, item: Any) -> None:
         """As `send`, but never switches: queue.Full if the channel is."""
-        if not self._offer(item):
+        if not self._try_send(item):
             raise Full
 
-    def _offer(self, item: Any) -> bool:
+    def _try_send(self, item: Any) -> bool:
         if not self._open or self._conduit.open_receivers == 0:
             self._refuse()
         return self._conduit.put(item)
@@ -219,24 +219,24 @@ class SendChannel(_End):
     def _send_later(self, item: Any, timeout: float | None) -> None:
         if timeout is not None:
             self._check_timeout(timeout)
-        place = new_place(self, item, "send to")
-        waiter = waiter_at(place)
-        if self._join(place, waiter):
+        entry = new_entry(self, item, "send to")
+        waiter = waiter_at(entry)
+        if self._join(entry, waiter):
             return
         if not park(waiter, timeout):
             raise TimeoutError(f"no room within {timeout} seconds: {self!r}")
         if waiter.value is not None:
-            self.conclude(place, waiter.value)
+            self._conclude(entry, waiter.value)
 
-    def _join(self, place: Place, waiter: Waiter) -> bool:
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> bool:
         """Queue up, unless there is room now; whether the item was sent."""
-        if self._offer(place.item):
+        if self._try_send(entry.item):
             return True
-        self._conduit.senders.add(place, waiter)
+        self._conduit.senders.add(entry, waiter)
         return False
 
-    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
-        """As Source.serve."""
+    def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
+        """As Source._serve."""
         if waiter.outcome != WAITING:
             return True
         conduit = self._conduit
@@ -244,19 +244,19 @@ class SendChannel(_End):
             self._refuse()
         other = conduit.receivers.first_but(waiter)
         if other is not None:
-            if place.win(waiter, None):
-                conduit.receivers.wake(other, place.item)
+            if entry.claim(waiter, None):
+                conduit.receivers.wake(other, entry.item)
             return True
         if conduit.has_room():
-            if place.win(waiter, None):
-                conduit.items.append(place.item)
+            if entry.claim(waiter, None):
+                conduit.items.append(entry.item)
             return True
         if stay:
-            conduit.senders.add(place, waiter)
+            conduit.senders.add(entry, waiter)
         return False
 
-    def conclude(self, place: Place, value: object) -> object:
-        """As Source.conclude."""
+    def _conclude(self, entry: WaitEntry, value: object) -> object:
+        """As Source._conclude."""
         if value is _CLOSED:
             raise ClosedChannel(self)
         if value is _BROKEN:
@@ -312,54 +312,54 @@ class ReceiveChannel(_End):
     def _receive_later(self, timeout: float | None) -> Any:
         if timeout is not None:
             self._check_timeout(timeout)
-        place = new_place(self, None, "receive from")
-        waiter = waiter_at(place)
-        item = self._join(place, waiter)
+        entry = new_entry(self, None, "receive from")
+        waiter = waiter_at(entry)
+        item = self._join(entry, waiter)
         if item is not _NOTHING:
             return item
         if not park(waiter, timeout):
             raise TimeoutError(f"nothing came within {timeout} seconds: {self!r}")
-        return self.conclude(place, waiter.value)
+        return self._conclude(entry, waiter.value)
 
-    def _join(self, place: Place, waiter: Waiter) -> Any:
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> Any:
         """Queue up, unless there is an item now: that, or _NOTHING."""
         item = self._take()
         if item is _NOTHING:
-            self._conduit.receivers.add(place, waiter)
+            self._conduit.receivers.add(entry, waiter)
         return item
 
-    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
-        """As Source.serve."""
+    def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
+        """As Source._serve."""
         if waiter.outcome != WAITING:
             return True
         if not self._open:
             self._refuse_if_closed()
         conduit = self._conduit
         if len(conduit.items):
-            if place.win(waiter, conduit.items[0]):
+            if entry.claim(waiter, conduit.items[0]):
                 conduit.take()
             return True
         other = conduit.senders.first_but(waiter)
         if other is not None:
-            if place.win(waiter, other.item):
+            if entry.claim(waiter, other.item):
                 conduit.senders.wake(other, None)
             return True
         if conduit.open_senders == 0:
             raise EndOfChannel(self)
         if stay:
-            conduit.receivers.add(place, waiter)
+            conduit.receivers.add(entry, waiter)
         return False
 
-    def conclude(self, place: Place, value: object) -> object:
-        """As Source.conclude."""
+    def _conclude(self, entry: WaitEntry, value: object) -> object:
+        """As Source._conclude."""
         if value is _CLOSED:
             raise ClosedChannel(self)
         if value is _END:
             raise EndOfChannel(self)
         return value
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back: the item goes to who waits for one, or is the next again."""
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """As Source._hand_back: the item goes to who waits for one, or is the next again."""
         if value is not _CLOSED and value is not _END:
             self._take_back(value)
 
@@ -429,5 +429,5 @@ def _open_receiver(conduit: Conduit, model: _End | None) -> ReceiveChannel:
 
 
 if not cython.compiled:
-    atomic(SendChannel, "_offer", "_join", "serve", "clone", "_shut")
-    atomic(ReceiveChannel, "_take", "_join", "serve", "clone", "_shut", "_take_back")
+    atomic(SendChannel, "_try_send", "_join", "_serve", "clone", "_shut")
+    atomic(ReceiveChannel, "_take", "_join", "_serve", "clone", "_shut", "_take_back")

@@ -13,9 +13,9 @@ cdef enum Outcome:
 
 
 cdef class Source:
-    cpdef hand_back(self, Place place, value)
-    cpdef bint serve(self, Place place, Waiter waiter, bint stay) except -1
-    cpdef conclude(self, Place place, value)
+    cpdef _hand_back(self, WaitEntry entry, value)
+    cpdef bint _serve(self, WaitEntry entry, Waiter waiter, bint stay) except -1
+    cpdef _conclude(self, WaitEntry entry, value)
 
 
 @cython.final
@@ -38,56 +38,56 @@ cdef class Waiter(Deadline):
     cdef resume(self)
     cpdef abandon(self)
     cdef _hand_back(self)
-    @cython.locals(place=Place)
+    @cython.locals(entry=WaitEntry)
     cdef bint _claim(self, int outcome) noexcept
     cdef _make_ready(self)
 
 
 @cython.final
 @cython.freelist(64)
-cdef class Place:
+cdef class WaitEntry:
     cdef readonly Source on
     cdef readonly object item
     cdef readonly object purpose
     cdef readonly Waiter waiter
-    cdef readonly bint won
-    cdef Place _before
-    cdef Place _after
+    cdef readonly bint claimed
+    cdef WaitEntry _before
+    cdef WaitEntry _after
     cdef WaitQueue _queue
     cdef Py_ssize_t _number
 
     cdef _set(self, Source on, item, purpose)
-    cdef bint win(self, Waiter waiter, value) noexcept
+    cdef bint claim(self, Waiter waiter, value) noexcept
     @cython.locals(queue=WaitQueue)
     cdef leave(self)
 
 
-cdef class Places:
-    cpdef hand_back(self, value)
+cdef class MultiWait:
+    cpdef _hand_back(self, value)
 
 
 @cython.final
 cdef class WaitQueue:
     cdef readonly Py_ssize_t count
     cdef Py_ssize_t _added
-    cdef Place _first
-    cdef Place _last
+    cdef WaitEntry _first
+    cdef WaitEntry _last
 
-    @cython.locals(last=Place)
-    cdef add(self, Place place, Waiter waiter)
-    @cython.locals(before=Place, after=Place)
-    cdef remove(self, Place place)
+    @cython.locals(last=WaitEntry)
+    cdef add(self, WaitEntry entry, Waiter waiter)
+    @cython.locals(before=WaitEntry, after=WaitEntry)
+    cdef remove(self, WaitEntry entry)
     @cython.locals(waiter=Waiter)
-    cdef Waiter claim(self, Place place, value)
+    cdef Waiter claim(self, WaitEntry entry, value)
     @cython.locals(waiter=Waiter)
-    cdef bint wake(self, Place place, value) except -1
-    @cython.locals(place=Place, waiter=Waiter)
-    cdef Place first_but(self, Waiter own)
+    cdef bint wake(self, WaitEntry entry, value) except -1
+    @cython.locals(entry=WaitEntry, waiter=Waiter)
+    cdef WaitEntry first_but(self, Waiter own)
     cdef bint wake_first(self, value) except -1
     @cython.locals(last=Py_ssize_t)
     cdef wake_all(self, value)
-    @cython.locals(place=Place)
-    cpdef list places(self)
+    @cython.locals(entry=WaitEntry)
+    cpdef list entries(self)
 
 
 @cython.final
@@ -104,5 +104,5 @@ cdef class WaiterList:
 @cython.locals(waiter=Waiter)
 cdef Waiter new_waiter(ReadyQueue ready, greenlet greenlet, object waiting_on, double since)
 
-@cython.locals(place=Place)
-cdef Place new_place(Source on, item, purpose)
+@cython.locals(entry=WaitEntry)
+cdef WaitEntry new_entry(Source on, item, purpose)

@@ -11,9 +11,9 @@ The one that comes first claims the waiter; the others become no-ops, and `wake`
 they were first. Hence the rule for whoever hands something over: only when `wake` returned True was it taken; if it
 returned False, keep it and try the next waiter. So nothing is lost when a wake-up and a kill cross.
 
-Whoever waits in a queue has a Place there, which is the waiter's `waiting_on`. A wait that ends in any other way than
-by being woken leaves its place at once, so a queue holds only those that still wait. One that was woken and then left
-all the same (somebody threw into its greenlet) hands back what it was given.
+A waiter in a queue has a WaitEntry there, which is its `waiting_on`. A wait that ends in any way other than by a
+wake-up leaves its entry at once, so a queue holds only waiters that still wait. A waiter that was woken and is then
+thrown into (`greenlet.throw`) hands back what it was given.
 """
 
 from __future__ import annotations
@@ -147,10 +147,10 @@ class Waiter(Deadline):
         self.greenlet = None
 
     def _hand_back(self) -> None:
-        if isinstance(self.waiting_on, Place):
-            self.waiting_on.on.hand_back(self.waiting_on, self.value)
-        elif isinstance(self.waiting_on, Places):
-            self.waiting_on.hand_back(self.value)
+        if isinstance(self.waiting_on, WaitEntry):
+            self.waiting_on.on._hand_back(self.waiting_on, self.value)
+        elif isinstance(self.waiting_on, MultiWait):
+            self.waiting_on._hand_back(self.value)
 
     def _claim(self, outcome: int) -> bool:
         if cython.compiled:
@@ -163,9 +163,9 @@ class Waiter(Deadline):
                 if self.outcome != WAITING:
                     return False
                 self.outcome = outcome
-        if outcome != WOKEN and isinstance(self.waiting_on, Place):
-            place = self.waiting_on
-            place.leave()
+        if outcome != WOKEN and isinstance(self.waiting_on, WaitEntry):
+            entry = self.waiting_on
+            entry.leave()
         return True
 
     def _make_ready(self) -> None:
@@ -183,31 +183,31 @@ class Waiter(Deadline):
 class Source:
     """What can be waited for in a queue, and hands something to those who wait.
 
-    `serve` and `conclude` are for waits that may end at one of several places, in `select`.
+    `_serve` and `_conclude` are for waits that may end at one of several places, in `select`.
     """
 
     __slots__ = ()
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """Whoever waited at `place` was woken with `value` and cannot take it. Never switches; any thread."""
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """Whoever waited at `entry` was woken with `value` and cannot take it. Never switches; any thread."""
 
-    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
-        """Do now what `place` is for, and have that end the wait of `waiter`; False if it cannot be done now.
+    def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
+        """Do now what `entry` is for, and have that end the wait of `waiter`; False if it cannot be done now.
 
         If it cannot, and with `stay`, queue up there. True also where the wait had ended before: then nothing is done.
-        Raises what `conclude` would where it can never be done. Never switches; the waiter's thread only.
+        Raises what `_conclude` would where it can never be done. Never switches; the waiter's thread only.
         """
         raise NotImplementedError(f"{type(self).__name__} cannot be one of several to wait for")
 
-    def conclude(self, place: Place, value: object) -> object:
-        """The result of the wait at `place`, woken with `value`; or raise that it was in vain."""
+    def _conclude(self, entry: WaitEntry, value: object) -> object:
+        """The result of the wait at `entry`, woken with `value`; or raise that it was in vain."""
         return value
 
 
-class Place:
+class WaitEntry:
     """The place of one wait in a WaitQueue. `on` is what is waited for, `item` what the waiter brought along."""
 
-    __slots__ = ("_after", "_before", "_number", "_queue", "item", "on", "purpose", "waiter", "won")
+    __slots__ = ("_after", "_before", "_number", "_queue", "claimed", "item", "on", "purpose", "waiter")
 
     def __init__(self, on: Source, item: object = None, purpose: str = "") -> None:
         self._set(on, item, purpose)
@@ -215,23 +215,23 @@ class Place:
     def _set(self, on: Source, item: object, purpose: str) -> None:
         if not cython.compiled:
             self._queue: WaitQueue | None = None
-            self._before: Place | None = None
-            self._after: Place | None = None
+            self._before: WaitEntry | None = None
+            self._after: WaitEntry | None = None
             self._number = 0  # of those that joined its queue
             self.waiter: Waiter | None = None  # while it is in a queue
         self.on = on
         self.item = item
         self.purpose = purpose  # where `on` can be waited for in several ways: which one, in words, for reports
-        self.won = False  # whether it was this place by which the wait ended
+        self.claimed = False  # whether it was this place by which the wait ended
 
-    def win(self, waiter: Waiter, value: object) -> bool:
+    def claim(self, waiter: Waiter, value: object) -> bool:
         """End the wait of `waiter`, whose greenlet runs, by what is done here; False if it has ended already.
 
         Only if the result is True may that be done, and before anything else can run.
         """
         if not waiter._claim(WOKEN):
             return False
-        self.won = True
+        self.claimed = True
         waiter.value = value
         return True
 
@@ -255,13 +255,13 @@ class Place:
         return f"{self.purpose} {self.on!r}" if self.purpose else repr(self.on)
 
 
-class Places:
+class MultiWait:
     """What is waited on where a wait may end at one of several places."""
 
     __slots__ = ()
 
-    def hand_back(self, value: object) -> None:
-        """As `Source.hand_back`, of whatever place the wait ended at."""
+    def _hand_back(self, value: object) -> None:
+        """As `Source._hand_back`, of whatever place the wait ended at."""
         raise NotImplementedError(f"{type(self).__name__} does not say where it was woken")
 
 
@@ -271,30 +271,30 @@ class WaitQueue:
     __slots__ = ("_added", "_first", "_last", "count")
 
     def __init__(self) -> None:
-        self._first: Place | None = None
-        self._last: Place | None = None
+        self._first: WaitEntry | None = None
+        self._last: WaitEntry | None = None
         self._added = 0  # so far
         self.count = 0
 
-    def add(self, place: Place, waiter: Waiter) -> None:
-        """Have `waiter`, which has not ended, wait at `place`, behind the others."""
-        place.waiter = waiter
-        place._queue = self
+    def add(self, entry: WaitEntry, waiter: Waiter) -> None:
+        """Have `waiter`, which has not ended, wait at `entry`, behind the others."""
+        entry.waiter = waiter
+        entry._queue = self
         self._added += 1
-        place._number = self._added
+        entry._number = self._added
         last = self._last
-        place._before = last
+        entry._before = last
         if last is None:
-            self._first = place
+            self._first = entry
         else:
-            last._after = place
-        self._last = place
+            last._after = entry
+        self._last = entry
         self.count += 1
 
-    def remove(self, place: Place) -> None:
-        """Take `place` out, which is in this queue."""
-        before = place._before
-        after = place._after
+    def remove(self, entry: WaitEntry) -> None:
+        """Take `entry` out, which is in this queue."""
+        before = entry._before
+        after = entry._after
         if before is None:
             self._first = after
         else:
@@ -303,43 +303,43 @@ class WaitQueue:
             self._last = before
         else:
             after._before = before
-        place._before = place._after = None
-        place._queue = None
-        place.waiter = None  # they refer to each other only for as long as the wait lasts
+        entry._before = entry._after = None
+        entry._queue = None
+        entry.waiter = None  # they refer to each other only for as long as the wait lasts
         self.count -= 1
 
-    def claim(self, place: Place, value: object) -> Waiter | None:
-        """Take `place` out and end the wait there with `value`; None if it has ended already.
+    def claim(self, entry: WaitEntry, value: object) -> Waiter | None:
+        """Take `entry` out and end the wait there with `value`; None if it has ended already.
 
         Nothing else runs before this returns. The caller then does what its waking stands for and calls `resume`.
         """
-        waiter = place.waiter
-        if place._queue is not self:
+        waiter = entry.waiter
+        if entry._queue is not self:
             return None  # it left while somebody else's code ran
-        self.remove(place)
+        self.remove(entry)
         if waiter is None or not waiter._claim(WOKEN):
             return None
-        place.won = True
+        entry.claimed = True
         waiter.value = value
         return waiter
 
-    def wake(self, place: Place, value: object) -> bool:
-        """Take `place` out and wake who waits there with `value`; False if that wait has ended already."""
-        waiter = self.claim(place, value)
+    def wake(self, entry: WaitEntry, value: object) -> bool:
+        """Take `entry` out and wake who waits there with `value`; False if that wait has ended already."""
+        waiter = self.claim(entry, value)
         if waiter is None:
             return False
         if waiter.parked:
             waiter._make_ready()
         return True
 
-    def first_but(self, own: Waiter) -> Place | None:
+    def first_but(self, own: Waiter) -> WaitEntry | None:
         """The first who still waits, other than at a place of `own`."""
-        place = self._first
-        while place is not None:
-            waiter = place.waiter
+        entry = self._first
+        while entry is not None:
+            waiter = entry.waiter
             if waiter is not own and waiter is not None and waiter.outcome == WAITING:
-                return place
-            place = place._after
+                return entry
+            entry = entry._after
         return None
 
     def wake_first(self, value: object) -> bool:
@@ -356,13 +356,13 @@ class WaitQueue:
         while self._first is not None and self._first._number <= last:
             self.wake(self._first, value)
 
-    def places(self) -> list[Place]:
+    def entries(self) -> list[WaitEntry]:
         """Those who wait now, first come first."""
         found = []
-        place = self._first
-        while place is not None:
-            found.append(place)
-            place = place._after
+        entry = self._first
+        while entry is not None:
+            found.append(entry)
+            entry = entry._after
         return found
 
     def __len__(self) -> int:
@@ -445,13 +445,13 @@ def new_waiter(ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on
     return waiter
 
 
-def new_place(on: Source, item: object, purpose: str) -> Place:
+def new_entry(on: Source, item: object, purpose: str) -> WaitEntry:
     """Place(...), likewise."""
-    place = Place.__new__(Place)
-    place._set(on, item, purpose)
-    return place
+    entry = WaitEntry.__new__(WaitEntry)
+    entry._set(on, item, purpose)
+    return entry
 
 
 if not cython.compiled:
-    atomic(Place, "leave")  # another thread may be waking it
+    atomic(WaitEntry, "leave")  # another thread may be waking it
     atomic(WaitQueue, "add")  # also where it is no part of a longer step

@@ -9,7 +9,7 @@ from importlib import import_module
 from hubcore import _native_threads, events
 from hubcore import _patch_pieces as pieces
 from hubcore._patch_events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
-from hubcore._patching import check_switches, is_module_patched, warn_all
+from hubcore._patching import check_flags, is_module_patched, warn_all
 from hubcore._signals import in_main_thread
 
 TYPE_CHECKING = False
@@ -69,7 +69,7 @@ def patch_all(
         "subprocess": subprocess, "sys": sys, "aggressive": aggressive, "Event": Event, "builtins": builtins,
         "signal": signal, "queue": queue, "contextvars": contextvars,
     }  # fmt: skip
-    check_switches("patch_all", {**arguments, "strict": strict, "rebind": rebind})
+    check_flags("patch_all", {**arguments, "strict": strict, "rebind": rebind})
     _refuse_unknown(kwargs, arguments)
     _native_threads.add(native_threads)
     warnings: list[str] = []
@@ -122,7 +122,7 @@ def patch_all(
     if strict or rebind:
         from hubcore import _stale
 
-        _stale.settle(strict=strict, rebind=rebind)
+        _stale.apply(strict=strict, rebind=rebind)
     return True
 
 

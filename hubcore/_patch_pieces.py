@@ -14,7 +14,7 @@ from hubcore._originals import saved
 from hubcore._patch_grpc import patch_grpc
 from hubcore._patch_psycopg import patch_psycopg
 from hubcore._patch_pydevd import patch_pydevd
-from hubcore._patching import check_switches, patch_item, patch_module, warn
+from hubcore._patching import check_flags, patch_item, patch_module, warn
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def patch_os(fds: bool = True) -> bool:
 
     Unless `fds` is False also `read`, `write` and what belongs to them, which then wait for an fd that blocks.
     """
-    check_switches("patch_os", {"fds": fds})
+    check_flags("patch_os", {"fds": fds})
     implements = import_module("hubcore.os").__implements__
     return _patch("os", implements if fds else [name for name in implements if name not in _FDS])
 
@@ -60,11 +60,11 @@ def patch_thread(
     `Event` replaces threading.Event; `existing_locks` replaces locks that modules hold already, `logging` those of
     logging; `_threading_local` replaces `_threading_local.local`. To be called in the main thread, before others start.
     """
-    switches = {
+    flags = {
         "threading": threading, "_threading_local": _threading_local, "Event": Event, "logging": logging,
         "existing_locks": existing_locks,
     }  # fmt: skip
-    check_switches("patch_thread", switches)
+    check_flags("patch_thread", flags)
     _cpython.check("threading")
     ours = import_module("hubcore.thread")
     more = import_module("hubcore._patch_threading") if threading else None
@@ -92,7 +92,7 @@ def patch_socket(dns: bool = True, aggressive: bool = True) -> bool:
 
     `aggressive` is accepted for gevent's sake.
     """
-    check_switches("patch_socket", {"dns": dns, "aggressive": aggressive})
+    check_flags("patch_socket", {"dns": dns, "aggressive": aggressive})
     implements = import_module("hubcore.socket").__implements__
     return _patch("socket", implements if dns else [name for name in implements if name not in _DNS])
 
@@ -108,7 +108,7 @@ def patch_select(aggressive: bool = True) -> bool:
     Nothing is taken away: epoll objects are the kernel's, and wait cooperatively. psycopg 3, which would wait in C, is
     told to use `select.poll`. `aggressive` is accepted for gevent's sake.
     """
-    check_switches("patch_select", {"aggressive": aggressive})
+    check_flags("patch_select", {"aggressive": aggressive})
     done = _patch("select")
     if done:
         patch_psycopg()
@@ -152,7 +152,7 @@ def _patch_native_queue(module: Any) -> None:
 
 def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> None:
     """Does nothing, as in gevent since its version 22: sys.stdin and its kin stay. See `hubcore.fileobject`."""
-    check_switches("patch_sys", {"stdin": stdin, "stdout": stdout, "stderr": stderr})
+    check_flags("patch_sys", {"stdin": stdin, "stdout": stdout, "stderr": stderr})
 
 
 def patch_builtins() -> None:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hubcore._holders import Held
+    from hubcore._holders import Referrers
 
 _private: Any = _stdlib  # its private names; see hubcore._cpython
 
@@ -60,7 +60,7 @@ def other_threads() -> set[int]:
     return set(sys._current_frames()) - mine
 
 
-def left_locks() -> list[Held]:
+def left_locks() -> list[Referrers]:
     """The native locks that programs and libraries still hold: where each is, and why it was not replaced."""
     return list(_existing_locks.left())
 

@@ -52,9 +52,9 @@ def _outside() -> int:
     return level
 
 
-def check_switches(function: str, switches: Mapping[str, object]) -> None:
+def check_flags(function: str, flags: Mapping[str, object]) -> None:
     """TypeError unless each of `function`'s arguments says yes or no: a name given in its place is true, too."""
-    for name, value in switches.items():
+    for name, value in flags.items():
         if value is not None and not isinstance(value, int):
             raise TypeError(
                 f"{function}({name}={value!r}): {name} is True or False; to patch only one module, call its function, "

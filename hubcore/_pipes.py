@@ -13,7 +13,7 @@ from hubcore._fdcalls import seems_blocking
 from hubcore._fileposix import PosixFile
 from hubcore._nativepoll import wait_natively
 from hubcore._originals import close_fd, get_blocking, set_blocking
-from hubcore._sockwait import SocketWaits
+from hubcore._sockwait import FdWaits
 from hubcore.fileobject import FileObjectPosix
 from hubcore.hub import get_hub_if_any
 from hubcore.lock import RLock
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-class _ChildWaits(SocketWaits):
+class _ChildWaits(FdWaits):
     """The waits for what a child does, which takes real time. A thread without a hub itself waits."""
 
     def wait_read(self, timeout: float) -> None:
@@ -39,11 +39,11 @@ class _ChildWaits(SocketWaits):
             wait_natively(self.fd, events)
             return
         loop = hub.loop
-        loop.begin_outside(False)
+        loop.begin_external(False)
         try:
             wait(timeout)
         finally:
-            loop.end_outside(False)
+            loop.end_external(False)
 
 
 class PipeFile(PosixFile):
@@ -52,7 +52,7 @@ class PipeFile(PosixFile):
     def __init__(self, fd: int, mode: str) -> None:
         self._given: bytes | None = None
         io.FileIO.__init__(self, fd, mode)
-        self._waits = _ChildWaits(fd, False, -1.0)
+        self._fd_waits = _ChildWaits(fd, False, -1.0)
         self._write_waits = False
         self._key = None
         set_blocking(fd, False)

@@ -18,14 +18,14 @@ from time import monotonic
 from hubcore._children import ChildEnd, sleep_until_ended
 from hubcore._childwait import wait_for_process
 from hubcore._deadlines import as_seconds
-from hubcore._endlink import EndLink
-from hubcore._exchange import Exchange
+from hubcore._endlink import ExitLink
+from hubcore._exchange import Communication
 from hubcore._links import DirectLink
 from hubcore._nativepoll import LONGEST, wait_natively
 from hubcore._originals import allocate_lock, close_fd, set_blocking
 from hubcore._originals import waitpid as native_waitpid
 from hubcore._pipes import Pipe, blocking_again, open_pipe
-from hubcore._sockwait import SocketWaits, blocks_for_others
+from hubcore._sockwait import FdWaits, blocks_for_others
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
@@ -60,7 +60,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
     # Until there are any: most children have no pipes, and a list for each of these shows beside what a child costs.
     _reopened: Sequence[int] = ()
     _unopened: Sequence[tuple[str, int]] = ()  # our ends of pipes that no file has yet
-    _exchange: Exchange | None = None
+    _exchange: Communication | None = None
     _outcome: tuple[Any, Any] | None = None
 
     def __init__(
@@ -95,7 +95,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         threadpool: object = None,
     ) -> None:
         self._bufsize = -1 if bufsize is None else bufsize
-        self._links: list[EndLink] = []
+        self._links: list[ExitLink] = []
         try:
             super().__init__(
                 args,
@@ -152,7 +152,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         if given is None or (isinstance(given, int) and given < 0):
             return given
         fd = given if isinstance(given, int) else given.fileno()
-        if isinstance(getattr(given, "_waits", None), SocketWaits) and hasattr(given, "getpeername"):
+        if isinstance(getattr(given, "_fd_waits", None), FdWaits) and hasattr(given, "getpeername"):
             # A socket of ours, without an import of all that sockets need.
             if blocks_for_others(given):
                 set_blocking(fd, True)
@@ -338,7 +338,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         if self._outcome is not None:
             return self._outcome
         if self._exchange is None:
-            self._exchange = Exchange(self.stdin, self._begin_input(input), self.stdout, self.stderr)
+            self._exchange = Communication(self.stdin, self._begin_input(input), self.stdout, self.stderr)
         received = self._exchange.received
         parts = [None if each is None else received[each] for each in (self.stdout, self.stderr)]
         if not self._exchange.run(inf if endtime is None else endtime):
@@ -389,7 +389,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         """
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
-        link = EndLink(self, callback)
+        link = ExitLink(self, callback)
         self._links.append(link)
         link.start()
 

@@ -26,4 +26,4 @@ cdef class RawGreenlet(greenlet):
     cdef _prepare(self, greenlet hub, target, tuple args)
     cdef _begin(self)
     cdef _failed(self)
-    cpdef forgo(self, exception)
+    cpdef _finish_unstarted(self, exception)

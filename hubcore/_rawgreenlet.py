@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import CodeType
     from typing import Any
 
-    from hubcore._interrupts import Lasting
+    from hubcore._interrupts import PersistentInterrupt
     from hubcore._park import Waiter
     from hubcore._scheduler import Scheduler
 
@@ -67,7 +67,7 @@ class RawGreenlet(greenlet):
         self.hub = hub
         self._waiter: Waiter | None = None  # while it is parked
         self._interrupts: list[object] | None = None  # what to raise when it waits next, in this order
-        self._scope: Lasting | None = None  # the innermost scope that it is in
+        self._scope: PersistentInterrupt | None = None  # the innermost scope that it is in
         self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
         self._phase = NEW
         self._target = target
@@ -116,7 +116,7 @@ class RawGreenlet(greenlet):
             self.hub.handle_error(self, *sys.exc_info())
         return None
 
-    def move_to(self, hub: Scheduler) -> None:
+    def _move_to(self, hub: Scheduler) -> None:
         """In a forked child: belong to `hub`, the child's own, from now on."""
         self.hub = hub
         self._waiter = None
@@ -128,11 +128,11 @@ class RawGreenlet(greenlet):
         Its hub's thread only; never switches.
         """
         if self._phase < STARTED:
-            self.forgo(exception() if isinstance(exception, type) else exception)
+            self._finish_unstarted(exception() if isinstance(exception, type) else exception)
         elif self._phase == STARTED:
             self.hub.interrupt(self, exception)
 
-    def forgo(self, exception: BaseException) -> None:
+    def _finish_unstarted(self, exception: BaseException) -> None:
         """It will never start: be finished with `exception` instead. Harmless once it has started."""
         if self._phase < STARTED:
             self._phase = FINISHED

@@ -9,8 +9,8 @@ runs in one greenlet.
 Whoever switches by hand (greenlet.switch, greenlet.throw) takes its loop along, as it does everything of the thread's:
 code that awaits by switching to the greenlet of its coroutine counts on that.
 
-A hub does so only where `notice.apart` is true, which it is once somebody imports asyncio, or once a thread has a trace
-function of its own (`_tracing`), which is kept apart in the same way.
+A hub does so only while `per_greenlet_state.enabled` is true: from the import of asyncio on, or once a thread has a
+trace function of its own (`_tracing`), which is kept apart in the same way.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import cython
 from hubcore import _tracing
 
 if not cython.compiled:
-    from hubcore._tracing import put_on, take_off
+    from hubcore._tracing import restore_tracing, save_tracing
     from hubcore._uncompiled import call_keeping_failure, import_greenlet, switch_fails
 
 TYPE_CHECKING = False
@@ -36,34 +36,34 @@ if TYPE_CHECKING:
 import_greenlet()
 
 
-class Notice:
-    """Notices what is to be kept apart, and says in `apart` whether there is any: asyncio, or trace functions.
+class PerGreenletState:
+    """Notices what is to be kept apart, and says in `enabled` whether there is any: asyncio, or trace functions.
 
     Until asyncio is imported it stands in sys.meta_path, first, where it is asked for every module that is imported.
     """
 
-    __slots__ = ("apart",)
+    __slots__ = ("enabled",)
 
     def __init__(self) -> None:
-        self.apart = "asyncio" in sys.modules
-        if not self.apart:
+        self.enabled = "asyncio" in sys.modules
+        if not self.enabled:
             finders: list[Any] = sys.meta_path
             finders.insert(0, self)
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
         """What the import system asks a finder: where the module `name` is. It never knows."""
         if name == "asyncio":
-            self.apart = True
+            self.enabled = True
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
 
     def begin_tracing(self) -> None:
         """The calling greenlet has trace functions of its own until `_tracing.end`. Never switches."""
-        self.apart = True
+        self.enabled = True
         _tracing.begin()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {'something' if self.apart else 'nothing'} to keep apart>"
+        return f"<{type(self).__name__}: {'something' if self.enabled else 'nothing'} to keep apart>"
 
 
 # asyncio's functions, once it is imported: reading and setting the running loop, and from 3.14 on the current task.
@@ -90,16 +90,16 @@ def forget_running_loop() -> None:
     _stop_loop()
 
 
-def switch_apart(target: greenlet) -> bool:
+def switch_saving(target: greenlet) -> bool:
     """As `switch_fails`: switch to `target`, which will see no running loop. The caller's goes on with the caller."""
-    aside = put_aside()
+    aside = save_state()
     failed = switch_fails(target)
     if aside is not None:
-        call_keeping_failure(put_back, (aside,))
+        call_keeping_failure(restore_state, (aside,))
     return failed
 
 
-def switch_along(target: greenlet) -> bool:
+def switch_sharing(target: greenlet) -> bool:
     """As `switch_fails`; `target` sees the caller's loop, as a signal's handler sees that of what it interrupts."""
     loop = _stop_loop()
     if loop is not None:
@@ -110,20 +110,20 @@ def switch_along(target: greenlet) -> bool:
     return failed
 
 
-def put_aside() -> tuple[Any, ...] | None:
-    """Have no loop run in this thread, and take off the caller's tracing; what `put_back` takes, None for nothing."""
+def save_state() -> tuple[Any, ...] | None:
+    """Take the caller's running loop and trace functions off the thread; what `restore_state` takes, or None."""
     loop = _stop_loop()
-    tracing = take_off()
+    tracing = save_tracing()
     return None if loop is None and tracing is None else (loop, tracing)
 
 
-def put_back(aside: tuple[Any, ...]) -> None:
-    """Undo `put_aside`."""
+def restore_state(aside: tuple[Any, ...]) -> None:
+    """Undo `save_state`."""
     loop, tracing = aside
     if loop is not None:
         _run_loop(loop)
     if tracing is not None:
-        put_on(tracing)
+        restore_tracing(tracing)
 
 
 def _stop_loop() -> tuple[Any, ...] | None:
@@ -155,4 +155,4 @@ def _run_loop(stopped: tuple[Any, ...]) -> None:
 
 
 #: Of the process, for all hubs.
-notice = Notice()
+per_greenlet_state = PerGreenletState()

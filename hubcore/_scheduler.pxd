@@ -2,17 +2,17 @@ cimport cython
 
 from hubcore._calls cimport call_keeping_failure, raise_failure, switch_fails
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
-from hubcore._interrupts cimport Interrupter
+from hubcore._interrupts cimport InterruptMixin
 from hubcore._measured cimport is_measured
 from hubcore._park cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._rawgreenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._ready cimport ReadyQueue
 from hubcore._references cimport is_last_reference
-from hubcore._running_loop cimport Notice, forget_running_loop, put_aside, put_back, switch_along, switch_apart
+from hubcore._running_loop cimport PerGreenletState, forget_running_loop, save_state, restore_state, switch_sharing, switch_saving
 from hubcore._thread_ident cimport get_ident
 from hubcore.loop cimport Loop
 
-cdef class Scheduler(Interrupter):
+cdef class Scheduler(InterruptMixin):
     cdef readonly Loop loop
     cdef readonly ReadyQueue ready
     cdef readonly WaiterList parked
@@ -22,7 +22,7 @@ cdef class Scheduler(Interrupter):
     cdef Py_ssize_t _batch
     cdef int _budget
     cdef int _closing
-    cdef Notice _notice
+    cdef PerGreenletState _per_greenlet
     cdef Waiter _spare
 
     cdef _set_up(self, Loop loop)
@@ -36,7 +36,7 @@ cdef class Scheduler(Interrupter):
     cpdef spend(self)
     cpdef schedule(self, RawGreenlet new)
     @cython.locals(waiter=Waiter)
-    cpdef run_aside(self, RawGreenlet new)
+    cpdef run_now(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)
     @cython.locals(ready=ReadyQueue)
@@ -57,4 +57,4 @@ cdef class Scheduler(Interrupter):
 @cython.locals(following=Waiter, target=greenlet)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1
 
-cdef bint _told(bint failed) noexcept
+cdef bint _after_switch(bint failed) noexcept

@@ -20,18 +20,18 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore._deadlines import as_seconds
-from hubcore._interrupts import Interrupter
+from hubcore._interrupts import InterruptMixin
 from hubcore._measured import resumed
 from hubcore._park import Waiter, WaiterList
 from hubcore._rawgreenlet import RawGreenlet
-from hubcore._running_loop import forget_running_loop, notice, put_aside, put_back
+from hubcore._running_loop import forget_running_loop, per_greenlet_state, restore_state, save_state
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
     from hubcore._measured import is_measured
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
     from hubcore._rawgreenlet import NEW, SCHEDULED
-    from hubcore._running_loop import switch_along, switch_apart
+    from hubcore._running_loop import switch_saving, switch_sharing
     from hubcore._uncompiled import (
         call_keeping_failure,
         get_ident,
@@ -63,7 +63,7 @@ _BUDGET = 64
 _PATIENCE = 0.5
 
 
-class Scheduler(Interrupter):
+class Scheduler(InterruptMixin):
     """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
 
     #: Exceptions that may end a greenlet without a report, and those that then are the main greenlet's.
@@ -84,7 +84,7 @@ class Scheduler(Interrupter):
         self._batch = 0
         self._budget = _BUDGET
         self._closing = 0  # 1 while it is destroyed, and 2 more for each fork that a greenlet of it is about to make
-        self._notice = notice
+        self._per_greenlet = per_greenlet_state
         self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
         self._set_up_interrupts()
 
@@ -216,7 +216,7 @@ class Scheduler(Interrupter):
         if self.ready.count == 0:
             self._poll(False)
         waiter = self._queue_up(current)
-        if _told(switch_apart(self) if self._notice.apart else switch_fails(self)):
+        if _after_switch(switch_saving(self) if self._per_greenlet.enabled else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         waiter.greenlet = None  # as in `yield_now`
         self._budget = _BUDGET
@@ -225,7 +225,7 @@ class Scheduler(Interrupter):
         """Make `current` ready, behind the others; the waiter that stands for it in the queue."""
         waiter = self._spare
         if waiter is None:
-            waiter = new_waiter(self.ready, current, "its turn", 0.0)
+            waiter = new_waiter(self.ready, current, "yield", 0.0)
             waiter.outcome = WOKEN
         else:
             self._spare = None
@@ -251,16 +251,16 @@ class Scheduler(Interrupter):
         new._phase = SCHEDULED
         self.ready.push(new)
 
-    def run_aside(self, new: RawGreenlet) -> None:
+    def run_now(self, new: RawGreenlet) -> None:
         """Run `new`, which was never started, now; go on here when it waits or has ended, before anybody else does.
 
         For what comes in between, as signals do: nobody else notices. Hub's thread only, not in the hub greenlet.
         """
-        waiter = new_waiter(self.ready, getcurrent(), "what came in between", 0.0)
+        waiter = new_waiter(self.ready, getcurrent(), "a signal handler", 0.0)
         waiter.wake()
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
-        if _told(switch_along(new) if self._notice.apart else switch_fails(new)):
+        if _after_switch(switch_sharing(new) if self._per_greenlet.enabled else switch_fails(new)):
             self._thrown_before_its_turn(waiter)
 
     def fork_begins(self) -> None:
@@ -283,13 +283,13 @@ class Scheduler(Interrupter):
         waiter.fall_asleep()
         self._note_parked(current, waiter)
         self.parked.link(waiter)
-        aside = put_aside() if self._notice.apart else None
+        aside = save_state() if self._per_greenlet.enabled else None
         try:
             result: object = greenlet.switch(self, *args, **kwargs)
         finally:
-            _told(False)
+            _after_switch(False)
             if aside is not None:
-                put_back(aside)
+                restore_state(aside)
             self.parked.unlink(waiter)
             self._note_parked(current, None)
             failed = waiter.outcome == FAILED
@@ -360,7 +360,7 @@ class Scheduler(Interrupter):
                     self.interrupt_now(self.main, error)
 
     def _run_one(self) -> None:
-        if self._notice.apart:
+        if self._per_greenlet.enabled:
             forget_running_loop()
         waiter = self._next()
         if waiter is not None:
@@ -375,13 +375,13 @@ class Scheduler(Interrupter):
         elif isinstance(entry, RawGreenlet):
             raw = entry
             if self._closing & 1:
-                raw.forgo(HubDestroyed(self))
+                raw._finish_unstarted(HubDestroyed(self))
             elif raw._phase == SCHEDULED:
                 try:
                     switch_to(raw)
                 finally:
                     if raw._phase == SCHEDULED:  # a trace function's error ended it before its first line
-                        raw.forgo(InvalidSwitchError(f"{raw!r} ended before it could begin"))
+                        raw._finish_unstarted(InvalidSwitchError(f"{raw!r} ended before it could begin"))
         else:
             try:
                 entry.run()  # type: ignore[attr-defined]
@@ -420,10 +420,10 @@ def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
     target: Any = hub if following is None else following.greenlet
     following = None
-    return _told(switch_apart(target) if hub._notice.apart else switch_fails(target))
+    return _after_switch(switch_saving(target) if hub._per_greenlet.enabled else switch_fails(target))
 
 
-def _told(failed: bool) -> bool:
+def _after_switch(failed: bool) -> bool:
     """`failed`, after a switch, once coverage.py has been told that its caller goes on."""
     if is_measured():
         call_keeping_failure(resumed, ())

@@ -2,7 +2,7 @@ cimport cython
 
 from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._links cimport DirectLink
-from hubcore._park cimport WAITING, Place, Places, Waiter, new_place
+from hubcore._park cimport WAITING, WaitEntry, MultiWait, Waiter, new_entry
 
 cdef unsigned long long _state
 
@@ -14,21 +14,21 @@ cdef class _Readiness(DirectLink):
 
 
 @cython.final
-cdef class Selection(Places):
+cdef class Selection(MultiWait):
     cdef list _cases
 
     cdef _refuse_both_ways(self)
     @cython.locals(i=Py_ssize_t, k=Py_ssize_t, cases=list)
     cdef _shuffle(self)
-    @cython.locals(place=Place, only=_Readiness)
+    @cython.locals(entry=WaitEntry, only=_Readiness)
     cdef bint attempt(self, Waiter waiter) except -1
-    @cython.locals(place=Place, only=_Readiness)
+    @cython.locals(entry=WaitEntry, only=_Readiness)
     cdef line_up(self, Waiter waiter)
-    @cython.locals(place=Place, only=_Readiness)
+    @cython.locals(entry=WaitEntry, only=_Readiness)
     cdef leave(self)
     cdef give_up(self, Waiter waiter)
-    cdef Place winner(self)
-    @cython.locals(place=Place, only=_Readiness)
+    cdef WaitEntry winner(self)
+    @cython.locals(entry=WaitEntry, only=_Readiness)
     cdef result(self, Waiter waiter)
 
 cdef _case_of(case)

@@ -13,12 +13,12 @@ import cython
 from hubcore._channel import Channel
 from hubcore._links import DirectLink
 from hubcore._memory_channel import ReceiveChannel, SendChannel
-from hubcore._park import GET, PUT, Place, Places
+from hubcore._park import GET, PUT, MultiWait, WaitEntry
 from hubcore._simple_queue import SimpleQueue
 
 if not cython.compiled:
     from hubcore._awaitable import check_timeout, park, waiter_at
-    from hubcore._park import WAITING, new_place
+    from hubcore._park import WAITING, new_entry
     from hubcore._uncompiled import atomic
 
 TYPE_CHECKING = False
@@ -61,7 +61,7 @@ class _Readiness(DirectLink):
         return repr(self.source)
 
 
-class Selection(Places):
+class Selection(MultiWait):
     """One select, which is what its greenlet waits on."""
 
     __slots__ = ("_cases",)
@@ -73,9 +73,9 @@ class Selection(Places):
 
     def _refuse_both_ways(self) -> None:
         for case in self._cases:
-            if isinstance(case, Place) and case.purpose is PUT:
+            if isinstance(case, WaitEntry) and case.purpose is PUT:
                 for other in self._cases:
-                    if isinstance(other, Place) and other.on is case.on and other.purpose is not PUT:
+                    if isinstance(other, WaitEntry) and other.on is case.on and other.purpose is not PUT:
                         raise ValueError(f"select cannot both get from and put to {case.on!r}: which was it, then?")
 
     def _shuffle(self) -> None:
@@ -97,9 +97,9 @@ class Selection(Places):
     def attempt(self, waiter: Waiter) -> bool:
         """Do what can be done now, of one case; whether there was one."""
         for case in self._cases:
-            if isinstance(case, Place):
-                place = case
-                if place.on.serve(place, waiter, False):
+            if isinstance(case, WaitEntry):
+                entry = case
+                if entry.on._serve(entry, waiter, False):
                     return True
                 continue
             only = case
@@ -111,9 +111,9 @@ class Selection(Places):
     def line_up(self, waiter: Waiter) -> None:
         """Wait at every case, until one can go on at once."""
         for case in self._cases:
-            if isinstance(case, Place):
-                place = case
-                if place.on.serve(place, waiter, True):
+            if isinstance(case, WaitEntry):
+                entry = case
+                if entry.on._serve(entry, waiter, True):
                     return
                 continue
             only = case
@@ -125,9 +125,9 @@ class Selection(Places):
     def leave(self) -> None:
         """Wait at no case any more."""
         for case in self._cases:
-            if isinstance(case, Place):
-                place = case
-                place.leave()
+            if isinstance(case, WaitEntry):
+                entry = case
+                entry.leave()
                 continue
             only = case
             if only.waiter is not None:
@@ -139,27 +139,27 @@ class Selection(Places):
         waiter.abandon()
         self.leave()
 
-    def hand_back(self, value: object) -> None:
-        """As Places.hand_back."""
-        place = self.winner()
-        if place is not None:
-            place.on.hand_back(place, value)
+    def _hand_back(self, value: object) -> None:
+        """As MultiWait._hand_back."""
+        entry = self.winner()
+        if entry is not None:
+            entry.on._hand_back(entry, value)
 
-    def winner(self) -> Place | None:
+    def winner(self) -> WaitEntry | None:
         """The place by which the wait ended."""
         for case in self._cases:
-            if isinstance(case, Place) and case.won:
+            if isinstance(case, WaitEntry) and case.claimed:
                 return case
         return None
 
     def result(self, waiter: Waiter) -> tuple[Any, Any]:
         """Which case went on, and its value."""
-        place = self.winner()
-        if place is None:
+        entry = self.winner()
+        if entry is None:
             only: Any = waiter.value
             return only.source, None
-        value = place.on.conclude(place, waiter.value)
-        return place.on, place.item if place.purpose is PUT else value
+        value = entry.on._conclude(entry, waiter.value)
+        return entry.on, entry.item if entry.purpose is PUT else value
 
     def __repr__(self) -> str:
         return f"select of {', '.join([repr(case) for case in self._cases])}"
@@ -201,10 +201,10 @@ def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
 
 def _case_of(case: Any) -> Any:
     if isinstance(case, _GIVES):
-        return new_place(case, None, GET)
+        return new_entry(case, None, GET)
     if isinstance(case, tuple):
         if len(case) == 2 and isinstance(case[0], _TAKES):
-            return new_place(case[0], case[1], PUT)
+            return new_entry(case[0], case[1], PUT)
     elif hasattr(case, "rawlink") and hasattr(case, "ready"):
         return _Readiness(case)
     raise TypeError(

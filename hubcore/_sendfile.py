@@ -13,13 +13,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hubcore._sockwait import SocketWaits
+    from hubcore._sockwait import FdWaits
 
 _MOST = 1 << 30  # in one call; some kernels refuse 2 GiB and more
 _give_up = socket._GiveupOnSendfile  # type: ignore[attr-defined]  # how socket.sendfile is told to go on by send()
 
 
-def send(waits: SocketWaits, file: Any, offset: int, count: int | None) -> int:
+def send(waits: FdWaits, file: Any, offset: int, count: int | None) -> int:
     """Send `count` bytes of `file` (None: all) from `offset` on, and leave the file's position behind the last sent.
 
     Switches when the kernel takes no more; the socket's timeout is each wait's, as in the standard library. Raises

@@ -41,7 +41,7 @@ class _WakeupPipe:
         self.warn = True  # whether to say so where it is full; nobody says what was asked for then
         self.pausers: list[Waiter] = []
         self.io: Io = hub.loop.io(self.read_fd, READ, False)
-        self.io.start(hub.signals_came, self._on_signals)
+        self.io.start(hub.run_signal_callbacks, self._on_signals)
 
     def _on_signals(self) -> None:
         """Runs in the hub. Python's own handlers have run by the first byte code of this, or run then and may raise."""
@@ -50,7 +50,7 @@ class _WakeupPipe:
         except BlockingIOError:
             return
         if self.previous >= 0:
-            self._hand_on(numbers)
+            self._forward(numbers)
         if self.pausers:
             self.hub.loop.run_callback(
                 _end_pauses, tuple(self.pausers)
@@ -59,12 +59,12 @@ class _WakeupPipe:
             for watcher in tuple(self.watchers.get(number, ())):
                 watcher._queue(number)
 
-    def _hand_on(self, numbers: bytes) -> None:
+    def _forward(self, numbers: bytes) -> None:
         try:
             write_fd(self.previous, numbers)
         except BlockingIOError as error:
             if self.warn:
-                _say_full(error)
+                _warn_full(error)
         except OSError as error:
             if error.errno == EBADF:
                 self.previous = -1  # its owner has closed it
@@ -83,7 +83,7 @@ class _WakeupPipe:
         close_fd(self.write_fd)
 
 
-def _say_full(error: OSError) -> None:
+def _warn_full(error: OSError) -> None:
     """Say, as Python does, that a signal could not be told to the wake-up fd that the program has set."""
     from types import SimpleNamespace
 
@@ -147,7 +147,7 @@ def forget_after_fork() -> None:
         _pipe = None
 
 
-def hand_on() -> None:
+def forward() -> None:
     """Whoever is to learn of the signals that have come learns of them now. Main thread only, not while it polls."""
     if _pipe is not None and _pipe.previous >= 0:
         _pipe._on_signals()

@@ -16,7 +16,7 @@ from hubcore._store import Store, trust
 
 if not cython.compiled:
     from hubcore._awaitable import check_timeout, park, waiter_at
-    from hubcore._park import WAITING, new_place
+    from hubcore._park import WAITING, new_entry
     from hubcore._uncompiled import atomic
 
 try:
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from types import GenericAlias
     from typing import Any, Self
 
-    from hubcore._park import Place, Waiter
+    from hubcore._park import WaitEntry, Waiter
 
 _PEEK = object()  # waits to look at the next item, not to take it
 _SHUT_DOWN = object()  # what those are woken with who wait in vain
@@ -69,7 +69,7 @@ class SimpleQueue(Store):
         if self._conditions is not None:
             self._put_exclusively(item, block, timeout)
             return
-        if self._offer(item):
+        if self._try_put(item):
             return
         if not block:
             raise Full
@@ -79,10 +79,10 @@ class SimpleQueue(Store):
         """`put(item, block=False)`: never switches."""
         if self._conditions is not None:
             self._put_exclusively(item, False, None)
-        elif not self._offer(item):
+        elif not self._try_put(item):
             raise Full
 
-    def _offer(self, item: Any) -> bool:
+    def _try_put(self, item: Any) -> bool:
         """Hand `item` to who waits for one, or store it; False if the queue is full."""
         if self._shut_down:
             self._raise_shut_down(False)
@@ -91,21 +91,21 @@ class SimpleQueue(Store):
                 return self._offer_guarded(item)
         if self._bound >= 0 and self._qsize() >= self._bound:
             return False
-        self._accept(item)
+        self._deliver(item)
         return True
 
     def _offer_guarded(self, item: Any) -> bool:
         if not self._has_room():
             return False
-        self._accept(item)
+        self._deliver(item)
         if self._putters.count:
-            self._admit()  # storing may have run code that waits, and feeding makes room
+            self._serve_putters()  # storing may have run code that waits, and feeding makes room
         return True
 
     def _has_room(self) -> bool:
-        return self._bound < 0 or self._qsize() + len(self._late) < self._bound
+        return self._bound < 0 or self._qsize() + len(self._deferred) < self._bound
 
-    def _accept(self, item: Any) -> None:
+    def _deliver(self, item: Any) -> None:
         # Counted first: whoever gets it may be done with it before this ends.
         self._unfinished += 1
         if self._guard is None:
@@ -119,7 +119,7 @@ class SimpleQueue(Store):
                 self._unfinished -= 1
                 raise
         if self._waiters.count:
-            self._feed()
+            self._serve_getters()
         if self._links is not None and self._qsize():
             self._notify_links()
         if self._conditions is not None and self._qsize():
@@ -129,28 +129,28 @@ class SimpleQueue(Store):
         """Give `item` to the first who waits for one; show it to those before that only look."""
         waiters = self._waiters
         while waiters._first is not None:
-            place = waiters._first
-            only_looks = place.item is _PEEK
-            if waiters.wake(place, item) and not only_looks:
+            entry = waiters._first
+            only_looks = entry.item is _PEEK
+            if waiters.wake(entry, item) and not only_looks:
                 return True
         return False
 
-    def _feed(self) -> None:
+    def _serve_getters(self) -> None:
         """Give what is stored to those who wait."""
         waiters = self._waiters
         while waiters._first is not None and self._qsize():
-            place = waiters._first
+            entry = waiters._first
             try:
-                if place.item is _PEEK:
-                    waiters.wake(place, self._peek())
+                if entry.item is _PEEK:
+                    waiters.wake(entry, self._peek())
                     continue
                 item = self._take()
             except BaseException as error:
                 # A subclass's: it is for who wants the item, as if that had called it, and not for who put it.
-                waiter: Any = place.waiter
+                waiter: Any = entry.waiter
                 if waiter is None or not waiter.fail(error):
                     raise
-                place.leave()  # also where it waits at other places, too
+                entry.leave()  # also where it waits at other places, too
                 continue
             if item is _NOTHING:
                 break  # whoever is busy with it feeds them afterwards
@@ -158,21 +158,21 @@ class SimpleQueue(Store):
                 self._restore(item)
 
     def _put_later(self, item: Any, timeout: float | None) -> None:
-        place = new_place(self, item, PUT)
-        waiter = waiter_at(place)
-        if not self._join_putters(place, waiter) and not park(waiter, timeout):
+        entry = new_entry(self, item, PUT)
+        waiter = waiter_at(entry)
+        if not self._join_putters(entry, waiter) and not park(waiter, timeout):
             raise Full
         self._end_put(waiter)
 
     def _put_exclusively(self, item: Any, block: bool, timeout: float | None) -> None:
         with self._conditions.mutex:
-            if self._offer(item):
+            if self._try_put(item):
                 return
             if not block:
                 raise Full
-            place = new_place(self, item, PUT)
-            waiter = waiter_at(place)
-            if self._join_putters(place, waiter):
+            entry = new_entry(self, item, PUT)
+            waiter = waiter_at(entry)
+            if self._join_putters(entry, waiter):
                 return
         if not park(waiter, timeout):
             raise Full
@@ -186,23 +186,23 @@ class SimpleQueue(Store):
         failure: Any = waiter.value  # of storing the item
         raise failure
 
-    def _join_putters(self, place: Place, waiter: Waiter) -> bool:
+    def _join_putters(self, entry: WaitEntry, waiter: Waiter) -> bool:
         """Queue up, unless there is room now; whether the item was put."""
-        if self._offer(place.item):
+        if self._try_put(entry.item):
             return True
-        self._putters.add(place, waiter)
+        self._putters.add(entry, waiter)
         return False
 
-    def _admit(self) -> None:
+    def _serve_putters(self) -> None:
         """There is room: let in the items of those who wait to put."""
         putters = self._putters
         while putters._first is not None and self._has_room():
-            place = putters._first
-            waiter = putters.claim(place, None)
+            entry = putters._first
+            waiter = putters.claim(entry, None)
             if waiter is not None:
                 # Before its thread can go on, or anybody else come in between.
                 try:
-                    self._accept(place.item)
+                    self._deliver(entry.item)
                 except BaseException as error:
                     waiter.value = error  # a subclass's: it is for who puts, and not for who makes room
                 waiter.resume()
@@ -246,14 +246,14 @@ class SimpleQueue(Store):
         if self._guard is None:
             item = self._get() if self._qsize() else _NOTHING
             if self._putters.count:
-                self._admit()
+                self._serve_putters()
             return item
         with self._guard:
             item = self._take()
             if self._waiters.count:
-                self._feed()  # those who came while it was busy
+                self._serve_getters()  # those who came while it was busy
             if self._putters.count:
-                self._admit()
+                self._serve_putters()
         return item
 
     def _get_later(self, purpose: object, block: bool, timeout: float | None) -> Any:
@@ -261,9 +261,9 @@ class SimpleQueue(Store):
             self._raise_shut_down(True)
         if not block:
             raise Empty
-        place = new_place(self, purpose, GET)
-        waiter = waiter_at(place)
-        item = self._join_getters(place, waiter)
+        entry = new_entry(self, purpose, GET)
+        waiter = waiter_at(entry)
+        item = self._join_getters(entry, waiter)
         return self._end_get(waiter, timeout) if item is _NOTHING else item
 
     def _get_exclusively(self, block: bool, timeout: float | None) -> Any:
@@ -274,9 +274,9 @@ class SimpleQueue(Store):
             if item is _NOTHING and not block:
                 raise Empty
             if item is _NOTHING:
-                place = new_place(self, None, GET)
-                waiter = waiter_at(place)
-                item = self._join_getters(place, waiter)
+                entry = new_entry(self, None, GET)
+                waiter = waiter_at(entry)
+                item = self._join_getters(entry, waiter)
             if item is not _NOTHING:
                 if self._has_room():
                     self._conditions.not_full._wake(1)
@@ -291,22 +291,22 @@ class SimpleQueue(Store):
             self._raise_shut_down(True)
         return item
 
-    def _join_getters(self, place: Place, waiter: Waiter) -> Any:
+    def _join_getters(self, entry: WaitEntry, waiter: Waiter) -> Any:
         """Queue up, unless there is an item now: that, or _NOTHING."""
         if self._qsize():
-            item = self._peek() if place.item is _PEEK else self._take_and_admit()
+            item = self._peek() if entry.item is _PEEK else self._take_and_admit()
             if item is not _NOTHING:
                 return item
         if self._shut_down:
             self._raise_shut_down(True)
-        self._waiters.add(place, waiter)
+        self._waiters.add(entry, waiter)
         return _NOTHING
 
-    def hand_back(self, place: Place, value: object) -> None:
-        """As Source.hand_back: the item is the next again, also where the bound was reached meanwhile. An item that was
-        put stays.
+    def _hand_back(self, entry: WaitEntry, value: object) -> None:
+        """As Source._hand_back: the item is the next again, also where the bound was reached meanwhile. An item that
+        was put stays.
         """
-        if place.item is None and place.purpose is GET and value is not _SHUT_DOWN:
+        if entry.item is None and entry.purpose is GET and value is not _SHUT_DOWN:
             self._take_back(value)
 
     def _take_back(self, item: object) -> None:
@@ -316,51 +316,51 @@ class SimpleQueue(Store):
     def _satisfy(self) -> None:
         """Items or room may have come: let have them who wait."""
         if self._waiters.count:
-            self._feed()
+            self._serve_getters()
         if self._putters.count:
-            self._admit()
+            self._serve_putters()
         if self._links is not None and self._qsize():
             self._notify_links()
 
     # One of several to wait for.
 
-    def serve(self, place: Place, waiter: Waiter, stay: bool) -> bool:
-        """As Source.serve."""
+    def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
+        """As Source._serve."""
         if waiter.outcome != WAITING:
             return True
-        if place.purpose is PUT:
-            return self._serve_putter(place, waiter, stay)
+        if entry.purpose is PUT:
+            return self._serve_putter(entry, waiter, stay)
         item = self._take()
         if item is _NOTHING:
             if self._shut_down:
                 self._raise_shut_down(True)
             if stay:
-                self._waiters.add(place, waiter)
+                self._waiters.add(entry, waiter)
             return False
-        if not place.win(waiter, item):
+        if not entry.claim(waiter, item):
             self._take_back(item)  # taking it ran somebody's code, and something else ended the wait meanwhile
         if self._putters.count:
-            self._admit()
+            self._serve_putters()
         if self._guard is not None and self._waiters.count:
-            self._feed()
+            self._serve_getters()
         return True
 
-    def _serve_putter(self, place: Place, waiter: Waiter, stay: bool) -> bool:
+    def _serve_putter(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
         if self._shut_down:
             self._raise_shut_down(False)
         if not self._has_room():
             if stay:
-                self._putters.add(place, waiter)
+                self._putters.add(entry, waiter)
             return False
-        if place.win(waiter, None):
-            self._accept(place.item)
+        if entry.claim(waiter, None):
+            self._deliver(entry.item)
         return True
 
-    def conclude(self, place: Place, value: object) -> object:
-        """As Source.conclude."""
+    def _conclude(self, entry: WaitEntry, value: object) -> object:
+        """As Source._conclude."""
         if value is _SHUT_DOWN:
-            self._raise_shut_down(place.purpose is not PUT)
-        if place.purpose is PUT and value is not None:
+            self._raise_shut_down(entry.purpose is not PUT)
+        if entry.purpose is PUT and value is not None:
             failure: Any = value  # of storing the item
             raise failure
         return value
@@ -382,7 +382,7 @@ class SimpleQueue(Store):
         if immediate and self._guard is None:
             dropped, self._items = self._items, self._create_queue()
         elif immediate:
-            dropped, self._late = self._late, []
+            dropped, self._deferred = self._deferred, []
             item = self._take()
             while item is not _NOTHING:
                 dropped.append(item)
@@ -402,7 +402,7 @@ class SimpleQueue(Store):
     @maxsize.setter
     def maxsize(self, value: int | None) -> None:
         self._bound = self._bound_for(value)
-        self._admit()
+        self._serve_putters()
 
     @property
     def queue(self) -> Any:
@@ -486,5 +486,14 @@ def _checked(maxsize: int | None) -> int:
 trust(SimpleQueue)
 
 if not cython.compiled:
-    atomic(SimpleQueue, "_offer", "_join_putters", "_join_getters", "_take_and_admit", "_take_back", "_shut", "_admit")
-    atomic(SimpleQueue, "_feed", "_satisfy", "serve")
+    atomic(
+        SimpleQueue,
+        "_try_put",
+        "_join_putters",
+        "_join_getters",
+        "_take_and_admit",
+        "_take_back",
+        "_shut",
+        "_serve_putters",
+    )
+    atomic(SimpleQueue, "_serve_getters", "_satisfy", "_serve")

@@ -26,7 +26,7 @@ from cython.cimports.hubcore._socklayout import (
     hubcore_may_copy_socket,
 )
 from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
-from cython.cimports.hubcore._sockwait import SocketWaits
+from cython.cimports.hubcore._sockwait import FdWaits
 from cython.cimports.libc.string import memset, strlen
 
 from hubcore._originals import close_fd
@@ -55,7 +55,7 @@ if _scratch == cython.NULL:
 
 def methods_of(cls: object) -> None:
     """The functions here are methods of `cls`, and of what inherits it, from now on."""
-    hubcore_find_slot(cls, cls.__dict__["_waits"])
+    hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
 
 
 def accepted_are(cls: object) -> None:
@@ -71,7 +71,7 @@ def _raise(error: cython.int):
 
 @cython.cfunc
 @cython.inline
-def _may_wait(waits: SocketWaits, flags: cython.int) -> cython.bint:
+def _may_wait(waits: FdWaits, flags: cython.int) -> cython.bint:
     return waits.timeout > 0.0 or (waits.timeout < 0.0 and not flags & sys.MSG_DONTWAIT)
 
 
@@ -190,13 +190,13 @@ def _write_address(family: cython.int, address: object) -> cython.int:
 
 @cython.cfunc
 @cython.inline
-def _is_ours(waits: SocketWaits) -> cython.bint:
+def _is_ours(waits: FdWaits) -> cython.bint:
     return waits.family == sys.AF_INET or waits.family == sys.AF_INET6 or waits.family == sys.AF_UNIX
 
 
 def accept(self: object) -> tuple:
     """socket.accept, cooperatively: a connection and its address. Switches when none is there."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     if not _is_ours(waits):
         return self._accept_any()
     if waits.timeout != 0.0:
@@ -224,10 +224,10 @@ def accept(self: object) -> tuple:
 
 
 @cython.cfunc
-def _accepted(listener: object, waits: SocketWaits, fd: cython.int):
+def _accepted(listener: object, waits: FdWaits, fd: cython.int):
     """The socket of `fd`, a connection of `listener`; where that fails the fd is the caller's to close."""
     timeout = _default_timeout()
-    own: SocketWaits = SocketWaits.__new__(SocketWaits)
+    own: FdWaits = FdWaits.__new__(FdWaits)
     own._begin(fd, waits.stream, -1.0 if timeout is None else timeout)
     own.family = waits.family
     own.kind = waits.kind
@@ -236,7 +236,7 @@ def _accepted(listener: object, waits: SocketWaits, fd: cython.int):
     # What the standard library's class adds to the C one.
     sock._io_refs = 0
     sock._closed = False
-    sock._waits = own
+    sock._fd_waits = own
     # Told that it is non-blocking, the C class makes no system call for it.
     kind: cython.int = waits.kind | sys.SOCK_NONBLOCK
     if hubcore_may_copy_socket():
@@ -252,7 +252,7 @@ def _accepted(listener: object, waits: SocketWaits, fd: cython.int):
 
 def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> tuple:
     """socket.recvfrom, cooperatively: what came and from where. Switches when there is nothing."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     if bufsize < 0:
         raise ValueError("negative buffersize in recvfrom")
     if bufsize > _LARGEST or flags & sys.MSG_TRUNC or not _is_ours(waits):
@@ -286,7 +286,7 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
 
 def sendto(self: object, data: object, *args: object) -> int:
     """socket.sendto, cooperatively; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     count: cython.Py_ssize_t = len(args)
     if not 1 <= count <= 2 or not (waits.family == sys.AF_INET or waits.family == sys.AF_INET6):
         return self._sendto_any(data, *args)

@@ -1,5 +1,5 @@
-from hubcore._sockwait cimport SocketWaits
+from hubcore._sockwait cimport FdWaits
 
 
-cpdef bytes recv_ready(SocketWaits waits, Py_ssize_t size)
-cpdef Py_ssize_t send_ready(SocketWaits waits, bytes data, Py_ssize_t start) except -1
+cpdef bytes recv_ready(FdWaits waits, Py_ssize_t size)
+cpdef Py_ssize_t send_ready(FdWaits waits, bytes data, Py_ssize_t start) except -1

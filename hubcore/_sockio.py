@@ -1,7 +1,7 @@
 # cython: annotation_typing=True, binding=True
 """The compiled path of recv, recv_into, send and sendall: straight to the system call, a wait only when it would block.
 
-The functions are methods of `hubcore.socket.socket`, whose `_waits` is its SocketWaits. Where this module is not
+The functions are methods of `hubcore.socket.socket`, whose `_fd_waits` is its FdWaits. Where this module is not
 built, that class does the same by way of the standard library's socket.
 
 Facts: greenlet copies the C stack between a task's entry and its switch, so nothing large may lie there; and a buffer
@@ -29,7 +29,7 @@ from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringA
 from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.hubcore import _sysio as sys
 from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
-from cython.cimports.hubcore._sockwait import SocketWaits
+from cython.cimports.hubcore._sockwait import FdWaits
 from cython.cimports.hubcore.hub import Hub, hub_here
 
 # Copying more than this takes the kernel longer than giving up the GIL and taking it back.
@@ -43,7 +43,7 @@ if _scratch == cython.NULL:
 
 def methods_of(cls: object) -> None:
     """The functions here are methods of `cls`, and of what inherits it, from now on."""
-    hubcore_find_slot(cls, cls.__dict__["_waits"])
+    hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
 
 
 @cython.cfunc
@@ -104,13 +104,13 @@ def _would_block():
 
 @cython.cfunc
 @cython.inline
-def _may_wait(waits: SocketWaits, flags: cython.int) -> cython.bint:
+def _may_wait(waits: FdWaits, flags: cython.int) -> cython.bint:
     """Whether a call that would block waits; as in the standard library MSG_DONTWAIT does not end a timeout early."""
     return waits.timeout > 0.0 or (waits.timeout < 0.0 and not flags & sys.MSG_DONTWAIT)
 
 
 @cython.cfunc
-def _before_read(waits: SocketWaits, flags: cython.int):
+def _before_read(waits: FdWaits, flags: cython.int):
     """After a short read the next would find nothing: wait first."""
     if waits.short_read:
         waits.short_read = False
@@ -120,7 +120,7 @@ def _before_read(waits: SocketWaits, flags: cython.int):
 
 def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> bytes:
     """socket.recv, cooperatively: up to `bufsize` bytes, as soon as there are any. Switches when there are none."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     if bufsize <= 0:
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
@@ -164,7 +164,7 @@ def _get_writable(buffer: object, view: cython.pointer[cython.Py_buffer]):
 
 def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags: cython.int = 0) -> int:
     """socket.recv_into, cooperatively. Switches when there is nothing to read."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     view: cython.Py_buffer
     n: cython.Py_ssize_t
     size: cython.Py_ssize_t
@@ -197,7 +197,7 @@ def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags
 
 def send(self: object, data: object, flags: cython.int = 0) -> int:
     """socket.send, cooperatively: as much of `data` as the kernel takes. Switches when it takes nothing."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     if waits.timeout != 0.0:
         waits._spend()
     view: cython.Py_buffer
@@ -217,7 +217,7 @@ def send(self: object, data: object, flags: cython.int = 0) -> int:
 
 def sendall(self: object, data: object, flags: cython.int = 0) -> None:
     """socket.sendall, cooperatively: all of `data`. Switches when the kernel takes no more; the timeout is for all."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     if waits.timeout != 0.0:
         waits._spend()
     view: cython.Py_buffer
@@ -242,7 +242,7 @@ def sendall(self: object, data: object, flags: cython.int = 0) -> None:
 
 @cython.cfunc
 @cython.exceptval(-2.0, check=True)
-def _wait_to_send_more(waits: SocketWaits, end: cython.double) -> cython.double:
+def _wait_to_send_more(waits: FdWaits, end: cython.double) -> cython.double:
     """Wait within the time that is left until `end`; return `end`, which is set at the first wait."""
     if waits.timeout < 0.0:
         waits.wait_write(-1.0)
@@ -267,7 +267,7 @@ def close(self: object) -> None:
 
 def _real_close(self: object, _ss: object = None) -> None:
     """Close the fd; whoever waits for it gets OSError (EBADF)."""
-    waits: SocketWaits = waits_of(self)
+    waits: FdWaits = waits_of(self)
     waits.close()
     if waits.fd >= 0:
         hub: Hub = hub_here()

@@ -1,9 +1,9 @@
-# Where hubcore.socket.socket keeps its SocketWaits: the fast path reads the slot itself, which for each operation is
+# Where hubcore.socket.socket keeps its FdWaits: the fast path reads the slot itself, which for each operation is
 # quicker than to have its descriptor looked up by name. Each module that does so finds the slot for itself.
 
 from cpython.object cimport PyObject
 
-from hubcore._sockwait cimport SocketWaits
+from hubcore._sockwait cimport FdWaits
 
 cdef extern from *:
     """
@@ -32,9 +32,9 @@ cdef extern from *:
     void hubcore_find_slot(object type, object descriptor)
     PyObject* hubcore_in_slot(object sock)
 
-cdef inline SocketWaits waits_of(object sock):
-    """`sock._waits`."""
+cdef inline FdWaits waits_of(object sock):
+    """`sock._fd_waits`."""
     cdef PyObject* found = hubcore_in_slot(sock)
     if found == NULL:
-        return sock._waits
-    return <SocketWaits>found
+        return sock._fd_waits
+    return <FdWaits>found

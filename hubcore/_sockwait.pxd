@@ -7,7 +7,7 @@ from hubcore.loop cimport Loop
 from hubcore.watchers cimport Io
 
 
-cdef class SocketWaits:
+cdef class FdWaits:
     cdef public int fd
     cdef public double timeout
     cdef public bint stream

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from hubcore.watchers import Io
 
 
-class SocketWaits:
+class FdWaits:
     """The waits of one socket, from whatever thread it is used in: one may read in one while another writes in another.
 
     `timeout` is the socket's: seconds, negative for none, 0 for a non-blocking socket. `short_read` remembers that the
@@ -137,7 +137,7 @@ def blocks_for_others(sock: Any) -> bool:
     be our sockets, which can accept and connect without blocking only by the fd's flag; for what is done with a
     connection, each call has one of its own.
     """
-    waits = sock._waits
+    waits = sock._fd_waits
     if waits.timeout >= 0.0 or waits.came_nonblocking:
         return False
     try:

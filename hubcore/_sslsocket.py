@@ -126,7 +126,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
                 del refused  # its traceback holds this frame
 
     def _new_tls(self) -> Tls:
-        tls = Tls(self._waits, self._outer, self._rest)
+        tls = Tls(self._fd_waits, self._outer, self._rest)
         self._rest = b""
         tls.start(self._context, self, self.server_side, self.server_hostname, self._session)
         return tls

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 
-def mend_contexts() -> None:
+def adapt_contexts() -> None:
     """Change the standard library's own class SSLContext in place. Done again, it changes nothing."""
     cls: Any = original("ssl", "SSLContext")
     if cls.sslsocket_class is original("ssl", "SSLSocket"):

@@ -11,7 +11,7 @@ import sys
 from types import FunctionType, ModuleType
 
 from hubcore import _import_record
-from hubcore._holders import holders_of
+from hubcore._holders import find_referrers
 from hubcore._originals import original, saved
 from hubcore._patch_pieces import counterparts
 
@@ -95,7 +95,7 @@ def report(found: list[Stale]) -> list[str]:
     return lines
 
 
-def settle(strict: bool = False, rebind: bool = False) -> None:
+def apply(strict: bool = False, rebind: bool = False) -> None:
     """With `rebind`, replace what can be replaced; with `strict`, raise StaleReferences for what is left, if any is."""
     if rebind:
         for each in find():
@@ -131,7 +131,7 @@ def queues(told: Container[int] = ()) -> list[Stale]:
     if "queue" not in saved:
         return []
     found = []
-    for each in holders_of({original("queue", "SimpleQueue")}):
+    for each in find_referrers({original("queue", "SimpleQueue")}):
         if each.ours:
             continue
         # Where it is in a tuple or a deque, nobody knows whose that is.

@@ -19,7 +19,7 @@ class Statistics(NamedTuple):
     watchers: int  #: watchers that were started with a callback
     fds: int  #: file descriptors that were waited for and are not closed
     references: int  #: what keeps its loop alive, deadlines included; 0 and nobody ready is a LoopExit
-    outside: int  #: operations that another thread or process will finish
+    external: int  #: operations that another thread or process will finish
     polls: int  #: passes of its loop so far
 
 
@@ -34,6 +34,6 @@ def of_hub(hub: Hub) -> Statistics:
         watchers=len(loop.watchers),
         fds=len(loop.fd_watches),
         references=loop.activecnt,
-        outside=loop.outside + loop.jobs,
+        external=loop.external + loop.jobs,
         polls=loop.passes,
     )

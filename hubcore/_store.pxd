@@ -1,12 +1,12 @@
 cimport cython
 
-from hubcore._awaitable cimport Awaitable
+from hubcore._awaitable cimport Waitable
 
 
-cdef class Store(Awaitable):
+cdef class Store(Waitable):
     cdef object _items
     cdef object _guard
-    cdef list _late
+    cdef list _deferred
     cdef bint _busy
 
     cdef _set_up_store(self, items)

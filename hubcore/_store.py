@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from _collections import deque
 
-from hubcore._awaitable import Awaitable
+from hubcore._awaitable import Waitable
 from hubcore._originals import RLock
 
 TYPE_CHECKING = False
@@ -21,18 +21,18 @@ if TYPE_CHECKING:
 NOTHING = object()
 
 
-class Store(Awaitable):
+class Store(Waitable):
     """Holds items, first in, first out.
 
     The methods up to `_restore` are a subclass's to override, most of them under the names that the standard library's
     queue calls.
     """
 
-    __slots__ = ("_busy", "_guard", "_items", "_late")
+    __slots__ = ("_busy", "_deferred", "_guard", "_items")
 
     def _set_up_store(self, items: Iterable[Any]) -> None:
         self._busy = False
-        self._late: list[Any] = []
+        self._deferred: list[Any] = []
         self._guard = RLock() if _stores_by_foreign_code(type(self)) else None
         self._items: Any = self._create_queue(items)
 
@@ -72,7 +72,7 @@ class Store(Awaitable):
             return
         with self._guard:
             if self._busy:
-                self._late.append(item)
+                self._deferred.append(item)
                 return
             self._busy = True
             try:
@@ -95,8 +95,8 @@ class Store(Awaitable):
 
     def _end_turn(self) -> None:
         try:
-            while self._late:
-                self._put(self._late.pop(0))
+            while self._deferred:
+                self._put(self._deferred.pop(0))
         except BaseException:
             self._end_turn()  # one that cannot be compared must not keep back those behind it
             raise

@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._awaitable cimport park, waiter_at
-from hubcore._park cimport Place, Waiter, WaitQueue, new_place
+from hubcore._park cimport WaitEntry, Waiter, WaitQueue, new_entry
 from hubcore._simple_queue cimport SimpleQueue
 
 
@@ -16,9 +16,9 @@ cdef class Queue(SimpleQueue):
     cdef _finish_one(self)
     cdef _tell_joiners(self)
     cdef _shut_and_tell(self, bint immediate)
-    @cython.locals(place=Place, waiter=Waiter)
+    @cython.locals(entry=WaitEntry, waiter=Waiter)
     cpdef bint join(self, timeout=*) except -1
-    cdef bint _join_joiners(self, Place place, Waiter waiter) except -1
+    cdef bint _join_joiners(self, WaitEntry entry, Waiter waiter) except -1
 
 
 cdef class JoinableQueue(Queue):

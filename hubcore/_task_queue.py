@@ -13,7 +13,7 @@ from hubcore._store import trust
 
 if not cython.compiled:
     from hubcore._awaitable import park, waiter_at
-    from hubcore._park import new_place
+    from hubcore._park import new_entry
     from hubcore._uncompiled import atomic
 
 TYPE_CHECKING = False
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any, Self
 
-    from hubcore._park import Place, Waiter
+    from hubcore._park import WaitEntry, Waiter
 
 
 class UnboundQueue(SimpleQueue):
@@ -86,14 +86,14 @@ class Queue(SimpleQueue):
         """Wait until every item was got and is done with, `timeout` seconds at most; whether that came. Switches."""
         if self._unfinished == 0:
             return True
-        place = new_place(self, None, "join")
-        waiter = waiter_at(place)
-        return self._join_joiners(place, waiter) or park(waiter, timeout)
+        entry = new_entry(self, None, "join")
+        waiter = waiter_at(entry)
+        return self._join_joiners(entry, waiter) or park(waiter, timeout)
 
-    def _join_joiners(self, place: Place, waiter: Waiter) -> bool:
+    def _join_joiners(self, entry: WaitEntry, waiter: Waiter) -> bool:
         if self._unfinished == 0:
             return True
-        self._joiners.add(place, waiter)
+        self._joiners.add(entry, waiter)
         return False
 
     def shutdown(self, immediate: bool = False) -> None:

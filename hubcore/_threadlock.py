@@ -21,7 +21,7 @@ from hubcore._rawgreenlet import RawGreenlet
 if not cython.compiled:
     from hubcore._awaitable import park
     from hubcore._native import park_thread, thread_waiter
-    from hubcore._park import new_place
+    from hubcore._park import new_entry
     from hubcore._uncompiled import get_ident as native_ident
     from hubcore._uncompiled import getcurrent, import_greenlet, process_ends
     from hubcore.hub import hub_here
@@ -30,7 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from greenlet import greenlet
 
-    from hubcore._awaitable import Awaitable
+    from hubcore._awaitable import Waitable
 
 import_greenlet()
 
@@ -197,9 +197,9 @@ def _checked(blocking: object, timeout: object) -> float | None:
     return None if timeout == _NO_LIMIT else timeout  # type: ignore[return-value]
 
 
-def _wait(lock: Awaitable, owner: greenlet | None, limit: float | None) -> bool:
+def _wait(lock: Waitable, owner: greenlet | None, limit: float | None) -> bool:
     item = 1 if isinstance(lock, _RLock) else None
-    place = new_place(lock, item, "")
+    entry = new_entry(lock, item, "")
     hub = hub_here()
     if (
         hub is not None
@@ -208,7 +208,7 @@ def _wait(lock: Awaitable, owner: greenlet | None, limit: float | None) -> bool:
         and owner is not None
         and _main_of(owner) is not _main_of(hub)
     ):
-        waiter = lock._join(place, thread_waiter(place))
+        waiter = lock._join(entry, thread_waiter(entry))
         return waiter is None or park_thread(waiter, limit)
     found = lock._queue_up(item)
     return found is None or park(found, limit)

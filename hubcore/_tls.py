@@ -14,7 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hubcore._sockwait import SocketWaits
+    from hubcore._sockwait import FdWaits
 
 _RECORD = 16384  # the most plaintext that one record holds
 _BATCH = 4 * _RECORD  # of plaintext, encrypted at once and sent by one system call
@@ -32,7 +32,7 @@ class Tls(Wire):
 
     __slots__ = ("_ahead", "_ended", "_failed", "_tried", "_untouched")
 
-    def __init__(self, waits: SocketWaits, outer: Wire | None, early: bytes) -> None:
+    def __init__(self, waits: FdWaits, outer: Wire | None, early: bytes) -> None:
         Wire.__init__(self, waits, outer)
         self._ahead: bytes | None = None  # what pending() has found
         self._ended: bool = False  # as pending() has found
@@ -81,8 +81,8 @@ class Tls(Wire):
 
     def read(self, size: int = 1024, buffer: Any = None) -> Any:
         """Up to `size` bytes, or how many of them were put into `buffer`; none at the end. Switches until any come."""
-        if self._waits.timeout != 0.0 and not self._waits.short_read:
-            self._waits._spend()
+        if self._fd_waits.timeout != 0.0 and not self._fd_waits.short_read:
+            self._fd_waits._spend()
         return self._read(size, buffer, -1.0, _LATE_READ)
 
     def _read(self, size: int, buffer: Any, end: float, late: str) -> Any:
@@ -171,13 +171,13 @@ class Tls(Wire):
         After a TimeoutError or SSLWantWriteError call it again with the same data, as with OpenSSL; what was encrypted
         is not sent twice. It may also be given up: then what was encrypted arrives, and other data after it.
         """
-        if self._waits.timeout != 0.0:
-            self._waits._spend()
+        if self._fd_waits.timeout != 0.0:
+            self._fd_waits._spend()
         end = self._acquire(-1.0, _LATE_WRITE)
         try:
             if self._unsent is not None:
                 end = self._drain(end, _LATE_WRITE)
-            if type(data) is bytes and len(data) <= _BATCH and self._tried is None and self._waits.timeout != 0.0:
+            if type(data) is bytes and len(data) <= _BATCH and self._tried is None and self._fd_waits.timeout != 0.0:
                 count = len(data)
                 end = self._encrypt(data, end)
                 try:
@@ -210,7 +210,7 @@ class Tls(Wire):
                 sent = len(self._tried)
             self._tried = None
         while sent < size or size == 0:
-            batch = _RECORD if self._waits.timeout == 0.0 else _BATCH
+            batch = _RECORD if self._fd_waits.timeout == 0.0 else _BATCH
             count = min(size - sent, batch)
             with octets[sent : sent + count] as part:
                 end = self._encrypt(part, end)

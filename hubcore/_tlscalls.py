@@ -89,7 +89,7 @@ def sendall(self: Any, data: Any, flags: int = 0) -> None:
         return
     if flags:
         raise _no_flags(self, "sendall")
-    if type(data) is bytes and self._waits.timeout != 0.0:
+    if type(data) is bytes and self._fd_waits.timeout != 0.0:
         tls.write(data)
         return
     with memoryview(data) as view, view.cast("B") as octets:

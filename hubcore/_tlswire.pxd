@@ -2,7 +2,7 @@ cimport cython
 
 from hubcore._locks cimport Semaphore
 from hubcore._sockio cimport recv_ready, send_ready
-from hubcore._sockwait cimport SocketWaits
+from hubcore._sockwait cimport FdWaits
 from hubcore.hub cimport get_hub
 
 
@@ -11,7 +11,7 @@ cdef Py_ssize_t _HEADER
 
 
 cdef class Wire:
-    cdef SocketWaits _waits
+    cdef FdWaits _fd_waits
     cdef Wire _outer
     cdef object _incoming
     cdef object _outgoing
@@ -27,7 +27,7 @@ cdef class Wire:
     cdef bint _carries
     cdef bint _asked
 
-    @cython.locals(waits=SocketWaits, data=bytes, size=Py_ssize_t)
+    @cython.locals(waits=FdWaits, data=bytes, size=Py_ssize_t)
     cdef double _fill(self, double end, str late, bint ahead) except? -2.0
     cdef Py_ssize_t _to_come(self) except -1
     @cython.locals(size=Py_ssize_t, at=Py_ssize_t, skipped=Py_ssize_t)
@@ -43,5 +43,5 @@ cdef class Wire:
     cdef _release(self)
     @cython.locals(done=bint)
     cdef _answer(self)
-    @cython.locals(waits=SocketWaits, now=double, timeout=double)
+    @cython.locals(waits=FdWaits, now=double, timeout=double)
     cdef double _wait(self, bint to_write, double end, str late) except? -2.0

@@ -22,7 +22,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hubcore._sockwait import SocketWaits
+    from hubcore._sockwait import FdWaits
 
 # Of ciphertext, read at once: OpenSSL's buffer grows to the most that it ever held and stays so, for each connection.
 _AT_ONCE = 32768
@@ -37,16 +37,29 @@ class Wire:
     """
 
     __slots__ = (
-        "_asked", "_body", "_carries", "_head", "_incoming", "_length", "_lock", "_more", "_native", "_outer",
-        "_outgoing", "_records", "_start", "_unsent", "_waits",
+        "_asked",
+        "_body",
+        "_carries",
+        "_fd_waits",
+        "_head",
+        "_incoming",
+        "_length",
+        "_lock",
+        "_more",
+        "_native",
+        "_outer",
+        "_outgoing",
+        "_records",
+        "_start",
+        "_unsent",
     )  # fmt: skip
 
-    def __init__(self, waits: SocketWaits, outer: Wire | None) -> None:
-        self._waits = waits
+    def __init__(self, waits: FdWaits, outer: Wire | None) -> None:
+        self._fd_waits = waits
         self._outer = outer
         self._carries: bool = False  # another connection, which sends for this one
         if self._outer is not None:
-            self._outer._waits = waits
+            self._outer._fd_waits = waits
             self._outer._carries = True
         self._incoming = MemoryBIO()
         self._outgoing = MemoryBIO()
@@ -69,7 +82,7 @@ class Wire:
         Without `ahead`, or with a timeout of 0, that is to the end of a record at most, as OpenSSL itself reads: the
         rest may not be TLS any more, and who does not wait here waits for the file descriptor.
         """
-        waits = self._waits
+        waits = self._fd_waits
         data: bytes | None
         ahead = ahead and waits.timeout != 0.0
         size = _AT_ONCE if ahead else self._to_come()
@@ -154,7 +167,7 @@ class Wire:
             self._outer._native.write(self._unsent)
         else:
             assert self._unsent is not None
-            self._start += send_ready(self._waits, self._unsent, self._start)
+            self._start += send_ready(self._fd_waits, self._unsent, self._start)
             if self._start < len(self._unsent):
                 return False
         self._unsent = None
@@ -163,7 +176,7 @@ class Wire:
     def _drain(self, end: float, late: str) -> float:
         """Send all that there is; the caller has the lock. Switches when the kernel takes no more."""
         while not self._push():
-            if self._waits.timeout == 0.0:
+            if self._fd_waits.timeout == 0.0:
                 raise SSLWantWriteError(SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
             end = self._wait(True, end, late)
         return end
@@ -182,7 +195,7 @@ class Wire:
         """Take the lock. Switches while another greenlet sends."""
         if self._lock._take():
             return end
-        timeout = self._waits.timeout
+        timeout = self._fd_waits.timeout
         if timeout == 0.0:
             raise SSLWantWriteError(SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
         if timeout < 0.0:
@@ -218,7 +231,7 @@ class Wire:
             finally:
                 self._lock.release()
             if not done:
-                if self._waits.timeout != 0.0 and not self._carries:
+                if self._fd_waits.timeout != 0.0 and not self._carries:
                     spawn_raw(self._answer_patiently)
                 return
 
@@ -232,7 +245,7 @@ class Wire:
 
     def _wait(self, to_write: bool, end: float, late: str) -> float:
         """Wait until the socket is readable, or writable; return `end`, which is set at the first wait."""
-        waits = self._waits
+        waits = self._fd_waits
         timeout = waits.timeout
         if timeout > 0.0:
             now = get_hub().loop.update_now()

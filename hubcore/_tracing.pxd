@@ -35,5 +35,5 @@ cdef dict _below
 cpdef begin()
 cpdef end()
 @cython.locals(below=tuple, own=tuple)
-cpdef tuple take_off()
-cpdef put_on(tuple own)
+cpdef tuple save_tracing()
+cpdef restore_tracing(tuple own)

@@ -36,8 +36,8 @@ def end() -> None:
         set_tracing(below)
 
 
-def take_off() -> tuple[Any, ...] | None:
-    """The calling greenlet is about to give up the processor; what `put_on` takes, None if it has none of its own."""
+def save_tracing() -> tuple[Any, ...] | None:
+    """Take the caller's own trace functions off the thread; what `restore_tracing` takes, None if it has none."""
     if not _below:
         return None
     below = _below.get(getcurrent())
@@ -48,7 +48,7 @@ def take_off() -> tuple[Any, ...] | None:
     return own
 
 
-def put_on(own: tuple[Any, ...]) -> None:
+def restore_tracing(own: tuple[Any, ...]) -> None:
     """The calling greenlet goes on."""
     _below[getcurrent()] = get_tracing()
     set_tracing(own)

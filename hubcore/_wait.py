@@ -12,7 +12,7 @@ from _collections import deque
 from greenlet import GreenletExit, getcurrent
 
 from hubcore._awaitable import now, park, waiter_at
-from hubcore._checks import check_victim
+from hubcore._checks import check_greenlet
 from hubcore._deadlines import as_seconds
 from hubcore._links import DirectLink
 from hubcore.greenlet import Greenlet
@@ -222,7 +222,7 @@ def joinall(
         return _wait_for(objects, timeout, count)
     own = [each for each in objects if isinstance(each, Greenlet)]
     for each in own:
-        each.look()
+        each._add_observer()
     done = []
     try:
         with _Iwait(objects, timeout, count, "joinall") as ended:
@@ -234,7 +234,7 @@ def joinall(
                 done.append(each)
     finally:
         for each in own:
-            each.look_away()
+            each._remove_observer()
     return done
 
 
@@ -250,7 +250,7 @@ def killall(
     """
     victims = _listed(greenlets, "killall")
     for each in victims:
-        check_victim(each, exception)  # all, before any of them is killed
+        check_greenlet(each, exception)  # all, before any of them is killed
     if timeout is not None:
         as_seconds(timeout, "a timeout")
     if not victims:

@@ -17,7 +17,7 @@ from time import monotonic
 from greenlet import greenlet
 
 from hubcore import _native
-from hubcore._park import Place
+from hubcore._park import WaitEntry
 from hubcore._scheduler import Scheduler
 from hubcore.hub import hubs
 
@@ -65,7 +65,7 @@ class Wait:
 
     def _find_blockers(self) -> None:
         what = self.on
-        if isinstance(what, Place):
+        if isinstance(what, WaitEntry):
             what = what.on
         if isinstance(what, Scheduler):
             self.blockers = []  # it waits until nothing is left to do

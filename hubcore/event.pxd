@@ -1,18 +1,18 @@
 cimport cython
 
-from hubcore._awaitable cimport Awaitable, park
+from hubcore._awaitable cimport Waitable, park
 from hubcore._greenlet cimport import_greenlet
-from hubcore._park cimport Place, Waiter
+from hubcore._park cimport WaitEntry, Waiter
 
 
-cdef class Event(Awaitable):
+cdef class Event(Waitable):
     cdef bint _flag
 
     cdef _raise_flag(self)
-    cdef Waiter _join(self, Place place, Waiter waiter)
+    cdef Waiter _join(self, WaitEntry entry, Waiter waiter)
 
 
-cdef class AsyncResult(Awaitable):
+cdef class AsyncResult(Waitable):
     cdef object _value
     cdef object _exception
     cdef object _exc_info
@@ -24,4 +24,4 @@ cdef class AsyncResult(Awaitable):
     cdef _wait_or_raise(self, bint block, timeout)
     @cython.locals(waiter=Waiter)
     cdef bint _wait(self, timeout) except -1
-    cdef Waiter _join(self, Place place, Waiter waiter)
+    cdef Waiter _join(self, WaitEntry entry, Waiter waiter)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import cython
 
-from hubcore._awaitable import Awaitable
+from hubcore._awaitable import Waitable
 
 if not cython.compiled:
     from hubcore._awaitable import park
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from hubcore._park import Place, Waiter
+    from hubcore._park import WaitEntry, Waiter
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 
@@ -27,7 +27,7 @@ __all__ = ["AsyncResult", "Event"]
 import_greenlet()
 
 
-class Event(Awaitable):
+class Event(Waitable):
     """A flag, not set at first, that any number of greenlets and threads wait for."""
 
     __slots__ = ("_flag",)
@@ -72,10 +72,10 @@ class Event(Awaitable):
         waiter = self._queue_up(None)
         return waiter is None or park(waiter, timeout)
 
-    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> Waiter | None:
         if self._flag:
             return None
-        self._waiters.add(place, waiter)
+        self._waiters.add(entry, waiter)
         return waiter
 
     def _at_fork_reinit(self) -> None:
@@ -87,7 +87,7 @@ class Event(Awaitable):
         return f"<{type(self).__name__} at {id(self):#x} {state}, {self._waiters.count} waiting>"
 
 
-class AsyncResult(Awaitable):
+class AsyncResult(Waitable):
     """A value or an exception that comes later. Called with something that has ended, it takes over its result:
     `greenlet.link(result)`.
     """
@@ -220,10 +220,10 @@ class AsyncResult(Awaitable):
         waiter = self._queue_up(None)
         return waiter is None or park(waiter, timeout)
 
-    def _join(self, place: Place, waiter: Waiter) -> Waiter | None:
+    def _join(self, entry: WaitEntry, waiter: Waiter) -> Waiter | None:
         if self._is_ready:
             return None
-        self._waiters.add(place, waiter)
+        self._waiters.add(entry, waiter)
         return waiter
 
     def _unread(self) -> BaseException | None:

@@ -59,7 +59,7 @@ class StartDeadline(Deadline):
         self.greenlet.hub.ready.push(self.greenlet)
 
     def give_up(self, exception: BaseException) -> None:
-        self.greenlet.forgo(exception)
+        self.greenlet._finish_unstarted(exception)
 
 
 class Greenlet(Linkable):
@@ -108,7 +108,7 @@ class Greenlet(Linkable):
         self._killed = False
         self.task_group: TaskGroup | None = None  # the group that it is a task of, which learns of its failure
         self._links = None
-        self._lookers = 0
+        self._observers = 0
         spawner = getcurrent()
         self.spawning_greenlet = weak_reference(spawner)
         context = copy_context()
@@ -225,7 +225,7 @@ class Greenlet(Linkable):
         self.exception = exception
         self._traceback = exception.__traceback__
         ends_program = isinstance(exception, self.hub.SYSTEM_ERROR)
-        reported = ends_program or self._lookers == 0
+        reported = ends_program or self._observers == 0
         if isinstance(exception, Cancelled):
             self._killed = True
             reported = False
@@ -255,14 +255,14 @@ class Greenlet(Linkable):
 
     # Ending.
 
-    def forgo(self, exception: BaseException) -> None:
+    def _finish_unstarted(self, exception: BaseException) -> None:
         """It will never start: be finished with `exception`, as if it had raised that. Harmless once it has started."""
         if self._phase >= STARTED:
             return
         if self._start_deadline is not None:
             self.hub.loop.deadlines.remove(self._start_deadline)
             self._start_deadline = None
-        self._lookers += 1  # whoever ends it knows
+        self._observers += 1  # whoever ends it knows
         self._fail(exception)
 
     def kill(
@@ -304,7 +304,7 @@ class Greenlet(Linkable):
                 exception = (
                     value if isinstance(value, BaseException) else exception() if value is None else exception(value)
                 )
-            self.forgo(exception)
+            self._finish_unstarted(exception)
             return self.value
         return greenlet.throw(self, *args)
 
@@ -376,12 +376,12 @@ class Greenlet(Linkable):
 
             if not block:
                 raise Timeout
-            self._lookers += 1
+            self._observers += 1
             try:
                 if not self._join(timeout):
                     raise Timeout(timeout)
             finally:
-                self._lookers -= 1
+                self._observers -= 1
         if self.exception is not None:
             if isinstance(self.exception, Cancelled):
                 raise GreenletCancelled(f"{self!r} has no result") from self.exception

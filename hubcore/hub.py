@@ -13,8 +13,8 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._above import Offer, from_above
-from hubcore._checks import check_victim
+from hubcore._above import LazyAttribute, load
+from hubcore._checks import check_greenlet
 from hubcore._deadlines import as_seconds
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
@@ -51,13 +51,13 @@ class Hub(Scheduler):
     """
 
     #: For calls that block: a `threadpool_class` of `threadpool_size`, made at the first use. All three may be set.
-    threadpool = Offer("threadpool", "pool_for")
-    threadpool_class = Offer("threadpool", "pool_class_for")
+    threadpool = LazyAttribute("hubcore.threadpool:pool_for")
+    threadpool_class = LazyAttribute("hubcore.threadpool:pool_class_for")
     threadpool_size = 10
 
     #: Who looks up names, a `resolver_class`, made at the first use. Both may be set, and deleted.
-    resolver = Offer("resolver", "resolver_for")
-    resolver_class = Offer("resolver", "class_for")
+    resolver = LazyAttribute("hubcore.resolver:resolver_for")
+    resolver_class = LazyAttribute("hubcore.resolver:class_for")
 
     def __init__(
         self,
@@ -70,7 +70,7 @@ class Hub(Scheduler):
         if existing is not None:
             raise InvalidSwitchError(f"this thread has a hub already, {existing!r}; destroy() it before making another")
         if "HUB_RESOLVER" in environ:
-            from_above("resolver", "check")()  # now, and not at each look-up
+            load("hubcore.resolver:check")()  # now, and not at each look-up
         if isinstance(loop, Loop):
             own = loop
             own.check_thread()
@@ -131,7 +131,7 @@ class Hub(Scheduler):
 
         The process ends when it has ended and nothing else is left; see `_fork.end_child`.
         """
-        orphan.move_to(self)
+        orphan._move_to(self)
         self.main = orphan
         self._orphaned = True
 
@@ -164,14 +164,14 @@ class Hub(Scheduler):
         Any thread; never switches. The greenlet sees a copy of the caller's context variables. If the hub is destroyed
         before it has ended, the result fails with HubDestroyed.
         """
-        return from_above("_hub_call", "HubCall")(self, function, args, kwargs)
+        return load("hubcore._hub_call:HubCall")(self, function, args, kwargs)
 
     @property
     def loop_class(self) -> type[Loop]:
         """The class of its loop."""
         return type(self.loop)
 
-    def signals_came(self, deal_with_them: Callable[[], object]) -> None:
+    def run_signal_callbacks(self, deal_with_them: Callable[[], object]) -> None:
         """Call that. A signal handler of the program may raise in its place: it is the main greenlet's exception.
 
         Here, because Python runs the handlers before the first instruction of a Python function, and so outside of
@@ -449,7 +449,7 @@ def kill(greenlet: Any, exception: type[BaseException] | BaseException = Greenle
 
     One that was not started never runs.
     """
-    check_victim(greenlet, exception)
+    check_greenlet(greenlet, exception)
     if isinstance(greenlet, RawGreenlet):
         # A destroyed hub has unwound what ran there; what is left never started, and its loop calls nobody.
         if greenlet.hub.thread_ident == get_ident() or greenlet.hub.destroyed:
@@ -494,7 +494,7 @@ def __getattr__(name: str) -> object:
     if name == "getcurrent":
         return sys.modules["greenlet"].getcurrent
     if name == "Waiter":
-        return from_above("_waiter", "Waiter")
+        return load("hubcore._waiter:Waiter")
     if name == "signal":
-        return from_above("_signal_handler", "signal_handler")
+        return load("hubcore._signal_handler:signal_handler")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,7 +10,7 @@ cdef class Loop:
     cdef readonly DeadlineHeap deadlines
     cdef readonly unsigned long thread_ident
     cdef public Py_ssize_t refs
-    cdef readonly Py_ssize_t outside
+    cdef readonly Py_ssize_t external
     cdef readonly long long passes
     cdef readonly Py_ssize_t jobs
     cdef readonly bint closed

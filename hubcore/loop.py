@@ -58,9 +58,9 @@ class Loop:
         self.deadlines = DeadlineHeap()
         self.ready = ReadyQueue(self)
         self.refs = 0  # what can still wake somebody: waiters on fds, started watchers, work outside
-        self.outside = 0  # operations that another thread or process will finish
+        self.external = 0  # operations that another thread or process will finish
         self.passes = 0  # begun so far
-        self.jobs = 0  # as `outside`, of those whose own thread says that they have
+        self.jobs = 0  # as `external`, of those whose own thread says that they have
         self.closed = False
         self.polling = False
         self.patience = -1.0  # seconds that a poll waits for events at most where no deadline limits it; negative: ever
@@ -173,23 +173,23 @@ class Loop:
                 "closed nor polled"
             )
 
-    def begin_outside(self, ref: bool = True) -> None:
+    def begin_external(self, ref: bool = True) -> None:
         """An operation began that another thread or process will finish: let real time pass for it, and stay alive.
 
         With `ref` False something else says whether to stay alive, such as a watcher. Loop thread only.
         """
-        self.outside += 1
+        self.external += 1
         if ref:
             self.refs += 1
 
-    def end_outside(self, ref: bool = True) -> None:
+    def end_external(self, ref: bool = True) -> None:
         """It has finished; `ref` as it began. Loop thread only."""
-        self.outside -= 1
+        self.external -= 1
         if ref:
             self.refs -= 1
 
     def begin_job(self) -> None:
-        """As `begin_outside`, for what ends with `end_job`. Any thread."""
+        """As `begin_external`, for what ends with `end_job`. Any thread."""
         self.jobs += 1
 
     def end_job(self) -> None:

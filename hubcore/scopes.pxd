@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._interrupts cimport Lasting
+from hubcore._interrupts cimport PersistentInterrupt
 from hubcore._rawgreenlet cimport RawGreenlet
 from hubcore._thread_ident cimport get_ident
 from hubcore.hub cimport Hub, get_hub
@@ -15,7 +15,7 @@ cdef enum State:
 
 
 @cython.final
-cdef class CancelScope(Lasting):
+cdef class CancelScope(PersistentInterrupt):
     cdef readonly bint cancel_called
     cdef readonly bint cancelled_caught
     cdef readonly object reason
@@ -49,7 +49,7 @@ cdef class CancelScope(Lasting):
     @cython.locals(found=CancelScope, scope=CancelScope)
     cdef CancelScope _in_effect(self)
     @cython.locals(hub=Hub, each=greenlet)
-    cdef _tell(self)
+    cdef _update_marks(self)
     @cython.locals(hub=Hub, group=CancelScope, todo=list, found=list, member=greenlet)
     cdef list _inside(self)
     @cython.locals(hub=Hub, scope=CancelScope, found=list, each=greenlet)
@@ -58,7 +58,7 @@ cdef class CancelScope(Lasting):
     cpdef adopt(self, RawGreenlet task)
     @cython.locals(inner=CancelScope)
     cpdef CancelScope begin_for(self, RawGreenlet task)
-    @cython.locals(scope=Lasting, own=CancelScope)
+    @cython.locals(scope=PersistentInterrupt, own=CancelScope)
     cpdef release(self, RawGreenlet task)
 
 @cython.locals(scope=CancelScope)

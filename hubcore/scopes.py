@@ -13,7 +13,7 @@ from math import inf
 
 import cython
 
-from hubcore._interrupts import Lasting
+from hubcore._interrupts import PersistentInterrupt
 from hubcore.exceptions import Cancelled
 from hubcore.hub import get_hub, get_hub_if_any
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 import_greenlet()
 
 
-class CancelScope(Lasting):
+class CancelScope(PersistentInterrupt):
     """A block of code that can be cancelled: from then on every call in it that waits raises Cancelled.
 
     The scope itself stops that exception where the block ends; `cancelled_caught` says that it did. `deadline` is the
@@ -63,7 +63,7 @@ class CancelScope(Lasting):
 
     def _begin(self, deadline: float, after: float, shield: bool, fails: bool) -> None:
         if not cython.compiled:
-            Lasting.__init__(self)
+            PersistentInterrupt.__init__(self)
         self.ref = True
         self._deadline = deadline
         self._after = after  # seconds from the entry to the deadline; negative if `deadline` says when
@@ -112,7 +112,7 @@ class CancelScope(Lasting):
         self._hub.loop.deadlines.remove(self)  # type: ignore[union-attr]
         # Where an outer one is in effect already, everyone in here is marked with that one.
         if self._shield or self._parent is None or self._parent._in_effect() is None:
-            self._tell()
+            self._update_marks()
 
     def fire(self, now: float) -> None:
         """Its deadline has come."""
@@ -158,7 +158,7 @@ class CancelScope(Lasting):
             self._hub.loop.check_thread()  # type: ignore[union-attr]
         self._shield = bool(value)
         if self._state == ACTIVE:
-            self._tell()
+            self._update_marks()
 
     # The block.
 
@@ -184,7 +184,7 @@ class CancelScope(Lasting):
         elif self._deadline < inf:
             self._schedule()
         if self.cancel_called or hub._interrupts_of(current) is not None:
-            hub.set_lasting(current, self._in_effect())
+            hub.set_persistent(current, self._in_effect())
 
     def _schedule(self) -> None:
         """Put it among the loop's deadlines, as `_deadline` says."""
@@ -222,7 +222,7 @@ class CancelScope(Lasting):
         self._state = LEFT
         self._greenlet = None
         if self._shield or hub._interrupts_of(current) is not None:
-            hub.set_lasting(current, None if self._parent is None else self._parent._in_effect())
+            hub.set_persistent(current, None if self._parent is None else self._parent._in_effect())
         self._hub = None
 
     def _absorb(self, value: BaseException) -> bool:
@@ -279,7 +279,7 @@ class CancelScope(Lasting):
             scope = scope._parent
         return found
 
-    def _tell(self) -> None:
+    def _update_marks(self) -> None:
         """Something about this scope has changed: have everyone in it marked as is now right."""
         hub: Any = self._hub
         for each in self._inside():
@@ -328,7 +328,7 @@ class CancelScope(Lasting):
         """Have the chain of `task`, which has not run yet, begin here."""
         task._scope = self
         if self._in_effect() is not None:
-            self._hub.set_lasting(task, self._in_effect())  # type: ignore[union-attr]
+            self._hub.set_persistent(task, self._in_effect())  # type: ignore[union-attr]
 
     def begin_for(self, task: RawGreenlet) -> CancelScope:
         """A new scope inside this one, in which `task`, which has not run yet, begins, as if it had entered it."""
@@ -374,7 +374,7 @@ class CancelScope(Lasting):
 def _mark(hub: Hub, target: greenlet) -> None:
     """Have `target` marked as its scopes say."""
     scope: Any = hub._scope_of(target)
-    hub.set_lasting(target, None if scope is None else scope._in_effect())
+    hub.set_persistent(target, None if scope is None else scope._in_effect())
 
 
 def _between(hub: Hub, target: greenlet, outer: CancelScope, found: list[CancelScope]) -> None:

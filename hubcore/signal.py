@@ -62,11 +62,11 @@ def pause() -> None:
     waiter = hub.new_waiter("a signal")
     _signals.add_pauser(waiter)
     # A signal comes from outside, for which real time has to pass, on a virtual clock too.
-    hub.loop.begin_outside()
+    hub.loop.begin_external()
     try:
         hub.park(waiter)
     finally:
-        hub.loop.end_outside()
+        hub.loop.end_external()
         _signals.drop_pauser(waiter)
 
 
@@ -110,11 +110,11 @@ def _look(hub: Hub, sigset: Iterable[int], timeout: float | None) -> Any:
             if left <= 0:
                 return None
             nap = min(nap, left)
-        hub.loop.begin_outside(False)  # as in `pause`
+        hub.loop.begin_external(False)  # as in `pause`
         try:
             sleep(nap)
         finally:
-            hub.loop.end_outside(False)
+            hub.loop.end_external(False)
         nap = min(2 * nap, _LONGEST_NAP)
     return found
 

@@ -18,7 +18,7 @@ from hubcore import _resolver, _sendfile
 from hubcore._happy_eyeballs import Race, host_and_port
 from hubcore._originals import get_blocking, original, set_blocking
 from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
-from hubcore._sockwait import SocketWaits, blocks_for_others
+from hubcore._sockwait import FdWaits, blocks_for_others
 from hubcore._waitfd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
 from hubcore.hub import get_hub, sleep
 
@@ -48,7 +48,7 @@ class socket(_stdlib.socket):
     socket wakes whoever waits on it with OSError (EBADF). Usable from any thread, in each direction by one at a time.
     """
 
-    __slots__ = ("_waits",)
+    __slots__ = ("_fd_waits",)
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         timeout: float | None = None
@@ -66,7 +66,7 @@ class socket(_stdlib.socket):
             _native.settimeout(self, 0.0)
         kind = _native.type.__get__(self)
         stream = kind & 0xF == _STREAM
-        waits = self._waits = SocketWaits(_native.fileno(self), stream, _FOREVER if timeout is None else timeout)
+        waits = self._fd_waits = FdWaits(_native.fileno(self), stream, _FOREVER if timeout is None else timeout)
         waits.came_nonblocking = came_nonblocking
         waits.family = _native.family.__get__(self)
         waits.kind = kind
@@ -75,13 +75,13 @@ class socket(_stdlib.socket):
     # Waiting.
 
     def _when_readable(self, call: Callable[..., Any], *args: Any) -> Any:
-        return self._until_it_does(call, args, self._waits.wait_read)
+        return self._until_it_does(call, args, self._fd_waits.wait_read)
 
     def _when_writable(self, call: Callable[..., Any], *args: Any) -> Any:
-        return self._until_it_does(call, args, self._waits.wait_write)
+        return self._until_it_does(call, args, self._fd_waits.wait_write)
 
     def _until_it_does(self, call: Callable[..., Any], args: tuple[Any, ...], wait: Callable[[float], object]) -> Any:
-        waits = self._waits
+        waits = self._fd_waits
         if waits.timeout != 0.0:
             get_hub().spend()
         while True:
@@ -94,9 +94,9 @@ class socket(_stdlib.socket):
 
     def _with_flags(self, flags: int, call: Callable[..., Any], *args: Any, write: bool = False) -> Any:
         """As `_when_readable`, unless `flags` say not to wait."""
-        if _DONTWAIT and _DONTWAIT & index(flags) and self._waits.timeout < 0.0:
+        if _DONTWAIT and _DONTWAIT & index(flags) and self._fd_waits.timeout < 0.0:
             return call(self, *args)
-        return self._until_it_does(call, args, self._waits.wait_write if write else self._waits.wait_read)
+        return self._until_it_does(call, args, self._fd_waits.wait_write if write else self._fd_waits.wait_read)
 
     # Timeouts: the fd itself is always non-blocking, or each call says that it must not block.
 
@@ -114,7 +114,7 @@ class socket(_stdlib.socket):
 
     def gettimeout(self) -> float | None:
         """As socket.gettimeout."""
-        value = self._waits.timeout
+        value = self._fd_waits.timeout
         return None if value < 0 else value
 
     timeout = property(gettimeout, doc="The timeout in seconds, or None.")
@@ -125,12 +125,12 @@ class socket(_stdlib.socket):
 
     def _set_timeout(self, seconds: float) -> None:
         _native.setblocking(self, False)  # for its error, and it may share the flag with another process
-        self._waits.timeout = seconds
-        self._waits.came_nonblocking = False
+        self._fd_waits.timeout = seconds
+        self._fd_waits.came_nonblocking = False
 
     def getblocking(self) -> bool:
         """As socket.getblocking."""
-        return self._waits.timeout != 0.0
+        return self._fd_waits.timeout != 0.0
 
     @property
     def hub(self) -> Any:
@@ -140,11 +140,11 @@ class socket(_stdlib.socket):
     @property
     def ref(self) -> bool:
         """Whether waiting on this socket keeps the loop alive. Set it before the first wait."""
-        return self._waits.ref
+        return self._fd_waits.ref
 
     @ref.setter
     def ref(self, value: bool) -> None:
-        self._waits.ref = bool(value)
+        self._fd_waits.ref = bool(value)
 
     # Connecting.
 
@@ -159,7 +159,7 @@ class socket(_stdlib.socket):
 
     def connect(self, address: Any) -> None:
         """As socket.connect; a host name is looked up cooperatively. Switches."""
-        waits = self._waits
+        waits = self._fd_waits
         address = _resolved(self, address)
         code = _native.connect_ex(self, address)
         if code == EAGAIN and waits.timeout != 0.0:
@@ -178,7 +178,7 @@ class socket(_stdlib.socket):
         # The listener of a Unix socket has its backlog full. No event says when that changes: the socket that is not
         # yet connected counts as writable all the time.
         loop = get_hub().loop
-        timeout = self._waits.timeout
+        timeout = self._fd_waits.timeout
         end = loop.update_now() + timeout
         delay = 0.001
         while True:
@@ -224,7 +224,7 @@ class socket(_stdlib.socket):
 
     def sendall(self, data: Any, flags: int = 0) -> None:
         """As socket.sendall. Switches when the kernel takes no more; the timeout is for all of it."""
-        waits = self._waits
+        waits = self._fd_waits
         loop = get_hub().loop
         end = loop.update_now() + waits.timeout
         with memoryview(data) as view, _octets(view) as octets:
@@ -302,15 +302,15 @@ class socket(_stdlib.socket):
     def _sendfile_use_sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
         # What socket.sendfile tries first, and the standard library does by waiting in a selector of its own.
         self._check_sendfile_params(file, offset, count)  # type: ignore[attr-defined]
-        return _sendfile.send(self._waits, file, offset, count)
+        return _sendfile.send(self._fd_waits, file, offset, count)
 
     # The end.
 
     def _real_close(self, _ss: Any = _native) -> None:
-        self._waits.close()
-        if self._waits.fd >= 0:
-            closing_fd(self._waits.fd)  # for those who wait in other ways, such as select
-        self._waits.fd = -1
+        self._fd_waits.close()
+        if self._fd_waits.fd >= 0:
+            closing_fd(self._fd_waits.fd)  # for those who wait in other ways, such as select
+        self._fd_waits.fd = -1
         _ss.close(self)
 
     def detach(self) -> int:
@@ -323,8 +323,8 @@ class socket(_stdlib.socket):
 
     def _let_go(self) -> int:
         """As `detach`, with the fd as it is: non-blocking."""
-        self._waits.close()
-        self._waits.fd = -1
+        self._fd_waits.close()
+        self._fd_waits.fd = -1
         return super().detach()
 
     if _fast is not None:
@@ -334,7 +334,7 @@ class socket(_stdlib.socket):
     @property
     def closed(self) -> bool:
         """Whether it was closed or detached."""
-        return self._waits.fd < 0
+        return self._fd_waits.fd < 0
 
 
 if _fast is not None:
@@ -358,7 +358,7 @@ def _octets(view: memoryview) -> memoryview:
 
 def _resolved(sock: socket, address: Any) -> Any:
     """`address` with its host looked up, so that the C code has no look-up left to block in."""
-    waits = sock._waits
+    waits = sock._fd_waits
     return _resolver.resolved(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
 
 

@@ -56,9 +56,9 @@ __implements__ = ["SSLContext", "SSLSocket", "create_connection", "socket"]
 
 def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) -> None:
     if "SSLContext" in items:
-        from hubcore._sslstale import mend_contexts
+        from hubcore._sslstale import adapt_contexts
 
-        mend_contexts()
+        adapt_contexts()
 
 
 # The standard library's module has no list of its own: all that does not begin with an underscore is public.

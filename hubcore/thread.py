@@ -16,7 +16,7 @@ from hubcore import _native_threads, _tracing
 from hubcore import local as _locals
 from hubcore._handlers import HandlerGreenlet
 from hubcore._originals import original
-from hubcore._running_loop import notice
+from hubcore._running_loop import per_greenlet_state
 from hubcore._signals import watched_by
 from hubcore._thread_end import EndLock
 from hubcore._threadlock import Lock as LockType
@@ -125,7 +125,7 @@ def _run(
     # It will set what these are for the greenlet, so that has its own.
     traced = threading is not None and bool(threading.gettrace() or threading.getprofile())
     if traced:
-        notice.begin_tracing()
+        per_greenlet_state.begin_tracing()
     try:
         function(*args, **kwargs)
     except (GreenletExit, Cancelled):
@@ -174,7 +174,7 @@ def interrupt_main(signum: Any = 2) -> None:
         return
     handler = original("signal", "getsignal")(signum)  # which may wait, where it was set by a patched `signal`
     if callable(handler):
-        hub.signals_came(lambda: handler(signum, None))
+        hub.run_signal_callbacks(lambda: handler(signum, None))
 
 
 def _report(failure: BaseException, function: object) -> None:

@@ -30,11 +30,11 @@ def send(signum):
 
 def wait_for_ever():
     "Wait for nothing that comes by itself: real time has to pass, on a virtual clock too."
-    get_hub().loop.begin_outside()
+    get_hub().loop.begin_external()
     try:
         get_hub().park(get_hub().new_waiter("nothing"))
     finally:
-        get_hub().loop.end_outside()
+        get_hub().loop.end_external()
 
 class Alarm(Exception):
     pass

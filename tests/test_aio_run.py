@@ -413,7 +413,7 @@ def test_signals_reach_each_loop_and_the_hub_still_hears_of_them(hub_backend):
         assert signal.getsignal(signal.SIGUSR1) is previous
         assert signal.getsignal(signal.SIGUSR2) is signal.SIG_DFL
         began = time.monotonic()
-        hubcore.get_hub().loop.begin_outside()
+        hubcore.get_hub().loop.begin_external()
         try:
             soon(signal.SIGINT)
             hubcore.get_hub().park(hubcore.get_hub().new_waiter("nothing"))

@@ -91,7 +91,7 @@ def test_who_is_killed_or_times_out_breaks_it_for_the_others(hub):
             first.kill()
         else:
             hub.interrupt(first, Timeout())
-            first.look()
+            first._add_observer()
         assert outcome(second) == "broken"
 
 

@@ -181,7 +181,7 @@ def test_the_child_has_none_of_the_other_threads_greenlets_either(hub_backend):
             get_hub().join()
         parent, ready = os.getpid(), threading.Event()
         get_hub()
-        get_hub().loop.begin_outside()
+        get_hub().loop.begin_external()
         thread = threading.Thread(target=run)
         thread.start()
         ready.wait()

@@ -284,7 +284,7 @@ def test_a_storm_of_forks_under_load(hub_backend):
         from hubcore import socket
         from hubcore import os as cooperative
         if get_hub().backend == "virtual":
-            get_hub().loop.begin_outside()
+            get_hub().loop.begin_external()
         parent = os.getpid()
         read, write = os.pipe()
         done, running = [], True

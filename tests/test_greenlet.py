@@ -115,7 +115,7 @@ def test_a_failure_is_kept_and_raised_by_each_get_with_its_traceback():
 def test_join_returns_none_and_never_raises_the_failure():
     task = Greenlet(boom)
     task.rawlink(lambda source: None)
-    task.look()
+    task._add_observer()
     task.start()
     assert task.join() is None
     assert task.join(timeout=0) is None
@@ -260,7 +260,7 @@ def test_repr_tells_name_function_and_state():
     task.join()
     assert "ended" in repr(task)
     failing = spawn(boom)
-    failing.look()
+    failing._add_observer()
     failing.join()
     assert "failed with ValueError('boom')" in repr(failing)
     assert "_run" in repr(Doubler(1))

@@ -78,7 +78,7 @@ def test_a_killed_greenlet_ends_with_greenletexit_as_its_value(phase):
 @pytest.mark.parametrize("exception", [Stop, Stop("with text")], ids=["class", "instance"])
 def test_a_greenlet_killed_with_another_exception_fails_with_it_and_nothing_is_reported(phase, exception, caplog):
     task = in_phase(phase, [])
-    task.look()  # somebody will: the kill blocks, and the test looks at the exception
+    task._add_observer()  # somebody will: the kill blocks, and the test looks at the exception
     task.kill(exception)
     assert isinstance(task.exception, Stop)
     assert isinstance(exception, type) or task.exception is exception
@@ -234,11 +234,11 @@ def test_a_greenlet_can_be_killed_from_another_thread():
     task = spawn(sleep, 100)
     sleep(0)
     hub = hubcore.get_hub()
-    hub.loop.begin_outside()  # virtual time must not jump while the other thread is at work
+    hub.loop.begin_external()  # virtual time must not jump while the other thread is at work
     thread = threading.Thread(target=task.kill, kwargs={"block": False})
     thread.start()
     task.join()
-    hub.loop.end_outside()
+    hub.loop.end_external()
     thread.join()
     assert isinstance(task.value, GreenletExit)
 
@@ -257,11 +257,11 @@ def test_a_kill_from_another_thread_can_wait_for_the_end():
 
     hub = hubcore.get_hub()
     waiter = hub.new_waiter("the other thread")
-    hub.loop.begin_outside()  # virtual time must not jump while the other thread is at work
+    hub.loop.begin_external()  # virtual time must not jump while the other thread is at work
     thread = threading.Thread(target=kill)
     thread.start()
     hub.park(waiter)
-    hub.loop.end_outside()
+    hub.loop.end_external()
     thread.join()
     assert seen == [(True, True)]
 

@@ -56,16 +56,16 @@ LAYERS = {
 }
 
 
-# What a hub offers and is built on hubs. `_above` imports it by name, which no import statement shows.
-OFFERS = {
-    ("threadpool", "pool_for"),
-    ("threadpool", "pool_class_for"),
-    ("resolver", "resolver_for"),
-    ("resolver", "class_for"),
-    ("resolver", "check"),
-    ("_hub_call", "HubCall"),
-    ("_waiter", "Waiter"),
-    ("_signal_handler", "signal_handler"),
+# What a hub offers and is built on hubs. `_above` loads it by name, which no import statement shows.
+LAZY = {
+    "hubcore.threadpool:pool_for",
+    "hubcore.threadpool:pool_class_for",
+    "hubcore.resolver:resolver_for",
+    "hubcore.resolver:class_for",
+    "hubcore.resolver:check",
+    "hubcore._hub_call:HubCall",
+    "hubcore._waiter:Waiter",
+    "hubcore._signal_handler:signal_handler",
 }
 
 
@@ -106,21 +106,22 @@ def test_every_place_is_taken():
     assert {name for name in placed if name.removesuffix(".*") not in present} == set()
 
 
-def offers(source: str) -> set[tuple[str, str]]:
-    """The modules and names that `source` hands to `from_above` and `Offer`."""
+def lazy_targets(source: str) -> set[str]:
+    """The targets that `source` hands to `load` and `LazyAttribute`."""
     calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
     return {
-        tuple(ast.literal_eval(each) for each in call.args)
+        ast.literal_eval(call.args[0])
         for call in calls
-        if imports.called(call) in ("from_above", "Offer")
+        if imports.called(call) in ("load", "LazyAttribute") and ast.unparse(call.func) in ("load", "LazyAttribute")
     }
 
 
 def test_upward_imports_by_name_are_those_of_the_hub_and_lead_somewhere():
     paths = [path for path in FILES if path.suffix == ".py" and path.stem != "_above"]
-    assert {path.stem: found for path in paths if (found := offers(path.read_text()))} == {"hub": OFFERS}
-    for module, name in OFFERS:
-        assert callable(getattr(import_module(f"hubcore.{module}"), name))
+    assert {path.stem: found for path in paths if (found := lazy_targets(path.read_text()))} == {"hub": LAZY}
+    for target in LAZY:
+        module, _, name = target.partition(":")
+        assert callable(getattr(import_module(module), name))
 
 
 def test_imports_go_downward_only(found):

@@ -33,7 +33,7 @@ def settle():
 
 
 def ended(task):
-    task.look()
+    task._add_observer()
     task.join()
     return task
 

@@ -99,15 +99,15 @@ def test_the_loop_knows_its_thread(loop):
 
 
 def test_work_outside_keeps_the_loop_alive(loop):
-    loop.begin_outside()
+    loop.begin_external()
     assert loop.alive()
-    assert loop.outside == 1
-    loop.begin_outside(False)
-    loop.end_outside()
+    assert loop.external == 1
+    loop.begin_external(False)
+    loop.end_external()
     assert not loop.alive()
-    assert loop.outside == 1
-    loop.end_outside(False)
-    assert loop.outside == 0
+    assert loop.external == 1
+    loop.end_external(False)
+    assert loop.external == 0
 
 
 @pytest.mark.parametrize("what", ["close", "destroy", "reinit", "poll", "run_pass"])

@@ -52,7 +52,7 @@ def counted(wait, *arguments):
 
 ticks = []
 gate, opens = stdlib.pipe()
-get_hub().loop.begin_outside(False)  # on a virtual clock too, real time has to pass
+get_hub().loop.begin_external(False)  # on a virtual clock too, real time has to pass
 spawn(count)
 """
 
@@ -373,7 +373,7 @@ def test_who_waits_for_an_fd_that_is_closed_gets_an_error(hub):
     os.make_nonblocking(read)
     tasks = [hubcore.spawn(os.nb_read, read, 1), hubcore.spawn(hubcore.os.wait_read, read)]
     for task in tasks:
-        task.look()
+        task._add_observer()
     hubcore.sleep(0)
     os.close(read)
     hubcore.joinall(tasks)

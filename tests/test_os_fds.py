@@ -107,7 +107,7 @@ def test_the_end_of_the_other_side(hub):
     with pytest.raises(BrokenPipeError):
         os.write(writing, b"x")
     writer = hubcore.spawn(os.read, writing, 1)
-    writer.look()
+    writer._add_observer()
     writer.join()
     assert writer.exception.errno == errno.EBADF  # it is not open for reading, so there is nothing to wait for
     stdlib.close(writing)
@@ -116,7 +116,7 @@ def test_the_end_of_the_other_side(hub):
 def test_closing_ends_a_wait(hub):
     reading, writing = stdlib.pipe()
     reader = hubcore.spawn(os.read, reading, 10)
-    reader.look()
+    reader._add_observer()
     hubcore.sleep(0)
     os.close(reading)
     reader.join()

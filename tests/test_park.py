@@ -131,10 +131,10 @@ def test_another_thread_wakes_a_parked_greenlet(hub):
         while not hub.loop.polling:
             pass
         assert waiter.wake("from a thread")
-        hub.loop.run_callback_threadsafe(hub.loop.end_outside)
+        hub.loop.run_callback_threadsafe(hub.loop.end_external)
 
     waiter = hub.new_waiter("a thread")
-    hub.loop.begin_outside()
+    hub.loop.begin_external()
     thread = threading.Thread(target=wake, args=(waiter,))
     thread.start()
     assert hub.park(waiter) is True
@@ -155,14 +155,14 @@ def test_wake_ups_from_threads_are_never_lost(hub):
 
     thread = threading.Thread(target=wake)
     thread.start()
-    hub.loop.begin_outside()
+    hub.loop.begin_external()
     for number in range(rounds):
         waiter = hub.new_waiter("a thread")
         waiters.append(waiter)
         parked.release()
         assert hub.park(waiter)
         assert waiter.value == number
-    hub.loop.end_outside()
+    hub.loop.end_external()
     thread.join()
 
 

@@ -214,7 +214,7 @@ def test_foreign_threads_that_race_to_wake_each_wait_are_told_truly_who_won(hub)
                 won[index].append((index, waiter.waiting_on))
 
     racers = [threading.Thread(target=racer, args=(index,)) for index in range(threads)]
-    hub.loop.begin_outside()
+    hub.loop.begin_external()
     for thread in racers:
         thread.start()
     received = []
@@ -230,6 +230,6 @@ def test_foreign_threads_that_race_to_wake_each_wait_are_told_truly_who_won(hub)
         stop.set()
         for thread in racers:
             thread.join()
-        hub.loop.end_outside()
+        hub.loop.end_external()
     assert [number for _, number in received] == list(range(rounds))
     assert sorted(item for each in won for item in each) == sorted(received)

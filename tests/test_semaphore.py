@@ -297,14 +297,14 @@ def test_a_finalizer_may_release_it_while_it_is_being_released(hub):
     """What the last owner held goes when the lock forgets it, in the middle of the next hand-over."""
     lock, released = Semaphore(1), []
 
-    class Held:
+    class Referrers:
         def __del__(self):
             released.append(lock.release())
 
     def takes_and_forgets(held):
         lock.acquire()
 
-    task = hubcore.Greenlet(takes_and_forgets, Held())
+    task = hubcore.Greenlet(takes_and_forgets, Referrers())
     task.start()
     task.join()
     waiting = [spawn(lock.acquire) for _ in range(2)]

@@ -45,7 +45,7 @@ def test_a_handler_may_wait_while_the_hub_sleeps_and_while_the_hub_runs(hub_back
             say("handled")
             waiter.wake()
         signal.signal(signal.SIGUSR1, handler)
-        get_hub().loop.begin_outside()
+        get_hub().loop.begin_external()
         for begin in (lambda: soon(signal.SIGUSR1), lambda: get_hub().loop.run_callback(send, signal.SIGUSR1)):
             waiter = get_hub().new_waiter("the signal")
             begin()
@@ -290,7 +290,7 @@ def test_sigchld_is_the_programs_own(hub_backend):
             if ended[-1]:  # or it was stopped for a while
                 done.set()
         signal.signal(signal.SIGCHLD, handler)
-        get_hub().loop.begin_outside()
+        get_hub().loop.begin_external()
         pid = os.posix_spawn(sys.executable, [sys.executable, "-SEc", ""], os.environ)  # it may end before this does
         done.wait()
         say("SIGCHLD", ended[-1] == pid)

@@ -19,7 +19,7 @@ def soon(signum, delay=0.1):
 
 def wait_for_ever():
     "Wait for nothing that comes by itself: real time has to pass, on a virtual clock too."
-    get_hub().loop.begin_outside()
+    get_hub().loop.begin_external()
     get_hub().park(get_hub().new_waiter("nothing"))
 """
 
@@ -189,7 +189,7 @@ def test_a_handler_of_the_program_that_only_counts_does_so_at_once(hub_backend):
         """
         seen = []
         signal.signal(signal.SIGUSR1, lambda signum, frame: seen.append(waiter.wake()))
-        get_hub().loop.begin_outside()
+        get_hub().loop.begin_external()
         waiter = get_hub().new_waiter("the signal")
         soon(signal.SIGUSR1)
         get_hub().park(waiter)
@@ -228,7 +228,7 @@ def test_a_signal_handler_for_ctrl_c_takes_the_place_of_the_exception(hub_backen
     said = lines(
         """
         watcher = hubcore.signal_handler(signal.SIGINT, lambda: (say("handled"), waiter.wake()))
-        get_hub().loop.begin_outside()
+        get_hub().loop.begin_external()
         waiter = get_hub().new_waiter("the signal")
         soon(signal.SIGINT)
         get_hub().park(waiter)

@@ -235,11 +235,11 @@ def test_threads_that_close_each_others_sockets(hub_backend):
         reading = spawn(first.recv, 1)
         settle(hubcore.get_hub())
         closing = threading.Thread(target=lambda: (time.sleep(0.01), first.close()))
-        hubcore.get_hub().loop.begin_outside()  # virtual time must not jump while the other thread is at work
+        hubcore.get_hub().loop.begin_external()  # virtual time must not jump while the other thread is at work
         closing.start()
         with pytest.raises(OSError) as caught:
             reading.get()
-        hubcore.get_hub().loop.end_outside()
+        hubcore.get_hub().loop.end_external()
         closing.join()
         assert caught.value.errno == errno.EBADF
 

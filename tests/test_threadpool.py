@@ -252,7 +252,7 @@ def test_a_call_gives_its_room_back_once_whoever_notes_its_end(pool):
 def test_the_statistics_count_calls_under_way(pool, hub):
     gate = Gate()
     job = pool.spawn(gate)
-    assert hub.statistics().outside == 1
+    assert hub.statistics().external == 1
     gate.opened.set()
     job.get()
 

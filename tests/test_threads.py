@@ -28,9 +28,9 @@ class Together:
             except BaseException as error:
                 self.errors.append(error)
             finally:
-                self.hub.loop.run_callback_threadsafe(self.hub.loop.end_outside)
+                self.hub.loop.run_callback_threadsafe(self.hub.loop.end_external)
 
-        self.hub.loop.begin_outside()
+        self.hub.loop.begin_external()
         self.threads.append(threading.Thread(target=run))
         self.threads[-1].start()
 

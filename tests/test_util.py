@@ -216,7 +216,7 @@ def test_the_statistics_count_what_there_is(hub, hub_backend):
     assert isinstance(now, util.Statistics)
     assert (now.parked, now.ready, now.deadlines, now.watchers - before.watchers) == (3, 1, 4, 1)
     assert now.references == before.references + 3  # the timer does not count
-    assert now.outside == 0
+    assert now.external == 0
     assert now.polls >= before.polls
     with pytest.raises(AttributeError):
         now.parked = 5

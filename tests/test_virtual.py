@@ -43,11 +43,11 @@ def test_work_outside_takes_real_time(virtual):
     done = threading.Event()
 
     def finish():
-        virtual.loop.end_outside()
+        virtual.loop.end_external()
         order.append("job")
         done.set()
 
-    virtual.loop.begin_outside()
+    virtual.loop.begin_external()
     thread = threading.Thread(target=virtual.loop.run_callback_threadsafe, args=(finish,))
     hubcore.spawn_later(3600.0, order.append, "timer")
     thread.start()

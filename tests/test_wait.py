@@ -19,7 +19,7 @@ def boom():
 
 def failing(seconds=0.0):
     task = spawn_later(seconds, boom)
-    task.look()  # it is meant to fail: not to be reported
+    task._add_observer()  # it is meant to fail: not to be reported
     return task
 
 

@@ -55,7 +55,7 @@ def test_it_takes_over_the_result_of_what_it_is_linked_to(hub):
     good, bad = Waiter(), Waiter()
     hubcore.spawn(lambda: "fine").rawlink(good)
     failing = hubcore.spawn(lambda: 1 / 0)
-    failing.look()
+    failing._add_observer()
     failing.rawlink(bad)
     assert good.get() == "fine"
     with pytest.raises(ZeroDivisionError):

@@ -105,7 +105,7 @@ class LibevFdWatch(FdWatch):
         # Initialised anew, libev asks the kernel again, even for events that it believes to be watched already.
         ev.ev_io_init(cython.address(self._w), _on_io, self.fd, mask)
         ev.ev_io_start(self._loop._ptr, cython.address(self._w))
-        self._loop._untold.append(self)
+        self._loop._unregistered.append(self)
 
     @cython.ccall
     def _release(self):
@@ -124,10 +124,10 @@ class LibevLoop(Loop):
     _wait: cython.pointer[_Wait]
     _async: ev.ev_async
     _timer: ev.ev_timer
-    _untold: list  # watches that libev will tell the kernel of at its next run
+    _unregistered: list  # watches that libev will tell the kernel of at its next run
 
     def __cinit__(self, flags: object = None, default: object = None):
-        self._untold = []
+        self._unregistered = []
         self._wait = cython.cast(cython.pointer[_Wait], PyMem_RawMalloc(cython.sizeof(_Wait)))
         if self._wait == cython.NULL:
             raise MemoryError
@@ -168,7 +168,7 @@ class LibevLoop(Loop):
             raise ValueError(f"{self!r} is closed")
         if self.thread_ident != get_ident():
             self.check_thread()
-        if self._untold:
+        if self._unregistered:
             self._drop_closed()
             if self.ready.count:
                 timeout = 0.0
@@ -188,8 +188,8 @@ class LibevLoop(Loop):
     @cython.cfunc
     def _drop_closed(self):
         """Drop the new watches whose fd was closed since."""
-        untold = self._untold
-        self._untold = []
+        untold = self._unregistered
+        self._unregistered = []
         for entry in untold:
             watch: LibevFdWatch = entry
             if watch.mask and not _clock.is_open(watch.fd):

@@ -161,7 +161,7 @@ class LibuvFdWatch(FdWatch):
             raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
         self._start(mask)
         if self._poll != cython.NULL:
-            self._loop._untold.append(self)
+            self._loop._unregistered.append(self)
 
     @cython.cfunc
     def _start_again(self):
@@ -203,11 +203,11 @@ class LibuvLoop(Loop):
     _fired: Fired
     _open: cython.bint
     _always_ready: set
-    _untold: list  # watches that libuv will tell the kernel of at its next run
+    _unregistered: list  # watches that libuv will tell the kernel of at its next run
 
     def __cinit__(self, flags: object = None, default: object = None):
         self._always_ready = set()
-        self._untold = []
+        self._unregistered = []
         self._start()
 
     def __dealloc__(self):
@@ -247,8 +247,8 @@ class LibuvLoop(Loop):
             raise ValueError(f"{self!r} is closed")
         if self.thread_ident != get_ident():
             self.check_thread()
-        if self._untold:
-            self._tell()
+        if self._unregistered:
+            self._register_with_kernel()
             if self._fired.first != cython.NULL or self._fired.woken or self.ready.count:
                 timeout = 0.0
         if self._always_ready:
@@ -271,13 +271,13 @@ class LibuvLoop(Loop):
                 cython.cast(LibuvFdWatch, watch).on_event(cython.cast(LibuvFdWatch, watch).mask)
 
     @cython.cfunc
-    def _tell(self):
+    def _register_with_kernel(self):
         """Have libuv tell the kernel of new watches while nobody else runs; drop those whose fd was closed since.
 
         By now a number may also stand for another file, one that the kernel does not watch.
         """
-        untold = self._untold
-        self._untold = []
+        untold = self._unregistered
+        self._unregistered = []
         for entry in untold:
             watch: LibuvFdWatch = entry
             if watch._poll == cython.NULL:

@@ -41,7 +41,7 @@ class VirtualLoop(SelectLoop):
 
     def poll(self, timeout: float) -> None:
         """As Loop.poll, but a wait that only time would end ends at once, at its end."""
-        if timeout < 0.0 or (timeout > 0.0 and (self.outside or self.jobs or len(self.deadlines) == 0)):
+        if timeout < 0.0 or (timeout > 0.0 and (self.external or self.jobs or len(self.deadlines) == 0)):
             start = monotonic()
             super().poll(timeout)
             self._time += monotonic() - start

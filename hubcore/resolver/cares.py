@@ -107,13 +107,13 @@ class Resolver(DnsResolver):
             waiter.wake()
 
         self._asking += 1
-        hub.loop.begin_outside()  # c-ares goes by the real clock
+        hub.loop.begin_external()  # c-ares goes by the real clock
         try:
             getattr(self._channel, method)(*args, callback=answered, **options)
             self._set_timer()
             hub.park(waiter)
         finally:
-            hub.loop.end_outside()
+            hub.loop.end_external()
             self._asking -= 1
             self._set_timer()
         result, error = answers[0]

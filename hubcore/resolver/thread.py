@@ -73,11 +73,11 @@ def _look_up(call: Callable[..., object], *arguments: Any) -> Any:
             _workers.submit(lambda: call(*arguments), look_up.done)
         except RuntimeError as error:
             look_up.done(None, error)
-    hub.loop.begin_outside()
+    hub.loop.begin_external()
     try:
         hub.park(waiter)
     finally:
-        hub.loop.end_outside()
+        hub.loop.end_external()
     if look_up.error is not None:
         # One of its own for each that waits: a traceback belongs to one stack.
         raise type(look_up.error)(*look_up.error.args)

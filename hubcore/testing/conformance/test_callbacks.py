@@ -105,13 +105,13 @@ def test_callbacks_from_many_threads_all_run_each_threads_in_order(loop: Loop) -
     def send(sender: int) -> None:
         for number in range(each):
             loop.run_callback_threadsafe(seen.append, (sender, number))
-        loop.run_callback_threadsafe(loop.end_outside)
+        loop.run_callback_threadsafe(loop.end_external)
 
     senders = [threading.Thread(target=send, args=(sender,)) for sender in range(threads)]
     for sender in senders:
-        loop.begin_outside()
+        loop.begin_external()
         sender.start()
-    loop.run()  # sleeps for the threads, and ends after the last end_outside
+    loop.run()  # sleeps for the threads, and ends after the last end_external
     for sender in senders:
         sender.join(LIMIT)
     assert len(seen) == threads * each
@@ -155,11 +155,11 @@ def test_what_another_thread_sends_while_the_loop_sleeps_runs_at_once(loop: Loop
         while not loop.polling:
             pass
         loop.run_callback_threadsafe(seen.append, "sent")
-        loop.run_callback_threadsafe(loop.end_outside)
+        loop.run_callback_threadsafe(loop.end_external)
         sent.set()
 
     seen: list[str] = []
-    loop.begin_outside()
+    loop.begin_external()
     sender = threading.Thread(target=send)
     sender.start()
     loop.run()
