@@ -6,6 +6,7 @@ HUBCORE_TRACE=1         line tracing in the compiled modules, for coverage.
 """
 
 import os
+import runpy
 import subprocess
 import tempfile
 from pathlib import Path
@@ -13,45 +14,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-AUGMENTED = [
-    "_ready",
-    "_deadlines",
-    "_park",
-    "_rawgreenlet",
-    "_tracing",
-    "_running_loop",
-    "_interrupts",
-    "_native",
-    "loop",
-    "watchers",
-    "_scheduler",
-    "hub",
-    "_links",
-    "greenlet",
-    "timeout",
-    "_awaitable",
-    "event",
-    "_locks",
-    "_threadlock",
-    "_condition",
-    "_store",
-    "_simple_queue",
-    "_task_queue",
-    "_stdlib_queue",
-    "_channel",
-    "local",
-    "scopes",
-    "_taskgroup",
-    "_memory_channel",
-    "_selection",
-    "_job",
-    "_sockwait",
-    "_fdcalls",
-    "_tlswire",
-    "_tls",
-    "_tlscalls",
-]
-BINDING = ["_arena", "_sockio", "_sockaddr"]
+compiled_modules = runpy.run_path("hubcore/_compiled_modules.py")["compiled_modules"]
 LIBRARIES = {"libev": ("ev", "ev.h", "libev"), "libuv": ("uv", "uv.h", "libuv")}
 
 PURE = os.environ.get("HUBCORE_PURE") == "1"
@@ -90,8 +53,10 @@ def extension(module: str, libraries: tuple[str, ...] = (), package: str = "") -
 def extensions() -> list[Extension]:
     from Cython.Build import cythonize
 
-    modules = [extension(name) for name in AUGMENTED + BINDING]
-    modules += [extension(f"backends.{name}", (lib,), package) for name, (lib, _, package) in LIBRARIES.items()]
+    modules = []
+    for name in compiled_modules(Path("hubcore")):
+        library, _, package = LIBRARIES.get(name.removeprefix("backends."), ("", "", ""))
+        modules.append(extension(name, (library,) if library else (), package))
     # nonecheck: a subclass that forgets super().__init__() must get an AttributeError, not a crash.
     directives = {
         "language_level": 3,

@@ -19,8 +19,8 @@ import cython
 
 from hubcore._deadlines import as_seconds
 from hubcore._links import DirectLink
+from hubcore._main_thread import in_main_thread
 from hubcore._park import Source, WaitQueue
-from hubcore._signals import in_main_thread
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
@@ -223,7 +223,7 @@ def _call_here(callback: Callable[[Any], object], source: Waitable) -> None:
     try:
         callback(source)
     except BaseException as error:
-        from hubcore._report import report_failure
+        from hubcore._describe import report_failure
 
         report_failure((callback, source), type(error), error, error.__traceback__)
 

@@ -7,6 +7,7 @@ from time import monotonic
 from weakref import WeakSet
 
 from hubcore import config, events
+from hubcore._describe import describe_spawn_site
 from hubcore._inventory import running_in
 from hubcore._stacks import format_frame, shown
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from greenlet import greenlet
 
     from hubcore._park import Waiter
-    from hubcore.hub import Hub
+    from hubcore._scheduler import Scheduler
 
 
 class Blocking:
@@ -27,7 +28,7 @@ class Blocking:
         self._since = 0.0
         self._reported = False
 
-    def look(self, hub: Hub) -> bool:
+    def look(self, hub: Scheduler) -> bool:
         """Report what runs in `hub` if that has not gone on for too long; whether it was reported now."""
         progress = hub.progress()
         now = monotonic()
@@ -49,24 +50,23 @@ class Blocking:
         return True
 
 
-def _holds_anybody_up(hub: Hub) -> bool:
+def _holds_anybody_up(hub: Scheduler) -> bool:
     """Whether there is anybody who could run in its place, now or when something comes."""
     return hub.parked.count > 0 or hub.loop.alive()
 
 
-def _report(hub: Hub, found: greenlet, seconds: float, stack: list[str]) -> None:
+def _report(hub: Scheduler, found: greenlet, seconds: float, stack: list[str]) -> None:
     from hubcore._rawgreenlet import RawGreenlet
 
     who = "the hub, in a callback" if found is hub else "the main greenlet" if found is hub.main else shown(found)
     if isinstance(found, RawGreenlet):
-        file, number, function = found.spawn_site
-        who += f", spawned in {function} ({file}:{number}),"
+        who += f", {describe_spawn_site(found)},"
     info = [f"{who} has run for {seconds:.3g} s without letting others run", f"    {shown(hub)}", *stack]
     if config.print_blocking_reports:
         import logging
 
         logging.getLogger("hubcore").warning("%s", "\n".join(info))
-    events.notify(events.EventLoopBlocked(found, seconds, info, hub=hub))
+    events.notify(events.EventLoopBlocked(found, seconds, info, hub=hub))  # type: ignore[arg-type]
 
 
 # What was logged and lasts, with its waiters, so that the key is nobody else's meanwhile. One for all monitors.

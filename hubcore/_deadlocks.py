@@ -11,8 +11,8 @@ make, and a lock that somebody other than its owner releases.
 
 from __future__ import annotations
 
+from hubcore._describe import describe_wait
 from hubcore._inventory import polling_in
-from hubcore._report import describe_wait
 from hubcore._stacks import format_frame, frame_of
 from hubcore._waits import Wait, all_waits
 

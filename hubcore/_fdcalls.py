@@ -26,7 +26,6 @@ from sys import maxsize
 import cython
 
 from hubcore import _originals
-from hubcore._report import why_it_may_not_wait
 from hubcore._waitfd import wait_read, wait_write
 
 if not cython.compiled:
@@ -127,8 +126,11 @@ def _may_wait() -> bool:
         return False  # the process ends
     if current is hub or hub.destroyed or hub.loop.polling:
         return False
-    if hub._closing and why_it_may_not_wait(hub, current, hub._closing) is not None:
-        return False
+    if hub._closing:
+        try:
+            hub._check_may_wait(current, None)
+        except BaseException:
+            return False
     hub.spend()
     return True
 

@@ -13,12 +13,12 @@ wait, and get BlockingSwitchOutError.
 from __future__ import annotations
 
 import os
-import sys
 
 from greenlet import getcurrent, greenlet
 
 from hubcore import _native, _signals, hub
 from hubcore._rawgreenlet import RawGreenlet
+from hubcore._registry import hubs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,17 +31,9 @@ _set_aside: list[Hub | greenlet | None] = []
 
 # The hub of each greenlet that is about to fork.
 _forking: dict[greenlet, Hub] = {}
-_parent = 0
-
-
-def in_child() -> bool:
-    """Where a fork has begun and its handlers are being called: whether this is the child already."""
-    return os.getpid() != _parent
 
 
 def _before_fork() -> None:
-    global _parent
-    _parent = os.getpid()
     own = hub.get_hub_if_any()
     if own is not None:
         _forking[getcurrent()] = own
@@ -59,8 +51,8 @@ def _after_fork_in_child() -> None:
     _forking.clear()
     _signals.forget_after_fork()
     _end_parents_waits()
-    _set_aside.extend(hub.hubs)  # those of other threads too, which are not here
-    hub.hubs.clear()
+    _set_aside.extend(hubs)  # those of other threads too, which are not here
+    hubs.clear()
     # Also where this thread had none: another's may be cached, and a thread of the child may get that one's ident.
     hub.set_hub(None)
     if parents_hub is None:
@@ -83,7 +75,7 @@ def _after_fork_in_child() -> None:
 def _end_parents_waits() -> None:
     """Those who waited in the parent take nothing in the child: neither items nor locks go to them."""
     current = getcurrent()
-    waiters = [waiter for each in hub.hubs for waiter in each.parked if waiter.greenlet is not current]
+    waiters = [waiter for each in hubs for waiter in each.parked if waiter.greenlet is not current]
     waiters += _native.forget_after_fork()
     _set_aside.extend(waiter.greenlet for waiter in waiters)
     # First who was handed nothing yet, so that what is handed back goes to nobody of these.
@@ -91,33 +83,6 @@ def _end_parents_waits() -> None:
         for waiter in waiters:
             if waiter.ended == handed:
                 waiter.abandon()
-
-
-def exit_status(error: BaseException) -> int:
-    """What Python would end with if `error` came out of the program; says what SystemExit was given to say."""
-    if not isinstance(error, SystemExit):
-        return 1
-    if error.code is None:
-        return 0
-    if isinstance(error.code, int):
-        return error.code & 0xFF
-    print(error.code, file=sys.stderr)
-    return 1
-
-
-def end_child(status: int) -> None:
-    """The greenlet that forked has ended, in the child, and nobody is left to return to: end the process.
-
-    The main greenlet is the parent's: it does not go on here. As for a thread that forks and ends, no exit handlers
-    run.
-    """
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            if stream is not None:
-                stream.flush()
-        except (OSError, ValueError):
-            pass
-    os._exit(status)
 
 
 if hasattr(os, "register_at_fork"):

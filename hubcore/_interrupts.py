@@ -156,7 +156,8 @@ class InterruptMixin(greenlet):
     def _scope_of(self, target: greenlet) -> PersistentInterrupt | None:
         if isinstance(target, RawGreenlet):
             own = target
-            return own._scope
+            scope: PersistentInterrupt | None = own._scope
+            return scope
         return self._foreign_scopes.get(target)
 
     def _set_scope(self, target: greenlet, scope: PersistentInterrupt | None) -> None:

@@ -9,12 +9,8 @@ from greenlet import getcurrent, greenlet
 from hubcore._originals import get_ident
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
+from hubcore._registry import hubs
 from hubcore._scheduler import Scheduler
-from hubcore.hub import hubs
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from hubcore.hub import Hub
 
 _is_active = greenlet.__bool__  # a Greenlet's own is true before it begins, too
 
@@ -24,7 +20,7 @@ class Found:
 
     __slots__ = ("greenlet", "hub", "polls", "state", "waiter")
 
-    def __init__(self, found: greenlet, hub: Hub, state: str, waiter: Waiter | None) -> None:
+    def __init__(self, found: greenlet, hub: Scheduler, state: str, waiter: Waiter | None) -> None:
         self.greenlet = found
         self.hub = hub
         #: running, ready, waiting, not started, hub, or suspended: by hand, past any hub
@@ -40,7 +36,7 @@ class Found:
         return self.hub.thread_ident if here else None
 
 
-def inventory(only: Hub | None = None) -> list[Found]:
+def inventory(only: Scheduler | None = None) -> list[Found]:
     """The greenlets of all hubs, or of that one only, which have not ended, and the hubs. Takes milliseconds.
 
     Any thread. Other threads run meanwhile: each entry is right for itself, at a moment during the call.
@@ -67,7 +63,7 @@ def inventory(only: Hub | None = None) -> list[Found]:
     return found
 
 
-def polling_in(hub: Hub) -> greenlet | None:
+def polling_in(hub: Scheduler) -> greenlet | None:
     """The greenlet of `hub` that waits and on whose stack the hub polls; None if none does, or if that is unclear.
 
     Such a greenlet has no frame of its own, for its thread is running it. Neither has one that waits without a Python
@@ -85,15 +81,15 @@ def polling_in(hub: Hub) -> greenlet | None:
     return without[0] if len(without) == 1 else None
 
 
-def _hub_of(each: greenlet, of_main: dict[greenlet, Hub]) -> Hub | None:
+def _hub_of(each: greenlet, of_main: dict[greenlet, Scheduler]) -> Scheduler | None:
     if isinstance(each, RawGreenlet):
         return each.hub  # type: ignore[return-value]
     if isinstance(each, Scheduler):
-        return each  # type: ignore[return-value]
+        return each
     root = each
     while root.parent is not None:
         if isinstance(root.parent, Scheduler):
-            return root.parent  # type: ignore[return-value]
+            return root.parent
         root = root.parent
     return of_main.get(root)
 
@@ -113,7 +109,7 @@ def _state(each: greenlet, waiter: Waiter | None, ready: set[object]) -> str:
     return "running" if each.gr_frame is None else "suspended"
 
 
-def running_in(hub: Hub) -> greenlet | None:
+def running_in(hub: Scheduler) -> greenlet | None:
     """The greenlet that runs in the thread of `hub`: neither waits nor polls. The hub itself if none else does.
 
     From another thread only. It may be another one by the time that this returns.

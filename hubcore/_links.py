@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hubcore._scheduler import Scheduler
+    from hubcore._rawgreenlet import Host
 
 
 class DirectLink:
@@ -221,7 +221,7 @@ class Linkable(RawGreenlet):
         """Whether anybody is to be told when it ends."""
         return bool(self._links)
 
-    def _move_to(self, hub: Scheduler) -> None:
+    def _move_to(self, hub: Host) -> None:
         """As RawGreenlet._move_to. Who is to be told of the end, and would look at a failure, is in the parent."""
         RawGreenlet._move_to(self, hub)
         self._links = None

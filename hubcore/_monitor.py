@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from hubcore.hub import Hub
+    from hubcore._scheduler import Scheduler
 
-    Function = Callable[[Hub], object]
+    Function = Callable[[Any], object]
 
 _PATIENCE = 2.0  # seconds that the end of a hub waits for its monitor's
 
@@ -54,7 +54,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     #: The shortest period of looking at the memory.
     min_memory_monitor_period = 2
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: Scheduler) -> None:
         self._hub = weak_reference(hub)
         self.should_run = True
         self._pid = os.getpid()
@@ -80,7 +80,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         events.notify(events.PeriodicMonitorThreadStartedEvent(self))
 
     @property
-    def hub(self) -> Hub | None:
+    def hub(self) -> Scheduler | None:
         """The hub that it watches; None if that is gone."""
         return self._hub()
 
@@ -118,7 +118,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
 
     # Blocking.
 
-    def monitor_blocking(self, hub: Hub) -> bool:
+    def monitor_blocking(self, hub: Scheduler) -> bool:
         """Report the greenlet that runs in `hub`, if it has for longer than the limit; whether it was reported."""
         return self._blocking.look(hub)
 
@@ -136,7 +136,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         """Look for deadlocks every `period` seconds, and log each once."""
         self.add_monitoring_function(self.monitor_deadlocks, period)
 
-    def monitor_deadlocks(self, hub: Hub) -> int:
+    def monitor_deadlocks(self, hub: Scheduler) -> int:
         """Log the deadlocks that were not logged before, in whatever threads; how many there were."""
         from hubcore._blocking import log_deadlocks
 
@@ -157,7 +157,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         period = max(float(self.min_memory_monitor_period), config.memory_monitor_period)
         self.add_monitoring_function(self.monitor_memory_usage, period)
 
-    def monitor_memory_usage(self, _hub: Hub) -> int:
+    def monitor_memory_usage(self, _hub: Scheduler) -> int:
         """Tell the subscribers when more than `config.max_memory_usage` is used, and when no longer.
 
         Returns the bytes in use; -1 if there is no limit.
@@ -224,7 +224,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         earliest = min([job.due - now for job in self._jobs] + [self.inactive_sleep_time])
         return max(self.min_sleep_time, earliest)
 
-    def _call_what_is_due(self, hub: Hub) -> None:
+    def _call_what_is_due(self, hub: Scheduler) -> None:
         for job in self._jobs:
             now = monotonic()
             if not self.should_run:
@@ -235,7 +235,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
             try:
                 job.function(hub)
             except Exception as error:
-                from hubcore._report import report_failure
+                from hubcore._describe import report_failure
 
                 report_failure(job.function, type(error), error, error.__traceback__)
 

@@ -13,8 +13,8 @@ from __future__ import annotations
 import sys
 
 from hubcore import config
+from hubcore._main_thread import in_main_thread
 from hubcore._originals import _local, get_ident
-from hubcore._signals import in_main_thread
 from hubcore._workers import start_other_thread
 from hubcore.hub import get_hub, get_hub_if_any
 

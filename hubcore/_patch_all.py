@@ -8,9 +8,9 @@ from importlib import import_module
 
 from hubcore import _native_threads, events
 from hubcore import _patch_pieces as pieces
+from hubcore._main_thread import in_main_thread
 from hubcore._patch_events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
 from hubcore._patching import check_flags, is_module_patched, warn_all
-from hubcore._signals import in_main_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

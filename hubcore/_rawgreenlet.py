@@ -11,6 +11,7 @@ import sys
 import cython
 from greenlet import GreenletExit
 
+from hubcore._package import PACKAGE
 from hubcore.exceptions import Cancelled
 
 if not cython.compiled:
@@ -31,17 +32,32 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType
-    from typing import Any
+    from typing import Any, Protocol
 
-    from hubcore._interrupts import PersistentInterrupt
     from hubcore._park import Waiter
-    from hubcore._scheduler import Scheduler
+    from hubcore._ready import ReadyQueue
+
+    class Host(Protocol):
+        """What a greenlet needs of its hub."""
+
+        SYSTEM_ERROR: tuple[type[BaseException], ...]
+
+        @property
+        def loop(self) -> Any: ...
+        @property
+        def ready(self) -> ReadyQueue: ...
+        @property
+        def thread_ident(self) -> int: ...
+        @property
+        def destroyed(self) -> bool: ...
+        def schedule(self, new: Any) -> None: ...
+        def interrupt(self, target: Any, exception: object) -> None: ...
+        def handle_error(self, context: object, type: Any, value: Any, tb: Any) -> None: ...
+
 
 import_greenlet()
 
 _FAILED = object()
-#: What the names of hubcore's own files begin with: who spawns is looked for in others.
-_PACKAGE = __file__.rpartition("/")[0] + "/"
 
 
 class RawGreenlet(greenlet):
@@ -60,22 +76,22 @@ class RawGreenlet(greenlet):
         "hub",
     )
 
-    def __init__(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
+    def __init__(self, hub: Host, target: Callable[..., object] | None, args: tuple[object, ...] = ()) -> None:
         self._prepare(hub, target, args)
 
-    def _prepare(self, hub: Scheduler, target: Callable[..., object] | None, args: tuple[object, ...]) -> None:
+    def _prepare(self, hub: Host, target: Callable[..., object] | None, args: tuple[object, ...]) -> None:
         self.hub = hub
         self._waiter: Waiter | None = None  # while it is parked
         self._interrupts: list[object] | None = None  # what to raise when it waits next, in this order
-        self._scope: PersistentInterrupt | None = None  # the innermost scope that it is in
+        self._scope: Any = None  # the innermost scope that it is in
         self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
         self._phase = NEW
         self._target = target
         self.args = args
         set_parent(self, hub)
         # The line number is worked out when somebody asks for it.
-        self._spawn_code: CodeType | None = running_code(_PACKAGE)
-        self._spawn_instruction = running_instruction(_PACKAGE)
+        self._spawn_code: CodeType | None = running_code(PACKAGE)
+        self._spawn_instruction = running_instruction(PACKAGE)
 
     @property
     def spawn_site(self) -> tuple[str, int, str]:
@@ -116,7 +132,7 @@ class RawGreenlet(greenlet):
             self.hub.handle_error(self, *sys.exc_info())
         return None
 
-    def _move_to(self, hub: Scheduler) -> None:
+    def _move_to(self, hub: Host) -> None:
         """In a forked child: belong to `hub`, the child's own, from now on."""
         self.hub = hub
         self._waiter = None

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import sys
 
+from hubcore._describe import describe_wait
 from hubcore._originals import get_ident
-from hubcore._report import describe_wait
 from hubcore._stacks import caller, format_frame
 from hubcore._tree import GreenletTree
 

@@ -3,7 +3,7 @@ cimport cython
 from hubcore._calls cimport call_keeping_failure, raise_failure, switch_fails
 from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
 from hubcore._interrupts cimport InterruptMixin
-from hubcore._measured cimport is_measured
+from hubcore._coverage_tracer cimport is_measured
 from hubcore._park cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._rawgreenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._ready cimport ReadyQueue
@@ -22,6 +22,7 @@ cdef class Scheduler(InterruptMixin):
     cdef Py_ssize_t _batch
     cdef int _budget
     cdef int _closing
+    cdef object _forking_pid
     cdef PerGreenletState _per_greenlet
     cdef Waiter _spare
 
@@ -52,7 +53,7 @@ cdef class Scheduler(InterruptMixin):
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(waiter=Waiter)
     cdef _take_turn(self, greenlet current)
-    cdef _may_not_wait(self, greenlet current, Waiter waiter)
+    cdef _check_may_wait(self, greenlet current, Waiter waiter)
 
 @cython.locals(following=Waiter, target=greenlet)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1

@@ -14,21 +14,23 @@ Invariants:
 
 from __future__ import annotations
 
+import os
 import sys
 
 import cython
 from greenlet import GreenletExit
 
+from hubcore._coverage import resumed
 from hubcore._deadlines import as_seconds
 from hubcore._interrupts import InterruptMixin
-from hubcore._measured import resumed
 from hubcore._park import Waiter, WaiterList
 from hubcore._rawgreenlet import RawGreenlet
 from hubcore._running_loop import forget_running_loop, per_greenlet_state, restore_state, save_state
+from hubcore._wait_errors import check_may_wait
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
-    from hubcore._measured import is_measured
+    from hubcore._coverage import is_measured
     from hubcore._park import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
     from hubcore._rawgreenlet import NEW, SCHEDULED
     from hubcore._running_loop import switch_saving, switch_sharing
@@ -47,6 +49,7 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -67,8 +70,8 @@ class Scheduler(InterruptMixin):
     """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
 
     #: Exceptions that may end a greenlet without a report, and those that then are the main greenlet's.
-    NOT_ERROR = (GreenletExit, SystemExit)
-    SYSTEM_ERROR = (KeyboardInterrupt, SystemExit, SystemError)
+    NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
+    SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
 
     def _set_up(self, loop: Loop) -> None:
         main = getcurrent()
@@ -84,6 +87,7 @@ class Scheduler(InterruptMixin):
         self._batch = 0
         self._budget = _BUDGET
         self._closing = 0  # 1 while it is destroyed, and 2 more for each fork that a greenlet of it is about to make
+        self._forking_pid = 0  # the process that began the latest fork
         self._per_greenlet = per_greenlet_state
         self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
         self._set_up_interrupts()
@@ -104,7 +108,7 @@ class Scheduler(InterruptMixin):
         if current is not waiter.greenlet:
             raise InvalidSwitchError(f"{waiter!r} was made for another greenlet than {current!r}, which would park")
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._may_not_wait(current, waiter)
+            self._check_may_wait(current, waiter)
         if waiter.outcome == WAITING:
             # The kind of greenlet is asked for once: the check walks the type's bases.
             raw = None
@@ -176,7 +180,7 @@ class Scheduler(InterruptMixin):
         """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._may_not_wait(current, None)
+            self._check_may_wait(current, None)
         raw = None
         if isinstance(current, RawGreenlet):
             raw = cython.cast(RawGreenlet, current)
@@ -266,6 +270,7 @@ class Scheduler(InterruptMixin):
     def fork_begins(self) -> None:
         """The current greenlet is about to fork: until `fork_ends` it may wait here, but not in the child."""
         self._closing += 2
+        self._forking_pid = os.getpid()
 
     def fork_ends(self) -> None:
         """In the parent: it has forked."""
@@ -278,7 +283,7 @@ class Scheduler(InterruptMixin):
         """
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
-            self._may_not_wait(current, None)
+            self._check_may_wait(current, None)
         waiter = new_waiter(self.ready, current, "a switch back to it", self.loop.now())
         waiter.fall_asleep()
         self._note_parked(current, waiter)
@@ -388,6 +393,22 @@ class Scheduler(InterruptMixin):
             except BaseException:
                 self.handle_error(entry, *sys.exc_info())
 
+    def progress(self) -> tuple[int, int, bool]:
+        """How far its scheduling is: two numbers that no two moments share between which a greenlet gave up the
+        processor, and whether it sleeps or looks for events now. Any thread."""
+        return (self.loop.passes, self._batch, self.loop.polling)
+
+    def run_signal_callbacks(self, callback: Callable[[], object]) -> None:
+        """Call that. A signal handler of the program may raise in its place: it is the main greenlet's exception.
+
+        Here, because Python runs the handlers before the first instruction of a Python function, and so outside of
+        its try blocks.
+        """
+        try:
+            callback()
+        except BaseException as error:
+            self.interrupt_now(self.main, error)
+
     # What the Hub adds: its policies.
 
     def _nothing_left(self) -> None:
@@ -401,15 +422,14 @@ class Scheduler(InterruptMixin):
     ) -> None:
         raise NotImplementedError
 
-    def _may_not_wait(self, current: greenlet, waiter: Waiter | None) -> None:
+    def _check_may_wait(self, current: greenlet, waiter: Waiter | None) -> None:
         """Raise that `current` may not wait now; return if it may after all: at a fork, but not in the child."""
-        from hubcore._report import why_it_may_not_wait
-
-        why = why_it_may_not_wait(self, current, self._closing)
-        if why is not None:
+        try:
+            check_may_wait(self, current, self._closing, self._forking_pid)
+        except BaseException:
             if waiter is not None:
                 waiter.abandon()
-            raise why
+            raise
 
 
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:

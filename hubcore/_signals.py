@@ -14,23 +14,32 @@ import sys
 from _thread import get_ident
 from errno import EBADF
 
+from hubcore._main_thread import in_main_thread
 from hubcore._originals import close_fd, read_fd, set_blocking, write_fd
-from hubcore.watchers import READ, Watcher
+from hubcore.watchers import READ, Io, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from collections.abc import Callable
+    from typing import Any, Protocol
 
     from hubcore._park import Waiter
-    from hubcore.hub import Hub
     from hubcore.loop import Loop
-    from hubcore.watchers import Io
+
+    class SignalReceiver(Protocol):
+        """What this module needs of the main thread's hub."""
+
+        @property
+        def loop(self) -> Loop: ...
+        @property
+        def thread_ident(self) -> int: ...
+        def run_signal_callbacks(self, callback: Callable[[], object]) -> None: ...
 
 
 class _WakeupPipe:
     """The process's wake-up fd, while the main thread has a hub."""
 
-    def __init__(self, hub: Hub) -> None:
+    def __init__(self, hub: SignalReceiver) -> None:
         self.hub = hub
         self.read_fd, self.write_fd = os.pipe()
         set_blocking(self.read_fd, False)
@@ -40,7 +49,7 @@ class _WakeupPipe:
         self.previous = _signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
         self.warn = True  # whether to say so where it is full; nobody says what was asked for then
         self.pausers: list[Waiter] = []
-        self.io: Io = hub.loop.io(self.read_fd, READ, False)
+        self.io = Io(hub.loop, self.read_fd, READ, False, None)
         self.io.start(hub.run_signal_callbacks, self._on_signals)
 
     def _on_signals(self) -> None:
@@ -104,26 +113,14 @@ def _end_pauses(waiters: tuple[Waiter, ...]) -> None:
 _pipe: _WakeupPipe | None = None
 
 
-def in_main_thread() -> bool:
-    """Whether this is the thread where Python handles signals."""
-    # Asking `threading` would import it. `signal` looks at the thread first, and has no use for None in any.
-    try:
-        _signal.signal(2, None)
-    except ValueError:
-        return False
-    except TypeError:
-        pass
-    return True
-
-
-def hub_made(hub: Hub) -> None:
+def hub_made(hub: SignalReceiver) -> None:
     """A thread got a hub: if it is the main thread, that hub watches for signals from now on."""
     global _pipe
     if _pipe is None and in_main_thread():
         _pipe = _WakeupPipe(hub)
 
 
-def hub_destroyed(hub: Hub) -> None:
+def hub_destroyed(hub: SignalReceiver) -> None:
     """Undo `hub_made`."""
     global _pipe
     if _pipe is not None and _pipe.hub is hub:
@@ -167,12 +164,12 @@ def set_wakeup_fd(fd: int, warn_on_full_buffer: bool) -> int:
     return before
 
 
-def watched_by(hub: Hub) -> bool:
+def watched_by(hub: SignalReceiver) -> bool:
     """Whether `hub` is the one that learns of signals."""
     return _pipe is not None and _pipe.hub is hub
 
 
-def handlers_may_wake(hub: Hub) -> bool:
+def handlers_may_wake(hub: SignalReceiver) -> bool:
     """Whether the program has handlers of its own, set by hubcore.signal, that `hub` would have called."""
     return watched_by(hub) and any(
         getattr(_signal.getsignal(number), "may_wake", False) for number in _signal.valid_signals()

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import sys
-from _thread import get_ident
 
 from greenlet import getcurrent
 
+from hubcore._originals import get_ident
 from hubcore._spawn_stack import is_own
 
 TYPE_CHECKING = False

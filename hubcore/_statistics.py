@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from hubcore.hub import Hub
+    from hubcore._scheduler import Scheduler
 
 
 class Statistics(NamedTuple):
@@ -23,7 +23,7 @@ class Statistics(NamedTuple):
     polls: int  #: passes of its loop so far
 
 
-def of_hub(hub: Hub) -> Statistics:
+def of_hub(hub: Scheduler) -> Statistics:
     """The statistics of `hub`. Any thread."""
     loop = hub.loop
     return Statistics(

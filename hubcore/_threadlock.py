@@ -175,7 +175,7 @@ def ident_of(greenlet: greenlet) -> int:
         return id(greenlet)
     if greenlet is getcurrent():
         return native_ident()
-    from hubcore.hub import hubs
+    from hubcore._registry import hubs
 
     for hub in tuple(hubs):
         if hub.main is greenlet:

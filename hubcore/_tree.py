@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from greenlet import getcurrent
 
+from hubcore._describe import describe_wait
 from hubcore._inventory import Found, inventory
-from hubcore._report import describe_wait
 from hubcore._stacks import format_frame, frame_of, shown
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub_if_any

@@ -122,7 +122,7 @@ def put_item(items: list[Any], i: int, item: object) -> None:
     items[i] = item
 
 
-def set_parent(g: greenlet, parent: greenlet) -> None:
+def set_parent(g: greenlet, parent: Any) -> None:
     """Have `parent` go on when `g` ends."""
     g.parent = parent
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from hubcore._report import report_failure
+from hubcore._describe import report_failure
 from hubcore.exceptions import Cancelled
 from hubcore.hub import get_hub_if_any
 

@@ -14,8 +14,7 @@ from greenlet import GreenletExit, getcurrent
 from hubcore._awaitable import now, park, waiter_at
 from hubcore._checks import check_greenlet
 from hubcore._deadlines import as_seconds
-from hubcore._links import DirectLink
-from hubcore.greenlet import Greenlet
+from hubcore._links import DirectLink, Linkable
 from hubcore.hub import get_hub, kill
 
 TYPE_CHECKING = False
@@ -220,7 +219,7 @@ def joinall(
     objects = _listed(greenlets, "joinall")
     if not raise_error:
         return _wait_for(objects, timeout, count)
-    own = [each for each in objects if isinstance(each, Greenlet)]
+    own = [each for each in objects if isinstance(each, Linkable)]
     for each in own:
         each._add_observer()
     done = []
@@ -260,7 +259,7 @@ def killall(
         if each is not current:
             kill(each, exception)
     if block:
-        waited_for = [each for each in victims if isinstance(each, Greenlet) and each is not current]
+        waited_for = [each for each in victims if isinstance(each, Linkable) and each is not current]
         done = _wait_for(waited_for, timeout, None)
         if len(done) < len(waited_for):
             from hubcore.timeout import Timeout

@@ -18,13 +18,12 @@ from greenlet import greenlet
 
 from hubcore import _native
 from hubcore._park import WaitEntry
+from hubcore._registry import hubs
 from hubcore._scheduler import Scheduler
-from hubcore.hub import hubs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore._park import Waiter
-    from hubcore.hub import Hub
 
 
 class Wait:
@@ -33,7 +32,7 @@ class Wait:
     __slots__ = ("blockers", "enough", "greenlet", "hub", "now", "on", "owner_ended", "thread_ident", "timed", "waiter")
 
     def __init__(
-        self, waiter: Waiter, waits: greenlet, hub: Hub | None, thread_ident: int, now: float, timed: bool
+        self, waiter: Waiter, waits: greenlet, hub: Scheduler | None, thread_ident: int, now: float, timed: bool
     ) -> None:
         self.waiter = waiter
         self.greenlet = waits
@@ -109,7 +108,7 @@ def all_waits() -> list[Wait]:
     return found + native_waits()
 
 
-def _time_limited(hub: Hub) -> set[object]:
+def _time_limited(hub: Scheduler) -> set[object]:
     """The greenlets that a Timeout or the like of `hub` will interrupt, whatever they wait on.
 
     A deadline says so by its `target`, or its `targets` if it will interrupt several.

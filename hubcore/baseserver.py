@@ -7,6 +7,7 @@ import sys
 
 from greenlet import getcurrent
 
+from hubcore._describe import preload_reporting
 from hubcore._links import DirectLink
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
@@ -148,11 +149,7 @@ class BaseServer:
         """Listen and accept, in the background. Never switches. Harmless when started."""
         if self.started:
             return
-        # What reports a failure, imported while there are file descriptors for it: accept() fails when they run out.
-        import logging  # noqa: F401
-
-        from hubcore import _report  # noqa: F401
-
+        preload_reporting()  # while there are file descriptors for it: accept() fails when they run out
         self.init_socket()
         self.start_accepting()
 

@@ -47,6 +47,6 @@ def _default() -> Hub:
             return origin  # if it is destroyed, the call says so
         # The call was asked for by a thread without a hub.
     for each in tuple(hubs):
-        if each.main_hub:
+        if isinstance(each, Hub) and each.main_hub:
             return each
     raise RuntimeError("the main thread has no hub that could make this call; give one by hub=")

@@ -17,7 +17,7 @@ from hubcore import config
 from hubcore._checks import check_exception
 from hubcore._deadlines import Deadline, as_seconds
 from hubcore._idents import _free, _idents, minimal_ident
-from hubcore._links import Linkable
+from hubcore._links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from types import CodeType, TracebackType
     from typing import Any, Self
 
-    from hubcore._taskgroup import TaskGroup
     from hubcore.loop import Loop
 
 import_greenlet()
@@ -106,7 +105,7 @@ class Greenlet(Linkable):
         self._started = False
         self._successful = False
         self._killed = False
-        self.task_group: TaskGroup | None = None  # the group that it is a task of, which learns of its failure
+        self.task_group: DirectLink | None = None  # the group that it is a task of, which learns of its failure
         self._links = None
         self._observers = 0
         spawner = getcurrent()
@@ -398,7 +397,8 @@ class Greenlet(Linkable):
     @property
     def loop(self) -> Loop:
         """Its hub's loop."""
-        return self.hub.loop
+        loop: Loop = self.hub.loop
+        return loop
 
     @property
     def minimal_ident(self) -> int:

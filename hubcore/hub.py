@@ -18,7 +18,7 @@ from hubcore._checks import check_greenlet
 from hubcore._deadlines import as_seconds
 from hubcore._park import Waiter
 from hubcore._rawgreenlet import RawGreenlet
-from hubcore._report import nothing_left, other_threads_may_wake, report_failure
+from hubcore._registry import hubs as hubs
 from hubcore._scheduler import Scheduler
 from hubcore.backends import loop_class
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit
@@ -105,7 +105,7 @@ class Hub(Scheduler):
     def _nothing_left(self) -> None:
         """Nothing is ready and nothing can become so: tell those who wait for that, else the main greenlet."""
         if self._orphaned and self.main.dead:
-            from hubcore._fork import end_child
+            from hubcore._child_exit import end_child
 
             end_child(self._status)
         if self._joiners:
@@ -114,7 +114,9 @@ class Hub(Scheduler):
             for joiner in joiners:
                 joiner.wake(True)
             return
-        exit = LoopExit(nothing_left(self), self)
+        from hubcore._loop_exit import loop_exit_text
+
+        exit = LoopExit(loop_exit_text(self), self)
         if isinstance(self.main, RawGreenlet):
             main = self.main
             waiter = main._waiter
@@ -129,7 +131,7 @@ class Hub(Scheduler):
     def adopt(self, orphan: RawGreenlet) -> None:
         """In a forked child: `orphan`, the greenlet that forked, goes on here alone, as a main greenlet does.
 
-        The process ends when it has ended and nothing else is left; see `_fork.end_child`.
+        The process ends when it has ended and nothing else is left; see `_child_exit`.
         """
         orphan._move_to(self)
         self.main = orphan
@@ -171,19 +173,10 @@ class Hub(Scheduler):
         """The class of its loop."""
         return type(self.loop)
 
-    def run_signal_callbacks(self, deal_with_them: Callable[[], object]) -> None:
-        """Call that. A signal handler of the program may raise in its place: it is the main greenlet's exception.
-
-        Here, because Python runs the handlers before the first instruction of a Python function, and so outside of
-        its try blocks.
-        """
-        try:
-            deal_with_them()
-        except BaseException as error:
-            self.interrupt_now(self.main, error)
-
     def _woken_from_outside(self) -> bool:
         """Whether a parked greenlet waits on something that another thread, now alive, may still set."""
+        from hubcore._loop_exit import other_threads_may_wake
+
         return other_threads_may_wake(self)
 
     def join(self, timeout: float | None = None) -> bool:
@@ -256,11 +249,6 @@ class Hub(Scheduler):
                 break
             self._take_turn(current)
 
-    def progress(self) -> tuple[int, int, bool]:
-        """How far its scheduling is: two numbers that no two moments share between which a greenlet gave up the
-        processor, and whether it sleeps or looks for events now. Any thread."""
-        return (self.loop.passes, self._batch, self.loop.polling)
-
     def statistics(self) -> Statistics:
         """How much is parked, ready and scheduled, as a frozen object. Any thread; never switches."""
         from hubcore._statistics import of_hub
@@ -307,7 +295,7 @@ class Hub(Scheduler):
             self.print_exception(context, type, value, tb)
         if self._orphaned and context is self.main:
             # Nobody is left to raise it in; as in a main greenlet, it decides what the process ends with.
-            from hubcore._fork import end_child, exit_status
+            from hubcore._child_exit import end_child, exit_status
 
             self._status = exit_status(value)
             if issubclass(type, SystemExit):
@@ -327,6 +315,8 @@ class Hub(Scheduler):
         """Report a failure that nobody looks at, once, through logging (logger "hubcore"), with the spawn site."""
         if self.exception_stream is None:
             return
+        from hubcore._describe import report_failure
+
         report_failure(context, kind, value, tb)
 
     def __repr__(self) -> str:
@@ -370,8 +360,6 @@ _end_of_thread = _local()  # with nothing but the cleaner
 _owned: dict[int, Hub | None] = {}
 # By thread, the hub that is being destroyed because its thread ends.
 _ending: dict[int, Hub] = {}
-#: The hubs of all threads, but those that were destroyed.
-hubs: set[Hub] = set()
 # The hub of the thread that asked last.
 _cached_hub: Hub | None = None
 

@@ -18,13 +18,14 @@ LONGEST = 500
 LAYERS = {
     "ground": """
         exceptions _checks _version config _pure _ready _deadlines _park _greenlet
-        _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _measured _references _uncompiled _workers
+        _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _references _uncompiled _workers
+        _coverage _coverage_tracer _compiled_modules _package _main_thread _child_exit _wait_errors _registry
         _native events _originals _cpython _plugins _patch_events _import_record
     """,
     "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
     "switching": """
         _above
-        hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _report _statistics _waits
+        hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _describe _loop_exit _statistics _waits
         _deadlocks _inventory _blocking _monitor _running_loop _tracing
     """,
     "tasks": """

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import hubcore
 from hubcore import backends, config
+from hubcore._compiled_modules import compiled_modules
 from hubcore.cli._output import Plain, output
 from hubcore.exceptions import BackendUnavailable
 
@@ -20,11 +21,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hubcore.loop import Loop
-
-# Compiled modules without a .pxd of their own name, by which the others are known.
-_BINDINGS = {"_arena", "_sockio", "_sockaddr"}
-# Modules whose .pxd is all that is compiled of them, into those that use it.
-_INLINE = {"_calls", "_measured"}
 
 
 def main(as_json: bool = False) -> int:
@@ -102,9 +98,9 @@ def arena_cache() -> dict[str, Any]:
 
 def modules() -> tuple[list[str], list[str]]:
     """The modules that a build compiles: those that run compiled here, and those that run from source or not at all."""
-    folder = Path(hubcore.__file__).parent
-    pairs = {path.stem for path in folder.glob("*.pxd") if path.with_suffix(".py").exists()}
-    names = sorted((pairs | _BINDINGS) - _INLINE)
+    # A backend that was not built has a row of its own, with the reason.
+    every = compiled_modules(Path(hubcore.__file__).parent)
+    names = [name for name in every if not name.startswith("backends.")]
     compiled = [name for name in names if _is_compiled(f"hubcore.{name}")]
     return compiled, [name for name in names if name not in compiled]
 

@@ -65,7 +65,7 @@ class Born(NamedTuple):
 
 def left_in_hub(hub: Hub, born: Born) -> list[str]:
     """A line for each thing that is still parked, ready or watched. Runs what is ready before it judges."""
-    from hubcore._report import describe_parked
+    from hubcore._describe import describe_parked
 
     lines = []
     try:

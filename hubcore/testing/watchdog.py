@@ -92,14 +92,14 @@ class Watchdog:
 
 def every_stack() -> str:
     """The hubs with what is parked in them, and the stack of every greenlet and thread in the process."""
-    from hubcore._report import describe_parked
+    from hubcore._describe import describe_parked
     from hubcore._scheduler import Scheduler
 
     lines = []
     greenlets = [found for found in gc.get_objects() if isinstance(found, greenlet.greenlet)]
     for hub in greenlets:
         if isinstance(hub, Scheduler) and not hub.destroyed:
-            lines.append(f"{hub!r}\n{hub.loop!r}\n{describe_parked(hub)}")  # type: ignore[arg-type]
+            lines.append(f"{hub!r}\n{hub.loop!r}\n{describe_parked(hub)}")
     suspended = [found for found in greenlets if found.gr_frame is not None]
     for found in suspended[:_MOST_SHOWN]:
         lines.append(f"greenlet {found!r}:\n{''.join(traceback.format_stack(found.gr_frame, _DEEPEST))}")

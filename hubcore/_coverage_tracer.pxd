@@ -1,4 +1,4 @@
-# Whether coverage.py measures this thread; see _measured.py.
+# Whether coverage.py measures this thread; see _coverage.py.
 # Facts: a thread state says who traces it (c_tracefunc, c_traceobj), in every CPython from 3.11 up, and the type of
 # coverage's tracer has this name (coverage/ctracer/tracer.c).
 

@@ -1,0 +1,10 @@
+"""The hubs of all threads."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore._scheduler import Scheduler
+
+#: Every hub that was made and not destroyed. A hub adds itself; any thread may read a copy.
+hubs: set[Scheduler] = set()
