@@ -1,4 +1,4 @@
-"""Barrier: a number of greenlets or threads wait for each other. The standard library's names and meanings."""
+"""Barrier: a fixed number of greenlets or threads wait for each other. As the standard library's."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ _FILLING, _DRAINING, _RESETTING, _BROKEN = range(4)
 
 
 class Barrier:
-    """Lets go on whoever waits at it as soon as `parties` of them do; then it can be used again.
+    """Releases its waiters as soon as `parties` of them wait; then it can be used again.
 
-    The last to come calls `action`, if there is one, before the others go on; if it raises, the barrier is broken.
-    `timeout` (seconds) is that of a `wait` without one of its own.
+    The last party to arrive calls `action`, if there is one, before the others go on; if it raises, the barrier breaks.
+    `timeout`, in seconds, is the default for `wait`.
     """
 
     def __init__(self, parties: int, action: Callable[[], object] | None = None, timeout: float | None = None) -> None:
         if parties < 1:
-            raise ValueError(f"a barrier is for 1 party or more, not {parties!r}")
+            raise ValueError(f"parties must be >= 1, not {parties!r}")
         self._parties = parties
         self._action = action
         self._timeout = timeout
@@ -33,18 +33,18 @@ class Barrier:
         self._count = 0
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until all parties are here; each gets another number from 0 to `parties` - 1. Switches.
+        """Wait until all parties wait here; return a number from 0 to `parties` - 1, different for each. Switches.
 
-        BrokenBarrierError for all of them if one's `timeout` passes first, one's wait ends otherwise, or by `abort`
-        and `reset`.
+        All of them get BrokenBarrierError if the `timeout` of one passes first, if one wait is interrupted, or after
+        `abort` or `reset`.
         """
         if timeout is None:
             timeout = self._timeout
         with self._condition:
-            # Those of the last round may still be leaving.
+            # Parties of the last round may still be leaving.
             self._condition.wait_for(lambda: self._state not in (_DRAINING, _RESETTING))
             if self._state == _BROKEN:
-                raise BrokenBarrierError(f"{self!r} is broken; reset() mends it")
+                raise BrokenBarrierError(f"{self!r} is broken; call reset() to use it again")
             index = self._count
             self._count += 1
             try:
@@ -74,49 +74,49 @@ class Barrier:
             came = self._condition.wait_for(lambda: self._state != _FILLING, timeout)
         except BaseException:
             if self._state == _FILLING:
-                self._break()  # one party less: the others would wait for ever
+                self._break()  # one party is missing now: the others would wait forever
             raise
         if not came:
             self._break()
-            raise BrokenBarrierError(f"not all of {self._parties} parties came within {timeout} seconds")
+            raise BrokenBarrierError(f"not all of {self._parties} parties arrived within {timeout} seconds")
         if self._state in (_RESETTING, _BROKEN):
-            raise BrokenBarrierError(f"{self!r} was reset or broken while this one waited")
+            raise BrokenBarrierError(f"{self!r} was reset or broken during this wait")
 
     def _break(self) -> None:
         self._state = _BROKEN
         self._wake_all()
 
     def _wake_all(self) -> None:
-        # Also by one whose hub was destroyed, and who could not take the lock back.
+        # The caller may not own the lock: if its hub was destroyed, it could not take the lock again.
         self._condition._wake_all()
 
     def reset(self) -> None:
-        """Be as new; who waits gets BrokenBarrierError."""
+        """Return the barrier to its initial state; its waiters get BrokenBarrierError."""
         with self._condition:
             if self._count == 0:
                 self._state = _FILLING
-            elif self._state != _DRAINING:  # those are on their way, and nobody waits any more
+            elif self._state != _DRAINING:  # the parties of that state are leaving, and none waits
                 self._state = _RESETTING
             self._condition.notify_all()
 
     def abort(self) -> None:
-        """Break it: who waits, or comes until `reset`, gets BrokenBarrierError."""
+        """Break the barrier: its waiters, and later callers until `reset`, get BrokenBarrierError."""
         with self._condition:
             self._break()
 
     @property
     def parties(self) -> int:
-        """How many have to come."""
+        """The number of parties that the barrier waits for."""
         return self._parties
 
     @property
     def n_waiting(self) -> int:
-        """How many are here and wait."""
+        """The number of parties that wait now."""
         return self._count if self._state == _FILLING else 0
 
     @property
     def broken(self) -> bool:
-        """Whether it is broken."""
+        """Whether the barrier is broken."""
         return self._state == _BROKEN
 
     def __repr__(self) -> str:

@@ -1,4 +1,4 @@
-"""Channel: a queue that holds nothing. Whoever puts waits until somebody gets."""
+"""Channel: a queue without storage. A putter waits until a getter takes its item."""
 
 from __future__ import annotations
 
@@ -26,21 +26,21 @@ _NOTHING = object()
 
 
 class Channel(Waitable):
-    """Hands each item from who puts it straight to who gets it; each waits for the other. Any thread."""
+    """Hands each item straight from a putter to a getter; each waits for the other. Any thread."""
 
     __slots__ = ("_putters", "_returned")
 
     def __init__(self, maxsize: int = 1) -> None:
         if maxsize != 1:
-            raise ValueError(f"a Channel holds no items, and so has a maxsize of 1 by convention, not {maxsize!r}")
+            raise ValueError(f"maxsize of a Channel must be 1 (by convention: it stores no items), not {maxsize!r}")
         self._set_up()
         self._putters = WaitQueue()
-        self._returned: list[Any] = []  # handed to somebody who could not take them
+        self._returned: list[Any] = []  # handed to getters that could not take them
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Hand `item` to who gets. Switches if nobody waits for it and `block` is true, `timeout` seconds at most.
+        """Hand `item` over to a getter. If none waits and `block` is true, wait for one, at most `timeout` seconds.
 
-        Full if nobody has come.
+        Switches only if it waits. Full if no getter came.
         """
         if self._hand_over(item):
             return
@@ -69,9 +69,9 @@ class Channel(Waitable):
         return False
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Take an item from who puts. Switches if nobody offers one and `block` is true, `timeout` seconds at most.
+        """Take an item from a putter. If none waits and `block` is true, wait for one, at most `timeout` seconds.
 
-        Empty if nobody has come.
+        Switches only if it waits. Empty if no putter came.
         """
         item = self._take()
         if item is not _NOTHING:
@@ -111,7 +111,7 @@ class Channel(Waitable):
         return item
 
     def _hand_back(self, entry: WaitEntry, value: object) -> None:
-        """As Source._hand_back: the item goes to the next who gets, or waits for one."""
+        """As Source._hand_back: the item goes to the next getter, or is kept for one."""
         if entry.purpose is GET:
             self._offer_again(value)
 
@@ -151,41 +151,41 @@ class Channel(Waitable):
 
     @property
     def getters(self) -> deque[WaitEntry]:
-        """Those who wait to get, first come first."""
+        """The wait entries of the getters, in the order in which they came."""
         return deque(self._waiters.entries())
 
     @property
     def putters(self) -> deque[WaitEntry]:
-        """Those who wait to put, first come first."""
+        """The wait entries of the putters, in the order in which they came."""
         return deque(self._putters.entries())
 
     @property
     def balance(self) -> int:
-        """How many wait to put, less how many wait to get."""
+        """The number of waiting putters minus the number of waiting getters."""
         return self._putters.count - self._waiters.count
 
     def ready(self) -> bool:
-        """Whether somebody offers an item."""
+        """Return whether a putter offers an item."""
         return self._putters.count > 0 or len(self._returned) > 0
 
     def qsize(self) -> int:
-        """0: it holds nothing."""
+        """Return 0: a Channel stores no items."""
         return 0
 
     def empty(self) -> bool:
-        """True: it holds nothing."""
+        """Return True: a Channel stores no items."""
         return True
 
     def full(self) -> bool:
-        """True: it holds nothing."""
+        """Return True: a Channel stores no items."""
         return True
 
     def next(self) -> Any:
-        """The next item: for programs that iterate by hand."""
+        """Return the next item, for programs that iterate by hand. Switches unless a putter waits."""
         return self.__next__()
 
     def __iter__(self) -> Self:
-        """The items as they come, until StopIteration itself is one."""
+        """Iterate over the items as they come, until an item is StopIteration."""
         return self
 
     def __next__(self) -> Any:

@@ -1,4 +1,4 @@
-"""Condition: wait, without a lock, for what is true only under it. The standard library's names and meanings."""
+"""Condition: release a lock, wait for a notification, take the lock again. As the standard library's."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-# Who gets one of these cannot wait for a lock, however often it tries.
+# After one of these exceptions a greenlet can no longer wait for a lock.
 _FUTILE = (BlockingSwitchOutError, HubDestroyed, LoopExit)
 
 
 class Condition(Source):
-    """A condition variable on `lock`, an RLock of its own if none is given.
+    """A condition variable on `lock`; by default on a new RLock.
 
-    `lock` is anything with acquire and release, such as a Semaphore(1), or one with the hooks of RLock as well.
+    `lock` is any object with acquire and release, such as a Semaphore(1); it may also have the hooks of RLock.
     """
 
     __slots__ = ("__weakref__", "_lock", "_waiters", "acquire", "release")
@@ -49,17 +49,17 @@ class Condition(Source):
 
     def __exit__(self, *failure: Any) -> Any:
         if failure and getattr(failure[1], "came_without", None) is self:
-            return None  # from a wait that could not take the lock back: it may be another's now
+            return None  # raised by a wait that could not take the lock again: it may have another owner now
         return self._lock.__exit__(*failure)
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Let go of the lock, wait for a `notify`, `timeout` seconds at most, and take the lock again. Switches.
+        """Release the lock, wait for a notification, at most `timeout` seconds, and take the lock again. Switches.
 
-        Whether the notice came. However the wait ends, also by a kill, the caller has the lock afterwards, unless it
-        can wait no more (HubDestroyed, LoopExit). RuntimeError if it did not have it before.
+        Return whether the notification came. However the wait ends, also by a kill, the caller then owns the lock,
+        unless it can wait no more (HubDestroyed, LoopExit). RuntimeError if the caller does not own the lock.
         """
         if not self._is_owned():
-            raise RuntimeError(f"cannot wait on {self!r} without having its lock")
+            raise RuntimeError(f"cannot wait on {self!r}: the caller does not own its lock")
         entry = new_entry(self, None, "")
         waiter = waiter_at(entry)
         self._waiters.add(entry, waiter)
@@ -76,12 +76,15 @@ class Condition(Source):
         failure = self._take_back(state, failure)
         if failure is not None:
             if came:
-                self._wake(1)  # who fails does not look at what it was told of; the next one may
+                self._wake(1)  # this waiter fails and ignores its notification, so the next waiter gets it
             raise failure
         return came
 
     def wait_for(self, predicate: Callable[[], Any], timeout: float | None = None) -> Any:
-        """Wait until `predicate()`, called with the lock, is true, `timeout` seconds at most; what it returned last."""
+        """Wait until `predicate()`, called with the lock, is true, at most `timeout` seconds. Return its last result.
+
+        Switches unless it is true at once.
+        """
         result = predicate()
         if result or (timeout is not None and timeout <= 0):
             return result
@@ -95,15 +98,15 @@ class Condition(Source):
         return result
 
     def notify(self, n: int = 1) -> None:
-        """Wake the first `n` who wait. Never switches. RuntimeError unless the caller has the lock."""
+        """Wake the first `n` waiters. Never switches. RuntimeError if the caller does not own the lock."""
         if not self._is_owned():
-            raise RuntimeError(f"cannot notify {self!r} without having its lock")
+            raise RuntimeError(f"cannot notify {self!r}: the caller does not own its lock")
         self._wake(n)
 
     def notify_all(self) -> None:
-        """Wake all who wait, as `notify`."""
+        """Wake all waiters; else as `notify`."""
         if not self._is_owned():
-            raise RuntimeError(f"cannot notify {self!r} without having its lock")
+            raise RuntimeError(f"cannot notify {self!r}: the caller does not own its lock")
         self._wake_all()
 
     def _wake_all(self) -> None:
@@ -114,12 +117,12 @@ class Condition(Source):
             n -= 1
 
     def _hand_back(self, entry: WaitEntry, value: object) -> None:
-        """As Source._hand_back: the notice goes to the next who waits."""
+        """As Source._hand_back: the notification goes to the next waiter."""
         self._waiters.wake_first(True)
 
     @property
     def owner(self) -> object:
-        """Who has the lock, as far as the lock knows."""
+        """The owner of the lock, if the lock records one."""
         return getattr(self._lock, "owner", None)
 
     def _is_owned(self) -> bool:
@@ -143,9 +146,9 @@ class Condition(Source):
             self._lock.acquire()
 
     def _take_back(self, state: Any, failure: BaseException | None) -> BaseException | None:
-        """Take the lock, whatever is raised meanwhile. Returns `failure`, or else the first of that.
+        """Take the lock, through any interrupts. Return `failure`, or else the first interrupt.
 
-        What else is raised is so where the greenlet waits next: neither a kill nor a Timeout may be lost.
+        Further interrupts are raised where the greenlet waits next: neither a kill nor a Timeout may be lost.
         """
         later = []
         shielded = False
@@ -162,7 +165,7 @@ class Condition(Source):
             except BaseException as error:
                 if failure is None:
                     failure = error
-                elif not isinstance(error, Cancelled):  # which every wait raises anew
+                elif not isinstance(error, Cancelled):  # every wait raises it again
                     later.append(error)
                 shielded = True
         hub = get_hub_if_any()
@@ -177,12 +180,12 @@ class Condition(Source):
             return
         from hubcore.scopes import CancelScope
 
-        # A cancellation would be raised again at each attempt.
+        # Without the shield, each attempt would raise the cancellation again.
         with CancelScope(shield=True):
             self._acquire_restore(state)
 
     def _at_fork_reinit(self) -> None:
-        """For the standard library's threads: in a forked child, be as new."""
+        """Become a new condition, in a forked child, for the standard library's threads."""
         self._lock._at_fork_reinit()
         self._waiters = WaitQueue()
 

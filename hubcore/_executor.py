@@ -1,4 +1,4 @@
-"""ThreadPoolExecutor: concurrent.futures on native threads, with futures that greenlets wait for cooperatively."""
+"""ThreadPoolExecutor: concurrent.futures on native threads; greenlets wait for its futures cooperatively."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ if TYPE_CHECKING:
 else:
     _StandardFuture = futures.Future
 
-# The threads are native, whatever was patched, and so is what they wait on.
+# The threads are native, also under patching, and so is the queue that they wait on.
 _new_queue: Any = original("queue", "SimpleQueue")
 _numbers = itertools.count()
 
 
 class Future(_StandardFuture):
-    """A standard Future; to wait for it in a greenlet parks the greenlet, and hubcore.wait() takes it, too."""
+    """A standard Future. A greenlet that waits for it parks, and hubcore.wait() accepts it."""
 
     def __init__(self) -> None:
         super().__init__()
         self._ended = Event()
-        # Whoever asks for the call keeps its hub alive, and virtual time there still, until it has ended.
+        # Until the call ends, it keeps the submitter's hub alive and stops its virtual time.
         hub = get_hub_if_any()
         self._loops = [] if hub is None else [hub.loop]
         for loop in self._loops:
@@ -62,14 +62,17 @@ class Future(_StandardFuture):
             self._announce()
 
     def cancel(self) -> bool:
-        """As the standard one: True if it had not begun, and never will."""
+        """As the standard one: return True if the call had not begun and never will."""
         cancelled = super().cancel()
         if cancelled:
             self._announce()
         return cancelled
 
     def result(self, timeout: float | None = None) -> Any:
-        """Wait for the result and return it, or raise the exception; TimeoutError after `timeout` seconds."""
+        """Wait for the result and return it, or raise the exception. TimeoutError after `timeout` seconds.
+
+        Switches in a greenlet unless it is ready; a thread without a hub blocks.
+        """
         self._wait(timeout)
         try:
             return super().result(0)
@@ -77,7 +80,7 @@ class Future(_StandardFuture):
             del self  # the exception's traceback refers to this frame
 
     def exception(self, timeout: float | None = None) -> BaseException | None:
-        """Wait for the end; the exception or None. TimeoutError after `timeout` seconds."""
+        """Wait for the end; return the exception or None. Else as `result`."""
         self._wait(timeout)
         return super().exception(0)
 
@@ -85,7 +88,7 @@ class Future(_StandardFuture):
         if not self.done() and not self._ended.wait(None if timeout is None else max(0.0, timeout)):
             raise futures.TimeoutError
 
-    # What hubcore.wait() and iwait() need.
+    # For hubcore.wait() and iwait().
 
     def ready(self) -> bool:
         """The same as `done`."""
@@ -93,7 +96,7 @@ class Future(_StandardFuture):
 
     @property
     def cross_thread(self) -> bool:
-        """Whether another thread may end who waits for it: always."""
+        """Whether another thread may wake its waiters: always."""
         return True
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
@@ -130,7 +133,7 @@ class _Call:
         self.context = copy_context()
 
     def run(self) -> None:
-        """In a worker."""
+        """Make the call. Runs in a worker."""
         if not self.future.set_running_or_notify_cancel():
             return
         try:
@@ -143,9 +146,9 @@ class _Call:
 
 
 class ThreadPoolExecutor(futures.ThreadPoolExecutor):
-    """The standard library's, on threads of its own, which do not keep the process from ending.
+    """The standard library's ThreadPoolExecutor, on native threads that do not keep the process from ending.
 
-    Calls see a copy of the context variables of whoever submits them. Any thread may submit and wait.
+    Each call gets a copy of the submitter's context variables. Any thread may submit and wait.
     """
 
     def __init__(
@@ -156,7 +159,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         initargs: Iterable[Any] = (),
     ) -> None:
         if max_workers is not None and not isinstance(max_workers, int):
-            raise TypeError(f"max_workers is a whole number of threads, or None, not {max_workers!r}")
+            raise TypeError(f"max_workers must be an integer, or None, not {max_workers!r}")
         super().__init__(max_workers, thread_name_prefix, initializer, tuple(initargs))
         self._limit: int = self._max_workers
         self._prefix = thread_name_prefix or f"hubcore-executor-{next(_numbers)}"
@@ -164,7 +167,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         self._generation = _workers.generation()
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
-        """Have `fn(*args, **kwargs)` called in a thread. Never waits. RuntimeError after `shutdown`."""
+        """Call `fn(*args, **kwargs)` in a thread; return its Future. Never waits. RuntimeError after `shutdown`."""
         shared = self._shared_here()
         with shared.lock:
             if shared.broken:
@@ -192,18 +195,18 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         return future
 
     def _shared_here(self) -> _Shared:
-        if self._generation is not _workers.generation():  # forked: neither its threads nor their calls are here
+        if self._generation is not _workers.generation():  # forked: the threads and their calls are not in the child
             self._generation = _workers.generation()
             self._shared = self._shared.anew()
         return self._shared
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
-        """Take no more calls; with `cancel_futures`, cancel those that have not begun; with `wait`, wait for the rest.
+        """Accept no more calls. With `cancel_futures`, cancel the calls that have not begun.
 
-        Switches if it waits.
+        With `wait`, wait for the rest; this switches.
         """
         shared = self._shared_here()
-        with shared.lock:  # so that the word to end comes behind every call that was taken
+        with shared.lock:  # so that the end mark comes behind every accepted call
             shared.closed = True
         shared.close(cancel_futures)
         if not wait:
@@ -229,7 +232,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
 
 
 class _Shared:
-    """What an executor and its threads share, so that the threads do not keep the executor."""
+    """The state shared by an executor and its threads; so the threads do not keep the executor alive."""
 
     def __init__(self, initializer: Initializer | None, initargs: tuple[Any, ...]) -> None:
         self.initializer = initializer
@@ -243,14 +246,14 @@ class _Shared:
         self.broken = False
 
     def anew(self) -> _Shared:
-        """The same in a forked child, where there are no threads yet."""
+        """Return a copy for a forked child, where there are no threads yet."""
         new = _Shared(self.initializer, self.initargs)
         new.closed = self.closed
         new.broken = self.broken
         return new
 
     def close(self, cancel: bool) -> None:
-        """Have the threads end once nothing is left to do."""
+        """Let the threads end once no calls are left."""
         self.closed = True
         if cancel:
             self.cancel_all(None)
@@ -258,12 +261,12 @@ class _Shared:
             self.calls.put(None)
 
     def cancel_all(self, error: BaseException | None) -> None:
-        """Cancel all calls that no thread has taken, or have them fail with `error`."""
+        """Cancel all calls that no thread has taken, or fail them with `error`."""
         while True:
             try:
                 call = self.calls.get_nowait()
             except Empty:
-                break  # the threads take them meanwhile
+                break  # the threads may take calls meanwhile
             if call is None:
                 continue
             if error is None:
@@ -271,12 +274,12 @@ class _Shared:
             elif call.future.set_running_or_notify_cancel():
                 call.future.set_exception(error)
         if self.closed:
-            self.calls.put(None)  # it may have been among them
+            self.calls.put(None)  # this loop may have taken the end mark
 
 
 def _start(name: str, shared: _Shared, end: Event) -> None:
-    """Start a native thread of that name. RuntimeError if that cannot be."""
-    if "_thread" in saved:  # where a threading.Thread is a greenlet
+    """Start a native thread with that name. RuntimeError if none can be started."""
+    if "_thread" in saved:  # patched: a threading.Thread is a greenlet
         _workers.start_thread(_named_work, (name, shared, end))
     else:
         from threading import Thread

@@ -1,15 +1,16 @@
 """Signal handlers of the program, each call in a greenlet of its own, at once.
 
-Facts: Python calls a handler in the main thread between two byte codes, on the stack of whatever runs there. That may
-be any greenlet, in the middle of anything, or the hub, and if nothing runs it is whoever happens to poll the loop.
-A handler may wait for a lock that the interrupted greenlet holds, or sleep; the hub may never wait.
+Facts: Python calls a handler in the main thread between two byte codes, on the stack that runs there. That may be any
+greenlet, at any point, or the hub; when no greenlet runs, it is the greenlet that polls the loop. A handler may wait
+for a lock that the interrupted greenlet owns, or sleep; the hub must never wait.
 
-Consequence: the handler gets a greenlet. What was interrupted waits until the handler has ended or waits itself, and
-then goes on before anybody else does, as if nothing had been. Where the hub was interrupted the handler runs next.
+Consequence: the handler gets a greenlet. The interrupted greenlet pauses until the handler has ended or waits itself,
+and then goes on before all others, as if it had not been interrupted. If the hub was interrupted, the handler runs
+next.
 
-What it raises is the main greenlet's, which is where programs expect it: at once if that is what was interrupted, else
-where it waits. A KeyboardInterrupt comes out in the interrupted greenlet, and so in the main one after it, because
-otherwise Ctrl-C could not end a greenlet that never waits.
+A handler's exception is raised in the main greenlet, where programs expect it: at once if the main greenlet was
+interrupted, else where it waits. A KeyboardInterrupt is raised in the interrupted greenlet and, when it leaves that, in
+the main one; otherwise Ctrl-C could not end a greenlet that never waits.
 """
 
 from __future__ import annotations
@@ -36,13 +37,13 @@ if TYPE_CHECKING:
 
 
 class HandlerGreenlet(RawGreenlet):
-    """A greenlet in which a handler is called. For Python a handler runs in the main thread; by this one tells it."""
+    """A greenlet that calls a handler. To Python the handler runs in the main thread; this class identifies it."""
 
     __slots__ = ()
 
 
 class Handler:
-    """What Python has as the handler of a signal in place of `function`. Equal to it, for those who look past us."""
+    """The handler that Python calls in place of `function`. Equal to `function`, for code that reads it from Python."""
 
     __slots__ = ("function",)
 
@@ -52,7 +53,7 @@ class Handler:
         self.function = function
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
-        """The signal came. Called by Python, in the main thread."""
+        """Run the handler for a signal. Python calls this in the main thread."""
         hub = get_hub_if_any()
         if hub is None or hub.destroyed:
             self.function(signum, frame)
@@ -60,7 +61,7 @@ class Handler:
         run = _Run(hub)
         if not _running:
             atexit.unregister(_wait_for_running)
-            atexit.register(_wait_for_running)  # as late as possible: what is registered last is called first
+            atexit.register(_wait_for_running)  # as late as possible: the last one registered runs first
         _running.add(run)
         new = HandlerGreenlet(hub, run, (self.function, signum, frame))
         new.gr_context = copy_context()
@@ -100,9 +101,9 @@ class _Run:
 
     def __init__(self, hub: Hub) -> None:
         self.hub = hub
-        self.aside = False  # whether what was interrupted waits for it
+        self.aside = False  # whether the interrupted greenlet waits for it
         self.error: BaseException | None = None
-        self.ended: Waiter | None = None  # who waits for its end
+        self.ended: Waiter | None = None  # the waiter for its end
 
     def __call__(self, function: Function, signum: int, frame: FrameType | None) -> None:
         try:
@@ -111,7 +112,7 @@ class _Run:
             if self.aside:
                 self.error = error
             elif isinstance(error, GreenletExit):
-                raise  # somebody ended it, such as a hub that is being destroyed
+                raise  # it was killed, for instance by a hub that is being destroyed
             else:
                 self.hub.interrupt_now(self.hub.main, error)
         finally:
@@ -124,17 +125,17 @@ _running: set[_Run] = set()
 
 
 def _wait_for_running() -> None:
-    """The process ends: let handlers that wait end first, since the main greenlet went on without them. Switches."""
+    """Wait at the end of the process for handlers that still wait; the main greenlet went on without them. Switches."""
     hub = get_hub_if_any()
-    # In a forked child there may be those of its parent's hub.
+    # In a forked child the set may contain runs of the parent's hub.
     while hub is not None and (runs := [run for run in _running if run.hub is hub]):
         runs[0].ended = waiter = hub.new_waiter("a signal handler")
         try:
             hub.park(waiter)
         except SystemExit:
-            pass  # the handler's: it ends as it is
+            pass  # the handler's own: the process is ending already
 
 
 def given(handler: Any) -> Any:
-    """The handler as the program gave it."""
+    """Return the handler as the program gave it."""
     return handler.function if isinstance(handler, Handler) else handler

@@ -1,4 +1,4 @@
-"""HubCall: a call that any thread has a hub make, in a greenlet, and its result."""
+"""HubCall: a call that a hub makes in a greenlet for a caller in any thread, and its result."""
 
 from __future__ import annotations
 
@@ -18,23 +18,23 @@ if TYPE_CHECKING:
 
 
 class HubCall(AsyncResult):
-    """`function(*args, **kwargs)` in a new greenlet of `hub`; itself the result. Made in any thread."""
+    """A call of `function(*args, **kwargs)` in a new greenlet of `hub`; also its result. Any thread may make it."""
 
     __slots__ = ("_arguments", "_context", "_function", "_greenlet", "_hub", "_unwanted")
 
     def __init__(
         self, hub: Hub, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
     ) -> None:
-        AsyncResult.__init__(self)  # before anything that may raise: __del__ looks at it
+        AsyncResult.__init__(self)  # first, because __del__ reads its fields even if the next lines raise
         if not callable(function):
-            raise TypeError(f"a greenlet runs something callable, not {function!r}")
+            raise TypeError(f"a greenlet's function must be callable, not {function!r}")
         self._hub = hub
         self._function: Callable[..., object] | None = function
         self._arguments: tuple[Any, Any] | None = (args, kwargs)
         self._context = copy_context()
         self._greenlet: Greenlet | None = None
         self._unwanted = False
-        # Noted before one looks whether the hub is destroyed: either that is seen here, or destroy() sees this call.
+        # Added before the test whether the hub is destroyed: either the test sees that, or destroy() sees this call.
         hub._calls.add(self)
         if hub.destroyed:
             self.give_up()
@@ -42,7 +42,7 @@ class HubCall(AsyncResult):
             hub.loop.run_callback_threadsafe(self._begin)
 
     def _begin(self) -> None:
-        """In the hub: start the greenlet."""
+        """Start the greenlet. Runs in the hub."""
         function, arguments = self._function, self._arguments
         self._function = self._arguments = None
         if self._unwanted or function is None or arguments is None:
@@ -61,25 +61,25 @@ class HubCall(AsyncResult):
         if self.ready():
             return
         if isinstance(greenlet.value, HubDestroyed):
-            self.set_exception(greenlet.value)  # which for a greenlet is an end like others
+            self.set_exception(greenlet.value)  # for a greenlet, HubDestroyed is a normal end
         else:
             self(greenlet)
 
     def give_up(self) -> None:
-        """The hub is destroyed, and calls nobody any more. Any thread."""
+        """Fail with HubDestroyed: the hub is destroyed and makes no calls any more. Any thread."""
         self._hub._calls.discard(self)
         if not self.ready():
             self.set_exception(HubDestroyed(self._hub))
 
     def __del__(self) -> None:
-        """Nobody has read it, and nobody will: a failure is reported, as that of a greenlet that nobody looks at."""
+        """Report a failure that no caller has read, as that of a greenlet without observers."""
         error = self._unread() if report_unread is not None else None  # at the end of the process names are lost
-        # What ends the program did so when the greenlet failed.
+        # A system error has ended the program already, when the greenlet failed.
         if error is not None and not self._unwanted and not isinstance(error, self._hub.SYSTEM_ERROR):
             report_unread(self, error, self._hub)
 
     def kill_nowait(self) -> None:
-        """Nobody wants the result: end the greenlet, or do not start it. Any thread; never switches."""
+        """Kill the greenlet, or do not start it: the caller no longer wants the result. Any thread; never switches."""
         self._unwanted = True
         if not self._hub.destroyed:
             self._hub.loop.run_callback_threadsafe(self._kill)

@@ -1,7 +1,7 @@
-"""imap: an iterator of the results of calls that go on meanwhile, fed by a greenlet of its own.
+"""imap: an iterator over the results of calls that run concurrently, fed by its own greenlet.
 
-The feeder reads the input, starts a task for each item as there is room, and puts the tasks, in order or as they end,
-into a queue that the iterator takes them from. It does not refer to the iterator.
+The feeder reads the input, starts a task for each item when there is room, and puts the tasks, in order or as they end,
+into a queue. The iterator takes them from there. The feeder has no reference to the iterator.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 class _Failure:
-    """What an attempt that failed returns: whoever maps raises it, so that nobody else needs to report it."""
+    """The result of an attempt that failed: the caller of the mapping raises it, so no hub has to report it."""
 
     __slots__ = ("exception",)
 
@@ -32,20 +32,20 @@ class _Failure:
 
 
 class Attempt:
-    """What is spawned for each item in place of the function."""
+    """The callable that is spawned for each item in place of the function."""
 
     __slots__ = ("function",)
 
     def __init__(self, function: Callable[..., object]) -> None:
         if not callable(function):
-            raise TypeError(f"only something callable can be mapped, not {function!r}")
+            raise TypeError(f"the function to map must be callable, not {function!r}")
         self.function = function
 
     def __call__(self, *args: object) -> object:
         try:
             return self.function(*args)
         except (Cancelled, GreenletExit, KeyboardInterrupt, SystemExit):
-            raise  # not the business of the mapping alone
+            raise  # these do not concern the mapping alone
         except BaseException as error:
             return _Failure(error)
 
@@ -54,7 +54,7 @@ class Attempt:
 
 
 def outcome(task: Any) -> Any:
-    """What the attempt that `task` made came to: its result, or it is raised. Switches unless `task` has ended."""
+    """Return the result of the attempt in `task`, or raise its failure. Switches unless `task` has ended."""
     value = None
     try:
         value = task.get()
@@ -62,11 +62,11 @@ def outcome(task: Any) -> Any:
             return value
         raise value.exception
     finally:
-        del value, task  # the traceback of what was raised refers to this frame
+        del value, task  # the traceback of the exception refers to this frame
 
 
 class _End:
-    """Comes after the last task: how many there were, and what ended the input if it was not its end."""
+    """The mark after the last task: the number of tasks, and the exception that ended the input, if one did."""
 
     __slots__ = ("error", "started")
 
@@ -76,7 +76,7 @@ class _End:
 
 
 class _IntoQueue(DirectLink):
-    """Puts each task that has ended into `queue`."""
+    """A link that puts each task that has ended into `queue`."""
 
     __slots__ = ("queue",)
 
@@ -118,7 +118,7 @@ def _feed(
 
 
 class IMapUnordered:
-    """The iterator of `imap_unordered`. If it is dropped, calls go on, except where `maxsize` holds them back."""
+    """The iterator of `imap_unordered`. If it is dropped, the calls go on, except those that `maxsize` holds back."""
 
     _ordered = False
 
@@ -126,14 +126,14 @@ class IMapUnordered:
         self, start: Callable[..., Any], function: Callable[..., Any], items: Iterable[Any], maxsize: int | None = None
     ) -> None:
         if maxsize is not None and not isinstance(maxsize, int):
-            raise TypeError(f"maxsize is a whole number of results, or None for any number, not {maxsize!r}")
+            raise TypeError(f"maxsize must be an integer, or None for any number, not {maxsize!r}")
         if maxsize is not None and maxsize < 1:
-            raise ValueError(f"maxsize is {maxsize!r}; it takes 1 or more, or None for any number of results")
+            raise ValueError(f"maxsize must be >= 1, or None for any number, not {maxsize!r}")
         attempt = Attempt(function)
-        self._tasks = SimpleQueue()  # those that ended; the ordered kind's: all, in their order
+        self._tasks = SimpleQueue()  # tasks that have ended; in the ordered iterator: all tasks, in their order
         self._room = None if maxsize is None else room_for(maxsize)
         self._taken = 0
-        self._end: _End | None = None  # once it came
+        self._end: _End | None = None  # once it has come
         self._feeder = spawn(_feed, start, attempt, items, self._tasks, self._room, self._ordered)
 
     def __iter__(self) -> Self:
@@ -151,7 +151,7 @@ class IMapUnordered:
             if self._room is not None:
                 self._room.release()
             if self._end is not None and self._taken == self._end.started:
-                self._tasks.put(self._end)  # for others who iterate over the same
+                self._tasks.put(self._end)  # for other callers that iterate over the same object
             try:
                 return outcome(task)
             finally:
@@ -179,7 +179,8 @@ class IMapUnordered:
             raise
 
     def __del__(self, process_ends: Callable[[], bool] = sys.is_finalizing) -> None:
-        if getattr(self, "_room", None) is not None and not process_ends():  # then modules may have lost their names
+        # At the end of the process modules may have lost their names.
+        if getattr(self, "_room", None) is not None and not process_ends():
             self._feeder.kill(block=False)
 
 

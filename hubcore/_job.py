@@ -28,10 +28,10 @@ _FAILED = object()
 
 
 class Job(AsyncResult):
-    """`function(*args, **kwargs)` in a worker thread, with the caller's context variables; itself the result.
+    """A call of `function(*args, **kwargs)` in a worker thread, with the caller's context variables; also its result.
 
-    Until it has ended it keeps the hub that it was made in alive, and virtual time there still. `pool.job_ended(self)`
-    is called in the worker once it has, unless `pool` is None.
+    Until the call ends, the job keeps the caller's hub alive and stops its virtual time. Then the worker calls
+    `pool.job_ended(self)`, unless `pool` is None.
     """
 
     __slots__ = ("_args", "_context", "_function", "_kwargs", "hub_of_origin", "pool")
@@ -47,10 +47,10 @@ class Job(AsyncResult):
         self._context: Any = copy_context()
         self.hub_of_origin: Hub | None = hub_here()
         if self.hub_of_origin is None:
-            self.hub_of_origin = hub_of_main_thread()  # the call may want to call back
+            self.hub_of_origin = hub_of_main_thread()  # the call may use from_thread.run()
 
     def submit(self) -> None:
-        """Have a worker run it. RuntimeError if there is none and none can be started. Never waits."""
+        """Give the call to a worker. RuntimeError if there is none and none can be started. Never waits."""
         hub = self.hub_of_origin
         if hub is not None:
             hub.loop.begin_job()
@@ -62,18 +62,21 @@ class Job(AsyncResult):
             raise
 
     def drop(self) -> bool:
-        """Do not run it, if it has not begun: nobody wants the result. Whether it will not run. Any thread."""
+        """Drop the call if it has not begun: the caller no longer wants the result. Return whether it will not run.
+
+        Never switches; any thread.
+        """
         self._looked = True
         return self._claim_call() is not None
 
     def _claim_call(self) -> Callable[..., object] | None:
-        """The call, for the first who claims it."""
+        """Return the function to the first caller, None to later ones."""
         function = self._function
         self._function = None
         return function
 
     def _run(self) -> None:
-        """In a worker thread: make the call and deliver what it comes to."""
+        """Make the call and deliver its result. Runs in a worker thread."""
         ident = get_ident()
         function = self._claim_call()
         args: Any = self._args
@@ -87,12 +90,12 @@ class Job(AsyncResult):
             if function is not None:
                 result = context.run(function, *args, **kwargs)
         except BaseException as error:
-            # Without this frame, which would refer to the result, and so to the error itself.
+            # Without this frame, which refers to the result and so to the error itself.
             trace = error.__traceback__
             failure = error.with_traceback(None if trace is None else trace.tb_next)
             trace = None
-        running.pop(ident, None)  # it may have gone: the call may have forked
-        function = args = kwargs = context = None  # what the call was made of goes before anybody learns of its end
+        running.pop(ident, None)  # it may be gone: the call may have forked
+        function = args = kwargs = context = None  # the call's arguments are freed before the waiters learn of its end
         if get_hub_if_any() is not None:
             _destroy_hub()
         if failure is not None:
@@ -110,7 +113,7 @@ class Job(AsyncResult):
 
 
 class _WorkerCall:
-    """What a worker calls: it lets go of `job`, whose failure may be unread, before the hub learns of the end."""
+    """A worker calls this. It drops `job`, whose failure may be unread, before the hub learns of the end."""
 
     __slots__ = ("job",)
 
@@ -132,7 +135,7 @@ class _WorkerCall:
 
 
 def _destroy_hub() -> None:
-    """The call made a hub for its thread; the thread is not its own, so what is left there ends with it."""
+    """Destroy the hub that the call made for its thread: the thread serves other calls, so no greenlet stays there."""
     try:
         hub = get_hub_if_any()
         if hub is not None:

@@ -1,8 +1,8 @@
 """Semaphores and the re-entrant lock.
 
-All belong to no hub: greenlets of any threads, and threads without a hub, may share one. Who waits is served first
-come, first served: a release hands the lock to the first who waits, so nobody who comes later can overtake. Releasing
-never switches and may be done in a finalizer.
+They belong to no hub: greenlets of any threads, and threads without a hub, may share one. Waiters are served first
+come, first served: a release hands the lock over to the first waiter, so no later caller can overtake it. Releasing
+never switches; a finalizer may do it.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-_ONLY_LOOKS = object()  # waits until the semaphore could be acquired, without acquiring it
+_ONLY_LOOKS = object()  # of a waiter that waits until a permit is free, but does not take it
 
 
 class Semaphore(Waitable):
-    """A counter of permits, `value` at first: `acquire` takes one, and waits where there is none; `release` gives one.
+    """A counter of permits, initially `value`. `acquire` takes a permit or waits for one; `release` adds one.
 
-    One of value 1 is a lock, and knows its owner for reports: who acquired it last.
+    A semaphore of value 1 is a lock. It records its owner, the greenlet that acquired it last, for reports.
     """
 
     __slots__ = ("_counter", "_exclusive", "_owner")
@@ -45,7 +45,7 @@ class Semaphore(Waitable):
 
     @property
     def counter(self) -> int:
-        """How many permits there are. Raised, it serves those who wait. Any thread may `grow` it."""
+        """The number of permits. Raising it serves waiters. To change it from any thread, use `grow`."""
         return self._counter
 
     @counter.setter
@@ -57,13 +57,13 @@ class Semaphore(Waitable):
 
     @property
     def owner(self) -> greenlet | None:
-        """The greenlet that acquired it, of a semaphore that is a lock; of a thread without a hub, its main one."""
+        """The greenlet that acquired a semaphore that is a lock; for a thread without a hub, its main greenlet."""
         return self._owner
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take a permit; whether that came within `timeout` seconds.
+        """Take a permit, wait for it at most `timeout` seconds, and return whether it was taken.
 
-        Switches if there is none, unless not `blocking`.
+        Switches if there is no permit, unless `blocking` is false.
         """
         if self._take():
             return True
@@ -73,7 +73,10 @@ class Semaphore(Waitable):
         return waiter is None or park(waiter, timeout)
 
     def grow(self, more: int) -> None:
-        """Have `more` permits, or fewer where that is negative, also fewer than none. Never switches; any thread."""
+        """Add `more` permits. A negative number removes permits; the counter may become negative.
+
+        Never switches; any thread.
+        """
         self._change(more)
         if self._counter > 0:
             self._notify_links()
@@ -83,7 +86,10 @@ class Semaphore(Waitable):
         self._serve_waiters()
 
     def wait(self, timeout: float | None = None) -> int:
-        """Wait until a permit could be taken, without taking it, `timeout` seconds at most; how many there are then."""
+        """Wait until a permit is free, at most `timeout` seconds, without taking it. Return the number of permits.
+
+        Switches unless a permit is free.
+        """
         if self._counter <= 0:
             waiter = self._queue_up(_ONLY_LOOKS)
             if waiter is not None:
@@ -105,7 +111,10 @@ class Semaphore(Waitable):
         return waiter
 
     def release(self) -> int:
-        """Give a permit: to the first who waits, if anybody does. Returns how many there are now. Never switches."""
+        """Add a permit, or hand it over to the first waiter. Return the number of permits.
+
+        Never switches; any thread, also a finalizer.
+        """
         self._give()
         if self._links is not None and self._counter > 0:
             self._notify_links()
@@ -124,7 +133,7 @@ class Semaphore(Waitable):
             if entry.item is not None:
                 waiters.wake(entry, True)
                 continue
-            # Taken before it is handed over: waking may run other code, which must not hand over the same permit.
+            # Take the permit before handing it over: waking may run other code, which must not hand over the same one.
             self._counter -= 1
             if self._exclusive:
                 waiter: Any = entry.waiter
@@ -136,14 +145,14 @@ class Semaphore(Waitable):
     def _hand_back(self, entry: WaitEntry, value: object) -> None:
         """As Source._hand_back."""
         if entry.item is None:
-            Semaphore.release(self)  # not what a subclass does there for those who release
+            Semaphore.release(self)  # not a subclass's `release`, which may do more for its callers
 
     def ready(self) -> bool:
-        """Whether there is a permit."""
+        """Return whether there is a permit."""
         return self._counter > 0
 
     def locked(self) -> bool:
-        """Whether there is none, so that `acquire` would wait."""
+        """Return whether there is no permit, so that `acquire` would wait."""
         return self._counter <= 0
 
     def __enter__(self) -> bool:
@@ -153,7 +162,7 @@ class Semaphore(Waitable):
         self.release()
 
     def _at_fork_reinit(self) -> None:
-        """For the standard library's locks: in a forked child, be as a new lock."""
+        """Become a new lock, in a forked child, as the standard library's locks do."""
         self._set_up()
         self._counter = 1
         self._owner = None
@@ -163,7 +172,7 @@ class Semaphore(Waitable):
 
 
 class BoundedSemaphore(Semaphore):
-    """A Semaphore that cannot be released more often than it was acquired: ValueError."""
+    """A Semaphore that cannot be released more often than it was acquired (ValueError)."""
 
     __slots__ = ("_initial_value",)
 
@@ -172,44 +181,44 @@ class BoundedSemaphore(Semaphore):
         self._initial_value = self._counter
 
     def release(self) -> int:
-        """As Semaphore.release; ValueError if every permit is back already."""
+        """As Semaphore.release; ValueError if all permits are back already."""
         if self._counter >= self._initial_value:
             raise ValueError(
-                f"{self!r} was released once more than it was acquired; it has all of its {self._initial_value} permits"
+                f"{self!r} was released more often than acquired; it already has all {self._initial_value} permits"
             )
         return Semaphore.release(self)
 
 
 class DummySemaphore:
-    """Has any number of permits: for code that wants a lock where none is needed."""
+    """A semaphore with an unlimited number of permits, for code that takes a lock but needs none."""
 
     def __init__(self, value: int | None = None) -> None:
         pass
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> Literal[True]:
-        """True, at once."""
+        """Return True at once."""
         return True
 
     def release(self) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def locked(self) -> bool:
-        """False."""
+        """Return False."""
         return False
 
     def ready(self) -> bool:
-        """True."""
+        """Return True."""
         return True
 
     def wait(self, timeout: float | None = None) -> int:
-        """1, at once."""
+        """Return 1 at once."""
         return 1
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
-        """Nothing to do: nobody ever has to wait for it."""
+        """Do nothing: no caller ever has to wait for it."""
 
     def unlink(self, callback: object) -> None:
-        """Nothing to do."""
+        """Do nothing."""
 
     def __enter__(self) -> None:
         pass
@@ -219,7 +228,9 @@ class DummySemaphore:
 
 
 class RLock(Waitable):
-    """A lock that its owner, a greenlet or a thread without a hub, may acquire again, to release it as often."""
+    """A lock that its owner may acquire again, and must release as often. The owner is a greenlet, or a thread that
+    has no hub.
+    """
 
     __slots__ = ("_count", "_owner")
 
@@ -230,13 +241,13 @@ class RLock(Waitable):
 
     @property
     def owner(self) -> greenlet | None:
-        """The greenlet that has it; of a thread without a hub, its main one."""
+        """The greenlet that owns the lock; for a thread without a hub, its main greenlet."""
         return self._owner
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take the lock, also once more; whether that came within `timeout` seconds.
+        """Take the lock, also again, wait for it at most `timeout` seconds, and return whether it was taken.
 
-        Switches if another has it, unless not `blocking`.
+        Switches if another greenlet or thread owns it, unless `blocking` is false.
         """
         if self._take():
             return True
@@ -266,13 +277,13 @@ class RLock(Waitable):
         return waiter
 
     def release(self) -> None:
-        """Undo one `acquire`; the last one hands the lock to the first who waits. Never switches.
+        """Undo one `acquire`. The last release hands the lock over to the first waiter. Never switches.
 
-        RuntimeError unless the caller has it.
+        RuntimeError if the caller does not own it.
         """
         current = getcurrent()
         if self._owner is not current:
-            raise RuntimeError(f"cannot release {self!r}: {current!r} does not have it")
+            raise RuntimeError(f"cannot release {self!r}: {current!r} does not own it")
         self._count -= 1
         if self._count == 0:
             self._let_go()
@@ -300,11 +311,11 @@ class RLock(Waitable):
         self._let_go()
 
     def ready(self) -> bool:
-        """Whether nobody has it."""
+        """Return whether it has no owner."""
         return self._owner is None
 
     def locked(self) -> bool:
-        """Whether somebody has it."""
+        """Return whether it has an owner."""
         return self._owner is not None
 
     def __enter__(self) -> bool:
@@ -313,36 +324,36 @@ class RLock(Waitable):
     def __exit__(self, *failure: object) -> None:
         self.release()
 
-    # What Condition needs, under the names that the standard library's one calls.
+    # Hooks for Condition, under the names that the standard library's Condition calls.
 
     def _is_owned(self) -> bool:
-        """Whether the caller has it."""
-        # In the finalizers of a process that ends greenlet works no more, and nobody else runs: it is the caller's.
+        """Return whether the caller owns it."""
+        # In finalizers at the end of the process greenlet no longer works, and no other code runs: the caller owns it.
         return process_ends() or self._owner is getcurrent()
 
     def _recursion_count(self) -> int:
-        """How often the caller has acquired it."""
+        """Return how often the caller has acquired it."""
         return self._count if not process_ends() and self._owner is getcurrent() else 0
 
     def _release_save(self) -> tuple[int, object]:
-        """Let go of it altogether; what `_acquire_restore` then takes."""
+        """Release it completely; return the state that `_acquire_restore` takes."""
         if process_ends():
             return (1, None)
         current = getcurrent()
         if self._owner is not current:
-            raise RuntimeError(f"cannot release {self!r}: {current!r} does not have it")
+            raise RuntimeError(f"cannot release {self!r}: {current!r} does not own it")
         state = (self._count, current)
         self._let_go()
         return state
 
     def _acquire_restore(self, state: tuple[int, object]) -> None:
-        """Have it again as often as before. Switches if another has it."""
+        """Acquire it again, as often as before. Switches if it has another owner."""
         waiter = None if process_ends() else self._queue_up(state[0])
         if waiter is not None:
             park(waiter, None)
 
     def _at_fork_reinit(self) -> None:
-        """For the standard library's locks: in a forked child, be as new."""
+        """Become a new lock, in a forked child, as the standard library's locks do."""
         self._set_up()
         self._owner = None
         self._count = 0
@@ -352,9 +363,9 @@ class RLock(Waitable):
 
 
 def room_for(number: int) -> Semaphore:
-    """A Semaphore of so many permits that is no lock, and has no owner, also where that is 1.
+    """Return a Semaphore of `number` permits that is never a lock and has no owner, even if `number` is 1.
 
-    For room that is taken by one and given back by another, of whom no report may say that it has to.
+    For room that one greenlet takes and another gives back: a report must not name the taker as an owner.
     """
     new = Semaphore(number)
     new._exclusive = False
@@ -363,13 +374,13 @@ def room_for(number: int) -> Semaphore:
 
 def _checked(permits: int) -> int:
     if not hasattr(permits, "__index__"):
-        raise TypeError(f"a semaphore has a whole number of permits, not {permits!r}")
+        raise TypeError(f"a semaphore's value must be an integer, not {permits!r}")
     if permits < 0:
-        raise ValueError(f"a semaphore starts with 0 permits or more, not {permits!r}")
+        raise ValueError(f"a semaphore's value must be >= 0, not {permits!r}")
     return permits
 
 
 if not cython.compiled:
-    # `owner` is one, because a lock has its next owner a moment before that one's wait ends: see _deadlocks.
+    # `owner` is atomic, because a lock gets its next owner a moment before that owner's wait ends: see _deadlocks.
     atomic(Semaphore, "_take", "_join", "_change", "_give", "_serve_waiters", "owner")
     atomic(RLock, "_take", "_join", "_serve_waiters", "owner")

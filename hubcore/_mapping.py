@@ -1,4 +1,4 @@
-"""map, imap, apply and their kin, for whatever has `spawn(function, *args)`: groups, pools, thread pools."""
+"""map, imap, apply and their relatives, for classes with `spawn(function, *args)`: groups, pools, thread pools."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class pass_value:
-    """A link that calls `callback(source.value)`, only if `source` was successful. It equals its callback."""
+    """A link that calls `callback(source.value)` if `source` was successful. It equals its callback."""
 
     __slots__ = ("callback",)
 
@@ -41,7 +41,7 @@ class pass_value:
 
 
 class _Input:
-    """The items to map. What reading them raises ends them, and is raised once the calls before it are done."""
+    """The items to map. An exception of the iterable ends them; it is raised when the calls before it have ended."""
 
     __slots__ = ("error", "left")
 
@@ -57,28 +57,28 @@ class _Input:
 
 
 class MappingMixin:
-    """Calls in the tasks of a pool: `spawn` gives what has `ready()` and `get()`, a greenlet or a result."""
+    """Calls in the tasks of a pool. `spawn` returns a task with `ready()` and `get()`: a greenlet, or a result."""
 
     __slots__ = ()
 
     def spawn(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
-        """Start `func(*args, **kwargs)`; may wait until there is room."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to start a task")
+        """Start `func(*args, **kwargs)` and return its task; may wait until there is room."""
+        raise NotImplementedError(f"{type(self).__name__} must define spawn()")
 
     def full(self) -> bool:
-        """Whether `spawn` would have to wait."""
+        """Return whether `spawn` would have to wait."""
         return False
 
     def _is_inside(self) -> bool:
-        """Whether the caller is itself one of the tasks, which must not wait for room."""
+        """Return whether the caller is itself one of the tasks, which must not wait for room."""
         return False
 
     def apply(
         self, func: Callable[..., Any], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
     ) -> Any:
-        """`func(*args, **kwds)` in a task; its result, or what it raises. Switches.
+        """Call `func(*args, **kwds)` in a task; return its result, or raise its exception. Switches.
 
-        From within one of the tasks: called there, at once.
+        In one of the tasks themselves, call it there at once.
         """
         if self._is_inside():
             return func(*(args or ()), **(kwds or {}))
@@ -91,7 +91,7 @@ class MappingMixin:
         kwds: Mapping[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
     ) -> Any:
-        """As `apply`; and start `callback(result)` in a greenlet of its own."""
+        """As `apply`; also start `callback(result)` in a greenlet of its own."""
         check_callback(callback)
         result = self.apply(func, args, kwds)
         if callback is not None:
@@ -105,9 +105,9 @@ class MappingMixin:
         kwds: Mapping[str, Any] | None = None,
         callback: Callable[[Any], object] | None = None,
     ) -> Any:
-        """As `spawn`, but never waits for room: a greenlet does. Once done, `callback(result)` is called.
+        """As `spawn`, but never wait for room: a new greenlet does. `callback(result)` is called after success.
 
-        Returns what has the result: a greenlet, or what `spawn` gives.
+        Return the object that will have the result: that greenlet, or the task of `spawn`.
         """
         check_callback(callback)
         if self.full():
@@ -118,15 +118,15 @@ class MappingMixin:
         return task
 
     def _call_back(self, task: Any, callback: pass_value) -> None:
-        """Have `callback(task)` called in a greenlet of its own once `task` is done."""
+        """Call `callback(task)` in a greenlet of its own once `task` has ended."""
         task.rawlink(lambda source: spawn(callback, source))
 
     def map(self, func: Callable[[Any], Any], iterable: Iterable[Any]) -> list[Any]:
-        """`[func(item) for item in iterable]`, each call in a task. Switches.
+        """Return `[func(item) for item in iterable]`, with each call in a task. Switches.
 
-        Items are read when there is room for them, in the calling greenlet. If calls fail, what the first of them (in
-        the order of items) raised is raised, when those before it are done; the others are still made. If the
-        caller is killed or times out, no further one is started; those under way go on.
+        The calling greenlet reads items when there is room for them. If calls fail, raise the exception of the first
+        one in the order of the items, when the calls before it have ended; the other calls are still made. If the
+        caller is killed or times out, no further call starts; those under way go on.
         """
         attempt = Attempt(func)
         items = _Input(iterable)
@@ -147,7 +147,7 @@ class MappingMixin:
         return results
 
     def _start_the_rest(self, attempt: Attempt, items: _Input) -> None:
-        """Have the items that are left called for nobody."""
+        """Make the calls for the items that are left, and ignore their results."""
         if get_hub_if_any() is None:
             self._start_all(attempt, items)
         else:
@@ -160,7 +160,7 @@ class MappingMixin:
     def map_cb(
         self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
     ) -> list[Any]:
-        """As `map`; and call `callback(results)`."""
+        """As `map`; also call `callback(results)`."""
         check_callback(callback)
         results = self.map(func, iterable)
         if callback is not None:
@@ -170,20 +170,20 @@ class MappingMixin:
     def map_async(
         self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
     ) -> Greenlet:
-        """A greenlet that does `map_cb`. Never switches."""
+        """Return a new greenlet that runs `map_cb`. Never switches."""
         check_callback(callback)
         return spawn(self.map_cb, func, iterable, callback)
 
     def imap(self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None) -> IMap:
-        """An iterator of `func(*items)` for the items of `iterables` side by side, in their order.
+        """Return an iterator over `func(*items)` for the zipped items of `iterables`, in their order.
 
-        Calls are started at once, as far as there is room, and no more than `maxsize` are under way or have a result
-        that was not taken yet. Each step may switch, and raises what that call raised; the next step goes on after it.
+        Calls start at once, as far as there is room. At most `maxsize` calls are under way or have a result that was
+        not taken yet. Each step may switch, and raises the exception of its call; the next step goes on after it.
         """
         return IMap(self.spawn, func, zip(*iterables, strict=False), maxsize)
 
     def imap_unordered(
         self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
     ) -> IMapUnordered:
-        """As `imap`, but the results come as they are there."""
+        """As `imap`, but the results come in the order in which the calls end."""
         return IMapUnordered(self.spawn, func, zip(*iterables, strict=False), maxsize)

@@ -1,7 +1,7 @@
-"""Memory channels: what is sent at one end is received at the other, until all who could send have closed theirs.
+"""Memory channels: items sent at one end are received at the other, until every sending end is closed.
 
-Both ends may be cloned. The clones of an end share one queue of those who wait, first come, first served. An end that
-is dropped without being closed counts as closed, so whoever waits at the other end need not wait for ever.
+Both ends can be cloned. The clones of an end share one queue of waiters, first come, first served. An end that is
+dropped without a close counts as closed, so waiters at the other end do not wait forever.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from hubcore._park import WaitEntry, Waiter
 
 _NOTHING = object()
-# What those are woken with who wait in vain.
+# Wake the waiters that can get or send nothing any more.
 _CLOSED = object()
 _END = object()
 _BROKEN = object()
@@ -40,13 +40,13 @@ _Numbers = namedtuple(
 
 
 class ChannelStatistics(_Numbers):
-    """What a channel was like at one moment; `max_items` None stands for any number."""
+    """The state of a channel at one moment; `max_items` is None for any number."""
 
     __slots__ = ()
 
 
 class Conduit:
-    """What lies between the ends. Its methods are called in one step with the look at the end that calls them."""
+    """The state that the ends share. An end calls its methods in one atomic step with the test of its own state."""
 
     __slots__ = ("bound", "items", "open_receivers", "open_senders", "receivers", "senders")
 
@@ -62,7 +62,7 @@ class Conduit:
         return self.bound < 0 or len(self.items) < self.bound
 
     def put(self, item: Any) -> bool:
-        """Hand `item` to who waits for one, or store it; False if there is no room."""
+        """Hand `item` over to the first receiver, or store it; False if there is no room."""
         if self.receivers.count and self.receivers.wake_first(item):
             return True
         if not self.has_room():
@@ -71,7 +71,7 @@ class Conduit:
         return True
 
     def take(self) -> Any:
-        """The next item, removed; _NOTHING if there is none."""
+        """Remove and return the next item; _NOTHING if there is none."""
         if len(self.items):
             item = self.items.popleft()
             if self.senders.count:
@@ -84,17 +84,17 @@ class Conduit:
         return _NOTHING
 
     def admit(self) -> None:
-        """There is room: let in the items of those who wait to send."""
+        """Accept the items of waiting senders while there is room."""
         while self.senders._first is not None and self.has_room():
             entry = self.senders._first
             waiter = self.senders.claim(entry, None)
             if waiter is not None:
-                # Before its thread can go on, or what that sends next could come before this.
+                # Before the sender's thread can go on, or its next item could overtake this one.
                 self.items.append(entry.item)
                 waiter.resume()
 
     def take_back(self, item: Any) -> None:
-        """`item` was taken and cannot be used: it is the next again."""
+        """Make `item`, which was taken but not delivered, the next item again."""
         if self.open_receivers and not self.receivers.wake_first(item):
             self.items.appendleft(item)
 
@@ -104,17 +104,17 @@ class Conduit:
 
 
 class _End(Source):
-    """What the two kinds of end have in common."""
+    """The common base of the two kinds of end."""
 
     __slots__ = ("__weakref__", "_conduit", "_open")
 
     def __init__(self) -> None:
         self._open = False
-        self._conduit: Conduit = Conduit(0)  # for its end, which comes as soon as this has raised
-        raise TypeError(f"a {type(self).__name__} is made by open_channel(), or as a clone of another one")
+        self._conduit: Conduit = Conduit(0)  # for __del__, which runs as soon as this has raised
+        raise TypeError(f"cannot make a {type(self).__name__} directly; call open_channel(), or clone() of another one")
 
     def _begin(self, conduit: Conduit, model: _End | None) -> None:
-        """Be open, as a clone of `model` if there is one; ClosedChannel if that was closed."""
+        """Open this end, as a clone of `model` if there is one; ClosedChannel if that was closed."""
         self._open = False
         self._conduit = conduit
         if model is not None:
@@ -126,24 +126,24 @@ class _End(Source):
             raise ClosedChannel(self)
 
     def _check_timeout(self, timeout: float) -> None:
-        """Before a wait of `timeout` seconds: TimeoutError if that is none."""
+        """Check `timeout` before a wait; TimeoutError if it is 0."""
         check_timeout(timeout)
         if timeout == 0:
-            raise TimeoutError(f"not possible at once: {self!r}")
+            raise TimeoutError(f"would have to wait: {self!r}")
 
     def _dismiss(self, queue: WaitQueue) -> None:
-        """This end was closed: those who wait at it, and at no clone of it, wait in vain."""
+        """Wake the waiters of this end, which was closed, but not those of its clones."""
         if queue.count:
             for entry in queue.entries():
                 if entry._queue is queue and entry.on is self:
                     queue.wake(entry, _CLOSED)
 
     def close(self) -> None:
-        """Close this end: who waits at it gets ClosedChannel.
+        """Close this end: its waiters get ClosedChannel.
 
-        Once all clones of a sending end are closed, receivers get what is left, and then EndOfChannel. Once all of a
-        receiving end are, senders get BrokenChannel, and what nobody can receive any more is dropped. Never switches;
-        any thread, also a finalizer; harmless if it is closed already.
+        Once all clones of a sending end are closed, receivers get the items that are left, and then EndOfChannel. Once
+        all clones of a receiving end are closed, senders get BrokenChannel, and the stored items are dropped. Never
+        switches; any thread, also a finalizer; no effect if it is closed already.
         """
         if self._open:
             self._shut()
@@ -167,7 +167,7 @@ class _End(Source):
         return not self._open
 
     def statistics(self) -> ChannelStatistics:
-        """How many items, ends and waits there are. Never switches."""
+        """Return the numbers of items, open ends and waiters. Never switches."""
         conduit = self._conduit
         return ChannelStatistics(
             items=len(conduit.items),
@@ -189,21 +189,21 @@ class _End(Source):
 
 
 class SendChannel(_End):
-    """The end at which items go in. Any thread. A context manager, which closes it."""
+    """The sending end of a channel. Any thread. Also a context manager, which closes it."""
 
     __slots__ = ()
 
     def send(self, item: Any, timeout: float | None = None) -> None:
-        """Send `item`. Switches only if the channel is full: then it waits for room, `timeout` seconds at most.
+        """Send `item`. If the channel is full, wait for room, at most `timeout` seconds. Switches only if it waits.
 
-        TimeoutError if there still is none, and the item was not sent; with a timeout of 0 that never switches.
-        BrokenChannel if nobody is left to receive, ClosedChannel if this end was closed, both also while it waits.
+        TimeoutError if there is no room; the item was not sent then. A timeout of 0 never switches. BrokenChannel if
+        every receiving end is closed, ClosedChannel if this end was closed; both also during the wait.
         """
         if not self._try_send(item):
             self._send_later(item, timeout)
 
     def send_nowait(self, item: Any) -> None:
-        """As `send`, but never switches: queue.Full if the channel is."""
+        """As `send`, but never switches: queue.Full if the channel is full."""
         if not self._try_send(item):
             raise Full
 
@@ -229,7 +229,7 @@ class SendChannel(_End):
             self._conclude(entry, waiter.value)
 
     def _join(self, entry: WaitEntry, waiter: Waiter) -> bool:
-        """Queue up, unless there is room now; whether the item was sent."""
+        """Send the item if there is room now, else queue up; return whether it was sent."""
         if self._try_send(entry.item):
             return True
         self._conduit.senders.add(entry, waiter)
@@ -264,7 +264,7 @@ class SendChannel(_End):
         return value
 
     def clone(self) -> SendChannel:
-        """Another end of the same channel, to be closed by itself. ClosedChannel if this one was closed."""
+        """Return another sending end of the channel, to be closed separately. ClosedChannel if this one was closed."""
         return _open_sender(self._conduit, self)
 
     def _shut(self) -> None:
@@ -279,15 +279,15 @@ class SendChannel(_End):
 
 
 class ReceiveChannel(_End):
-    """The end at which items come out. Any thread. A context manager, which closes it, and an iterator."""
+    """The receiving end of a channel. Any thread. Also an iterator, and a context manager, which closes it."""
 
     __slots__ = ()
 
     def receive(self, timeout: float | None = None) -> Any:
-        """The next item. Switches if there is none: waits for one, `timeout` seconds at most.
+        """Return the next item. If there is none, wait for one, at most `timeout` seconds. Switches only if it waits.
 
-        TimeoutError if there still is none; with a timeout of 0 that never switches. EndOfChannel if none can come any
-        more, ClosedChannel if this end was closed, both also while it waits.
+        TimeoutError if no item came. A timeout of 0 never switches. EndOfChannel if every sending end is closed and no
+        item is left, ClosedChannel if this end was closed; both also during the wait.
         """
         item = self._take()
         if item is _NOTHING:
@@ -318,11 +318,11 @@ class ReceiveChannel(_End):
         if item is not _NOTHING:
             return item
         if not park(waiter, timeout):
-            raise TimeoutError(f"nothing came within {timeout} seconds: {self!r}")
+            raise TimeoutError(f"no item within {timeout} seconds: {self!r}")
         return self._conclude(entry, waiter.value)
 
     def _join(self, entry: WaitEntry, waiter: Waiter) -> Any:
-        """Queue up, unless there is an item now: that, or _NOTHING."""
+        """Return an item if there is one now; else queue up and return _NOTHING."""
         item = self._take()
         if item is _NOTHING:
             self._conduit.receivers.add(entry, waiter)
@@ -359,7 +359,7 @@ class ReceiveChannel(_End):
         return value
 
     def _hand_back(self, entry: WaitEntry, value: object) -> None:
-        """As Source._hand_back: the item goes to who waits for one, or is the next again."""
+        """As Source._hand_back: the item goes to the first receiver, or becomes the next again."""
         if value is not _CLOSED and value is not _END:
             self._take_back(value)
 
@@ -367,9 +367,9 @@ class ReceiveChannel(_End):
         self._conduit.take_back(item)
 
     def clone(self) -> ReceiveChannel:
-        """Another end of the same channel, to be closed by itself. ClosedChannel if this one was closed.
+        """Return another receiving end of the channel, to be closed separately. ClosedChannel if this one was closed.
 
-        Each item is received once, by whichever clone comes first.
+        Each item is received once, by the clone that comes first.
         """
         return _open_receiver(self._conduit, self)
 
@@ -385,7 +385,7 @@ class ReceiveChannel(_End):
             conduit.items.clear()  # last, because it may run finalizers
 
     def __iter__(self) -> Self:
-        """The items as they come, until the end of the channel."""
+        """Iterate over the items as they come, until the end of the channel."""
         return self
 
     def __next__(self) -> Any:
@@ -396,9 +396,9 @@ class ReceiveChannel(_End):
 
 
 def open_channel(max_items: float | None) -> tuple[SendChannel, ReceiveChannel]:
-    """The two ends of a new channel, which holds at most `max_items`; None or math.inf: any number.
+    """Return the two ends of a new channel that stores at most `max_items`; None or math.inf: any number.
 
-    With 0 it holds nothing: whoever sends waits until somebody receives. Belongs to no hub.
+    With 0 it stores nothing: a sender waits until a receiver takes its item. It belongs to no hub.
     """
     conduit = Conduit(_bound_of(max_items))
     return _open_sender(conduit, None), _open_receiver(conduit, None)

@@ -1,11 +1,11 @@
 """Threads that stay native when `threading` is patched, because they wait in C: gRPC's.
 
-Fact: such a thread sleeps in the C code of its library, which knows no greenlets, for as long as nothing happens.
-Consequence: as a greenlet it would hold up all others. As a native thread it shares the patched locks with greenlets,
-which is possible since they belong to no hub.
+Fact: such a thread blocks in the C code of its library, which knows no greenlets, until an event arrives. Consequence:
+as a greenlet it would block all others. As a native thread it can share the patched locks with greenlets, because the
+locks belong to no hub.
 
-Threads that a native one starts are greenlets again, of the hub that the native one was started in: its own hub, if it
-got one, would not run.
+A thread that a native thread starts is a greenlet again, in the hub where the native thread was started. A hub of the
+native thread itself would never run.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ if TYPE_CHECKING:
 
     from hubcore.hub import Hub
 
-#: Which threads stay native, by the module or "module:function" that starts them or that they run; and why.
+#: The threads that stay native, by the "module" or "module:function" that starts them or that they run; and why.
 KNOWN = {
-    "grpc._channel:_run_channel_spin_thread": "waits in gRPC's core for what happens to calls",
+    "grpc._channel:_run_channel_spin_thread": "waits in gRPC's core for events of calls",
     "grpc._channel:_spawn_poll_connectivity": "waits in gRPC's core for the state of a channel",
     "grpc._server:_serve": "waits in gRPC's core for calls to a server",
     "grpc._cython.cygrpc:PollerCompletionQueue": "waits in gRPC's core, for grpc.aio",
 }
-# Who stands between a program and the start of its thread.
+# The modules between a program and the start of its thread.
 _BETWEEN = ("threading", "_pydev_bundle.pydev_monkey")
 _here = _local()
 
 
 def add(names: Iterable[object]) -> None:
-    """Have threads stay native that are of any of `names`, or already of `config.native_threads`.
+    """Add `names` to `config.native_threads`, whose threads stay native.
 
-    ValueError for a name that is not "module" or "module:function", and TypeError for one string.
+    ValueError for a name that is not "module" or "module:function", TypeError for a single string.
     """
     if isinstance(names, str):
-        raise TypeError(f"native_threads is {names!r}; it takes a sequence of names, such as ({names!r},)")
+        raise TypeError(f"native_threads must be a sequence of names, such as ({names!r},), not {names!r}")
     together = (*config.native_threads, *names)
     for name in together:
         module, colon, function = name.partition(":") if isinstance(name, str) else ("", "", "")
@@ -54,16 +54,16 @@ def add(names: Iterable[object]) -> None:
 
 
 def stays_native(function: Any) -> bool:
-    """Whether a thread that is started now, to call `function`, is to be a native one."""
-    # pydevd has threads call an object of its own, which traces them; see _pydev_bundle/pydev_monkey.py.
+    """Return whether a thread that is now started to call `function` must be native."""
+    # Under pydevd, threads call an object of pydevd, which traces them; see _pydev_bundle/pydev_monkey.py.
     called = getattr(function, "original_func", function)
     target, thread = called, getattr(called, "__self__", None)
-    threading = sys.modules.get("threading")  # which need not be there where only `_thread` is used
+    threading = sys.modules.get("threading")  # None if the program uses only `_thread`
     if threading is not None and isinstance(thread, threading.Thread):
         target = getattr(thread, "_target", None)
     starter = _starter()
     if starter is None and get_hub_if_any() is None and not in_main_thread():
-        return True  # C code starts it in a thread of its own, where no hub would run
+        return True  # C code starts it from its own thread, where no hub would run
     return (
         (starter is not None and _is_listed(starter.f_globals.get("__name__"), starter.f_code.co_name))
         or _is_listed(getattr(target, "__module__", None), getattr(target, "__name__", None))
@@ -99,7 +99,7 @@ def _is_listed(module: object, function: object) -> bool:
 
 
 def start_native(function: Callable[[], object]) -> int:
-    """Start a native thread that calls `function`; its ident. Threads that it starts belong to the caller's hub."""
+    """Start a native thread that calls `function`; return its ident. Threads that it starts run in the caller's hub."""
     return start_other_thread(_run, (function, getattr(_here, "home", None) or get_hub()))
 
 
@@ -109,9 +109,9 @@ def _run(function: Callable[[], object], hub: Hub) -> None:
 
 
 def start_at_home(start: Callable[..., int], *args: object) -> int | None:
-    """In a thread that stayed native: call `start(*args)` in the hub that its greenlets belong to, and wait for it.
+    """In a thread that stayed native, call `start(*args)` in the hub of its greenlets, and return the result.
 
-    None elsewhere. What is started once that hub is gone is to be native, too: then HubDestroyed.
+    Elsewhere return None. HubDestroyed if that hub is gone: then the new thread must be native, too. Blocks the thread.
     """
     hub: Hub | None = getattr(_here, "home", None)
     if hub is None or hub.thread_ident == get_ident():

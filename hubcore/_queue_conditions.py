@@ -1,8 +1,9 @@
-"""The lock and the conditions of a Queue, under the names that the standard library's queue has.
+"""The lock and the conditions of a Queue, under the names of the standard library's queue.
 
-That one does everything under a lock, `mutex`. Programs take it to do more in one step, such as to clear `queue`, and
-wait for its conditions, such as with a limit of time for what `join` waits for. A queue of hubcore needs no lock: it
-has this one from when somebody first asks for it, and then every `put`, `get`, `task_done` and `shutdown` takes it.
+The standard library's queue does everything under a lock, `mutex`. Programs take that lock to do more in one step, such
+as to clear `queue`, and wait for its conditions, such as for all tasks with a timeout. A queue of hubcore needs no
+lock. It makes this one when the program first reads it; from then on every `put`, `get`, `task_done` and `shutdown`
+takes it.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Mutex(RLock):
-    """A queue's lock. Who had it may have stored, taken or dropped items: those who can go on then do."""
+    """A queue's lock. Its owner may have stored, taken or dropped items, so a release serves the waiters."""
 
     __slots__ = ("_settle",)
 
@@ -28,10 +29,10 @@ class Mutex(RLock):
         self._settle = settle
 
     def release(self) -> None:
-        """As RLock's."""
+        """As RLock.release."""
         try:
             if self._recursion_count() == 1:
-                self._settle()  # still with the lock: a next owner finds it done
+                self._settle()  # while the lock is held, so that the next owner finds it done
         finally:
             RLock.release(self)
 
@@ -42,7 +43,7 @@ class Mutex(RLock):
 
 
 class Conditions:
-    """A queue's: `settle` does what its items and its room allow."""
+    """The lock and the conditions of one queue. `settle` serves the queue's waiters as its items and room allow."""
 
     __slots__ = ("all_tasks_done", "mutex", "not_empty", "not_full")
 
@@ -54,7 +55,7 @@ class Conditions:
 
 
 class Part:
-    """One of them as an attribute of a Queue. A subclass may set its own instead, as it can the standard library's."""
+    """One of the Conditions as an attribute of a Queue. A subclass may set its own, as with the standard library's."""
 
     def __init__(self, name: str, doc: str) -> None:
         self.__name__ = name
@@ -65,7 +66,7 @@ class Part:
 
 
 def settle_weakly(queue: Any) -> Callable[[], object]:
-    """What calls `queue._settle()` as long as `queue` is there, without keeping it."""
+    """Return a function that calls `queue._settle()` while `queue` lives; it does not keep `queue` alive."""
     there = ref(queue)
 
     def settle() -> None:

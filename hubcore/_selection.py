@@ -1,9 +1,9 @@
 """select: wait until one of several things can go on, and do exactly that one.
 
-The cases share one waiter. Each waits at a place of its own in the queue of what it is for, so whoever hands something
-over at one of these places ends the wait, and those at the others find that it has ended and keep what they have.
-However the wait ends, the places are left; what was handed to a greenlet that is thrown out goes back where it came
-from.
+The cases share one waiter. Each case has a wait entry in the queue of its channel or queue. The first waker that hands
+something over at one of these entries ends the wait. The other wakers find that the wait has ended, and keep what they
+have. However the wait ends, its entries leave their queues. If an exception ends the greenlet's wait, what was handed
+to it goes back to its source.
 """
 
 from __future__ import annotations
@@ -30,18 +30,18 @@ if TYPE_CHECKING:
 _GIVES = (ReceiveChannel, SimpleQueue, Channel)
 _TAKES = (SendChannel, SimpleQueue, Channel)
 
-# A linear congruential generator, begun with the seed. Importing random takes longer than a thousand selects.
+# The state of a linear congruential generator. An import of random takes longer than a thousand selects.
 _state = 1
 
 
 def seed_select(seed: int) -> None:
-    """Begin anew the sequence of pseudo-random numbers by which `select` chooses. It begins alike in every process."""
+    """Restart the pseudo-random sequence by which `select` chooses. Every process begins with the same sequence."""
     global _state
     _state = seed & 0xFFFFFFFF
 
 
 class _Readiness(DirectLink):
-    """The case of an object that is only waited for: linked to it, it ends the wait."""
+    """The case of an object that only becomes ready, such as an Event: a link to it, which ends the wait."""
 
     __slots__ = ("source", "waiter")
 
@@ -50,7 +50,7 @@ class _Readiness(DirectLink):
         self.waiter: Waiter | None = None
 
     def notify(self, source: Any) -> None:
-        waiter = self.waiter  # once: in another thread the greenlet may be leaving
+        waiter = self.waiter  # read once: in another thread the greenlet may be leaving
         if waiter is not None:
             waiter.wake(self)
 
@@ -62,7 +62,7 @@ class _Readiness(DirectLink):
 
 
 class Selection(MultiWait):
-    """One select, which is what its greenlet waits on."""
+    """One select: the object that its greenlet waits on."""
 
     __slots__ = ("_cases",)
 
@@ -76,10 +76,10 @@ class Selection(MultiWait):
             if isinstance(case, WaitEntry) and case.purpose is PUT:
                 for other in self._cases:
                     if isinstance(other, WaitEntry) and other.on is case.on and other.purpose is not PUT:
-                        raise ValueError(f"select cannot both get from and put to {case.on!r}: which was it, then?")
+                        raise ValueError(f"select() cannot both get from and put to {case.on!r}; pass one of the two")
 
     def _shuffle(self) -> None:
-        """Bring the cases into any order: where several can go on, each is chosen equally often."""
+        """Shuffle the cases: of several that can go on, each is chosen equally often."""
         global _state
         cases = self._cases
         for i in range(len(cases) - 1, 0, -1):
@@ -95,7 +95,7 @@ class Selection(MultiWait):
         return True
 
     def attempt(self, waiter: Waiter) -> bool:
-        """Do what can be done now, of one case; whether there was one."""
+        """Do the first case that can be done now; return whether there was one."""
         for case in self._cases:
             if isinstance(case, WaitEntry):
                 entry = case
@@ -109,7 +109,7 @@ class Selection(MultiWait):
         return False
 
     def line_up(self, waiter: Waiter) -> None:
-        """Wait at every case, until one can go on at once."""
+        """Queue up at every case, or stop at the first that can go on at once."""
         for case in self._cases:
             if isinstance(case, WaitEntry):
                 entry = case
@@ -123,7 +123,7 @@ class Selection(MultiWait):
                 return
 
     def leave(self) -> None:
-        """Wait at no case any more."""
+        """Leave the queues of all cases."""
         for case in self._cases:
             if isinstance(case, WaitEntry):
                 entry = case
@@ -135,7 +135,7 @@ class Selection(MultiWait):
                 only.source.unlink(only)
 
     def give_up(self, waiter: Waiter) -> None:
-        """The greenlet leaves by an exception: what it was handed before goes back."""
+        """End the wait after an exception: what was handed to the greenlet before goes back."""
         waiter.abandon()
         self.leave()
 
@@ -146,14 +146,14 @@ class Selection(MultiWait):
             entry.on._hand_back(entry, value)
 
     def winner(self) -> WaitEntry | None:
-        """The place by which the wait ended."""
+        """Return the wait entry at which the wait ended."""
         for case in self._cases:
             if isinstance(case, WaitEntry) and case.claimed:
                 return case
         return None
 
     def result(self, waiter: Waiter) -> tuple[Any, Any]:
-        """Which case went on, and its value."""
+        """Return the case that was done, and its value."""
         entry = self.winner()
         if entry is None:
             only: Any = waiter.value
@@ -166,21 +166,21 @@ class Selection(MultiWait):
 
 
 def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
-    """Wait until one of `cases` can go on, `timeout` seconds at most, and do that one: `(which, its value)`.
+    """Wait until one of `cases` can go on, at most `timeout` seconds; do exactly that one; return `(object, value)`.
 
     A case is
-        a ReceiveChannel, a queue or a Channel         something is taken from it: the value
-        (a SendChannel, queue or Channel, item)        the item is sent or put; the value is the item
-        an Event, AsyncResult, Greenlet, lock ...      it is ready (that is all: nothing is taken); the value is None
-    and what is returned with the value is the object, without the item. Of several that can go on, a pseudo-random one
-    is chosen (`seed_select`).
+        a ReceiveChannel, a queue or a Channel         takes an item from it; the value is that item
+        (a SendChannel, queue or Channel, item)        sends or puts the item; the value is the item
+        an Event, AsyncResult, Greenlet, lock ...      waits until it is ready, and takes nothing; the value is None
+    and the object returned is the case, for a pair its first element. Of several cases that can go on, a pseudo-random
+    one is chosen (`seed_select`).
 
-    Switches, unless one can go on at once. TimeoutError if none could in time; a timeout of 0 never switches. A case
-    that can never go on raises as the operation itself would, once it is chosen: EndOfChannel, BrokenChannel,
-    ClosedChannel (whose `channel` says which one), ShutDown. Any thread. Whatever it raises, nothing was taken or sent.
+    Switches unless one can go on at once. TimeoutError if none could in time; a timeout of 0 never switches. A case
+    that can never go on raises the error of its operation when it is chosen: EndOfChannel, BrokenChannel, ClosedChannel
+    (its `channel` is the object), ShutDown. Any thread. After any exception, nothing was taken or sent.
     """
     if not cases:
-        raise TypeError("select needs something to wait for")
+        raise TypeError("select() needs at least one case to wait for")
     if timeout is not None:
         check_timeout(timeout)
     selection = Selection(cases)
@@ -188,10 +188,10 @@ def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
     try:
         if not selection.attempt(waiter):
             if timeout is not None and timeout == 0:
-                raise TimeoutError(f"not possible at once: {selection!r}")
+                raise TimeoutError(f"would have to wait: {selection!r}")
             selection.line_up(waiter)
             if not park(waiter, timeout):
-                raise TimeoutError(f"not possible within {timeout} seconds: {selection!r}")
+                raise TimeoutError(f"no case could go on within {timeout} seconds: {selection!r}")
             selection.leave()
     except BaseException:
         selection.give_up(waiter)
@@ -208,8 +208,8 @@ def _case_of(case: Any) -> Any:
     elif hasattr(case, "rawlink") and hasattr(case, "ready"):
         return _Readiness(case)
     raise TypeError(
-        "select takes what can be received or got from, pairs (channel, item) of what can be sent or put to, and "
-        f"what can be linked (an Event, a Greenlet), not {case!r}"
+        "select() takes receiving channels and queues, pairs (channel or queue, item) to send or put, and objects that "
+        f"can be linked (an Event, a Greenlet), not {case!r}"
     )
 
 

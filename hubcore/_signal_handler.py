@@ -1,4 +1,4 @@
-"""signal_handler: run a function in a greenlet when the process gets a signal."""
+"""signal_handler: call a function in a greenlet when the process gets a signal."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 class signal_handler:
-    """Call `handler(*args, **kwargs)` in a new greenlet whenever signal `signalnum` arrives, until `cancel`.
+    """Call `handler(*args, **kwargs)` in a new greenlet each time signal `signalnum` arrives, until `cancel`.
 
-    Main thread only, as Python demands (ValueError elsewhere). It does not keep the loop alive unless `ref` is set.
+    Main thread only, as Python requires (ValueError elsewhere). It does not keep the loop alive unless `ref` is set.
     """
 
     greenlet_class = Greenlet
@@ -29,12 +29,12 @@ class signal_handler:
         self._watcher.start(self.handle)
 
     def handle(self) -> None:
-        """The signal came: start the greenlet. Called in the hub."""
+        """Start the greenlet. The hub calls this when the signal arrives."""
         self.greenlet_class(self.handler, *self.args, **self.kwargs).start()
 
     @property
     def ref(self) -> bool:
-        """Whether waiting for the signal keeps the loop alive."""
+        """Whether the wait for the signal keeps the loop alive."""
         return self._watcher.ref
 
     @ref.setter
@@ -42,5 +42,5 @@ class signal_handler:
         self._watcher.ref = value
 
     def cancel(self) -> None:
-        """Handle the signal no more; the handler from before is back."""
+        """Stop handling the signal, and restore the previous handler."""
         self._watcher.close()

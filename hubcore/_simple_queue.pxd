@@ -4,7 +4,7 @@ from hubcore._awaitable cimport check_timeout, park, waiter_at
 from hubcore._park cimport WAITING, WaitEntry, Waiter, WaitQueue, new_entry
 from hubcore._store cimport Store
 
-# C variables, because every wait reads one.
+# C variables, because every wait reads one of them.
 cdef object GET
 cdef object PUT
 

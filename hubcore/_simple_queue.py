@@ -1,7 +1,7 @@
-"""SimpleQueue: the queue that the others are kinds of.
+"""SimpleQueue: the base of the other queues.
 
-`put` to a queue that is not full never switches and may be done in a finalizer. Who waits is served first come, first
-served: an item goes straight to the first who waits for one, and a place to the first who waits to put.
+`put` to a queue that is not full never switches; a finalizer may do it. Waiters are served first come, first served: an
+item goes straight to the first getter, and free room to the first putter.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ try:
 except ImportError:  # before CPython 3.13
 
     class ShutDown(Exception):  # type: ignore[no-redef]
-        """Raised by a queue that was shut down: nothing can be put any more, and what was there has been taken."""
+        """Raised by a queue that was shut down: `put` can add no more items, or `get` finds none left."""
 
 
 TYPE_CHECKING = False
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
     from hubcore._park import WaitEntry, Waiter
 
-_PEEK = object()  # waits to look at the next item, not to take it
-_SHUT_DOWN = object()  # what those are woken with who wait in vain
+_PEEK = object()  # the item of a waiter in `peek`, which does not take the queue's item
+_SHUT_DOWN = object()  # wakes the waiters that can get or put nothing any more
 
 
 class SimpleQueue(Store):
-    """First in, first out; of at most `maxsize` items, or any number if that is None. Holds `items` at first."""
+    """First in, first out, with at most `maxsize` items, or any number if that is None. Initially holds `items`."""
 
     __slots__ = ("_bound", "_conditions", "_putters", "_shut_down", "_unfinished")
 
@@ -52,7 +52,7 @@ class SimpleQueue(Store):
         self._putters = WaitQueue()
         self._shut_down = False
         self._unfinished = 0
-        self._conditions: Any = None  # a Queue's, once its user asked for one
+        self._conditions: Any = None  # of a Queue whose user has asked for one of them
         self._bound = self._bound_for(maxsize)
         self._set_up_store(items)
         self._init(maxsize)
@@ -60,9 +60,9 @@ class SimpleQueue(Store):
     # Putting.
 
     def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
-        """Append `item`. Switches only if the queue is full and `block` is true; then `timeout` seconds at most.
+        """Append `item`. If the queue is full and `block` is true, wait for room, at most `timeout` seconds.
 
-        Full if it still is; ShutDown if nothing can be put any more.
+        Switches only if it waits. Full if there is no room; ShutDown after a shutdown.
         """
         if timeout is not None and block and self._bound >= 0:
             check_timeout(timeout)
@@ -83,11 +83,11 @@ class SimpleQueue(Store):
             raise Full
 
     def _try_put(self, item: Any) -> bool:
-        """Hand `item` to who waits for one, or store it; False if the queue is full."""
+        """Hand `item` over to the first getter, or store it; False if the queue is full."""
         if self._shut_down:
             self._raise_shut_down(False)
         if self._guard is not None:
-            with self._guard:  # from the look to the storing: both may run anybody's code
+            with self._guard:  # from the test to the storing: both may run foreign code
                 return self._offer_guarded(item)
         if self._bound >= 0 and self._qsize() >= self._bound:
             return False
@@ -99,14 +99,14 @@ class SimpleQueue(Store):
             return False
         self._deliver(item)
         if self._putters.count:
-            self._serve_putters()  # storing may have run code that waits, and feeding makes room
+            self._serve_putters()  # storing may have run code that put and waits, and serving getters makes room
         return True
 
     def _has_room(self) -> bool:
         return self._bound < 0 or self._qsize() + len(self._deferred) < self._bound
 
     def _deliver(self, item: Any) -> None:
-        # Counted first: whoever gets it may be done with it before this ends.
+        # Counted first: the getter may call task_done() before this method ends.
         self._unfinished += 1
         if self._guard is None:
             if self._waiters.count and len(self._items) == 0 and self._hand_over(item):
@@ -126,7 +126,7 @@ class SimpleQueue(Store):
             self._conditions.not_empty._wake(1)
 
     def _hand_over(self, item: Any) -> bool:
-        """Give `item` to the first who waits for one; show it to those before that only look."""
+        """Hand `item` over to the first getter, and show it to the waiters in `peek` before that one."""
         waiters = self._waiters
         while waiters._first is not None:
             entry = waiters._first
@@ -136,7 +136,7 @@ class SimpleQueue(Store):
         return False
 
     def _serve_getters(self) -> None:
-        """Give what is stored to those who wait."""
+        """Give stored items to the getters."""
         waiters = self._waiters
         while waiters._first is not None and self._qsize():
             entry = waiters._first
@@ -146,14 +146,14 @@ class SimpleQueue(Store):
                     continue
                 item = self._take()
             except BaseException as error:
-                # A subclass's: it is for who wants the item, as if that had called it, and not for who put it.
+                # A subclass's error: it belongs to the getter, as if that had called the method, not to the putter.
                 waiter: Any = entry.waiter
                 if waiter is None or not waiter.fail(error):
                     raise
-                entry.leave()  # also where it waits at other places, too
+                entry.leave()  # also if the waiter has entries in other queues
                 continue
             if item is _NOTHING:
-                break  # whoever is busy with it feeds them afterwards
+                break  # the caller that holds the store serves them when it finishes
             if not self._hand_over(item):
                 self._restore(item)
 
@@ -187,32 +187,32 @@ class SimpleQueue(Store):
         raise failure
 
     def _join_putters(self, entry: WaitEntry, waiter: Waiter) -> bool:
-        """Queue up, unless there is room now; whether the item was put."""
+        """Put the item if there is room now, else queue up; return whether it was put."""
         if self._try_put(entry.item):
             return True
         self._putters.add(entry, waiter)
         return False
 
     def _serve_putters(self) -> None:
-        """There is room: let in the items of those who wait to put."""
+        """Accept the items of putters while there is room."""
         putters = self._putters
         while putters._first is not None and self._has_room():
             entry = putters._first
             waiter = putters.claim(entry, None)
             if waiter is not None:
-                # Before its thread can go on, or anybody else come in between.
+                # Before the putter's thread can go on, and before other code can run in between.
                 try:
                     self._deliver(entry.item)
                 except BaseException as error:
-                    waiter.value = error  # a subclass's: it is for who puts, and not for who makes room
+                    waiter.value = error  # a subclass's error: it belongs to the putter, not to the caller
                 waiter.resume()
 
     # Getting.
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Remove and return the next item. Switches if there is none and `block` is true, `timeout` seconds at most.
+        """Remove and return the next item. If there is none and `block` is true, wait, at most `timeout` seconds.
 
-        Empty if there still is none; ShutDown if none can come any more.
+        Switches only if it waits. Empty if there is no item; ShutDown if none can come any more.
         """
         if timeout is not None and block:
             check_timeout(timeout)
@@ -231,7 +231,7 @@ class SimpleQueue(Store):
         return self._get_later(None, False, None) if item is _NOTHING else item
 
     def peek(self, block: bool = True, timeout: float | None = None) -> Any:
-        """As `get`, but the item stays."""
+        """As `get`, but the item stays in the queue."""
         if timeout is not None and block:
             check_timeout(timeout)
         if self._qsize():
@@ -251,7 +251,7 @@ class SimpleQueue(Store):
         with self._guard:
             item = self._take()
             if self._waiters.count:
-                self._serve_getters()  # those who came while it was busy
+                self._serve_getters()  # getters that queued up while the store was busy
             if self._putters.count:
                 self._serve_putters()
         return item
@@ -292,7 +292,7 @@ class SimpleQueue(Store):
         return item
 
     def _join_getters(self, entry: WaitEntry, waiter: Waiter) -> Any:
-        """Queue up, unless there is an item now: that, or _NOTHING."""
+        """Return an item if there is one now; else queue up and return _NOTHING."""
         if self._qsize():
             item = self._peek() if entry.item is _PEEK else self._take_and_admit()
             if item is not _NOTHING:
@@ -303,8 +303,8 @@ class SimpleQueue(Store):
         return _NOTHING
 
     def _hand_back(self, entry: WaitEntry, value: object) -> None:
-        """As Source._hand_back: the item is the next again, also where the bound was reached meanwhile. An item that
-        was put stays.
+        """As Source._hand_back: the item becomes the next again, even if the queue is full by now. An item that was put
+        stays.
         """
         if entry.item is None and entry.purpose is GET and value is not _SHUT_DOWN:
             self._take_back(value)
@@ -314,7 +314,7 @@ class SimpleQueue(Store):
         self._satisfy()
 
     def _satisfy(self) -> None:
-        """Items or room may have come: let have them who wait."""
+        """Serve the waiters: there may be new items, or new room."""
         if self._waiters.count:
             self._serve_getters()
         if self._putters.count:
@@ -322,7 +322,7 @@ class SimpleQueue(Store):
         if self._links is not None and self._qsize():
             self._notify_links()
 
-    # One of several to wait for.
+    # As a case of `select`.
 
     def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
         """As Source._serve."""
@@ -338,7 +338,7 @@ class SimpleQueue(Store):
                 self._waiters.add(entry, waiter)
             return False
         if not entry.claim(waiter, item):
-            self._take_back(item)  # taking it ran somebody's code, and something else ended the wait meanwhile
+            self._take_back(item)  # taking it ran foreign code, and the wait ended otherwise meanwhile
         if self._putters.count:
             self._serve_putters()
         if self._guard is not None and self._waiters.count:
@@ -368,15 +368,15 @@ class SimpleQueue(Store):
     # The end.
 
     def _raise_shut_down(self, getting: bool) -> None:
-        raise ShutDown(f"{self!r} was shut down" + (", and nothing is left in it" if getting else ""))
+        raise ShutDown(f"{self!r} was shut down" + (", and no item is left in it" if getting else ""))
 
     @property
     def is_shutdown(self) -> bool:
-        """Whether it was shut down."""
+        """Whether the queue was shut down."""
         return self._shut_down
 
     def _shut(self, immediate: bool) -> None:
-        """Refuse further items; with `immediate`, drop those that are there. Who waits in vain gets ShutDown."""
+        """Refuse further items; with `immediate`, drop the stored ones. Waiters that can go on no more get ShutDown."""
         self._shut_down = True
         dropped: Any = []
         if immediate and self._guard is None:
@@ -392,11 +392,11 @@ class SimpleQueue(Store):
             self._waiters.wake_all(_SHUT_DOWN)
         self._putters.wake_all(_SHUT_DOWN)
 
-    # Looking.
+    # State.
 
     @property
     def maxsize(self) -> int | None:
-        """How many items it holds at most; None for any number. May be set; those who wait to put are let in then."""
+        """The maximum number of items, or None for any number. Setting it accepts items of putters if there is room."""
         return None if self._bound < 0 else self._bound
 
     @maxsize.setter
@@ -406,7 +406,7 @@ class SimpleQueue(Store):
 
     @property
     def queue(self) -> Any:
-        """What holds the items: a deque, or a list."""
+        """The container of the items: a deque, or a list."""
         return self._items
 
     @queue.setter
@@ -415,38 +415,38 @@ class SimpleQueue(Store):
         self._satisfy()
 
     def _bound_for(self, maxsize: Any) -> int:
-        """The bound, -1 for none, that `maxsize` stands for."""
+        """Return the bound that `maxsize` stands for; -1 for none."""
         return _checked(maxsize)
 
     def ready(self) -> bool:
-        """Whether there is an item."""
+        """Return whether there is an item."""
         return self._qsize() > 0
 
     def qsize(self) -> int:
-        """How many items there are."""
+        """Return the number of items."""
         return self._qsize()
 
     def empty(self) -> bool:
-        """Whether there is no item."""
+        """Return whether there is no item."""
         return self._qsize() == 0
 
     def full(self) -> bool:
-        """Whether it holds `maxsize` items."""
+        """Return whether it holds `maxsize` items."""
         return self._bound >= 0 and self._qsize() >= self._bound
 
     def copy(self) -> Self:
-        """A queue of the same kind, size and items."""
+        """Return a queue of the same kind with the same size and items."""
         return type(self)(self.maxsize, self._items)
 
     def __len__(self) -> int:
         return self._qsize()
 
     def __bool__(self) -> bool:
-        """True, also where it is empty, as the standard library's."""
+        """Return True, even if it is empty, as the standard library's queue."""
         return True
 
     def __iter__(self) -> Self:
-        """The items as they come, until StopIteration itself is one or the queue is shut down and empty."""
+        """Iterate over the items as they come, until an item is StopIteration or the queue is shut down and empty."""
         return self
 
     def __next__(self) -> Any:
@@ -475,11 +475,11 @@ class SimpleQueue(Store):
 
 
 def _checked(maxsize: int | None) -> int:
-    """The bound, -1 for none, that `maxsize` stands for. 0 and less stand for none, as in the standard library."""
+    """Return the bound that `maxsize` stands for; -1 for none. 0 and less mean none, as in the standard library."""
     if maxsize is None:
         return -1
     if not hasattr(maxsize, "__index__"):
-        raise TypeError(f"maxsize is a whole number of items, or None, not {maxsize!r}")
+        raise TypeError(f"maxsize must be an integer, or None for any number, not {maxsize!r}")
     return maxsize if maxsize > 0 else -1
 
 

@@ -1,8 +1,8 @@
-"""The queues that take the place of those in the standard library's `queue`.
+"""The queues that replace those in the standard library's `queue` under patching.
 
-They are hubcore's, and what programs know of how the standard library's are built is as there: `maxsize` is what was
-given, 0 where nothing was; `_init` makes what holds the items; a subclass's `_init`, `_qsize`, `_put` and `_get` are
-called by who has `mutex`, and may notify the conditions.
+They are hubcore's queues with the internals of the standard library's that programs rely on: `maxsize` is the value
+given, by default 0; `_init` makes the container of the items; the owner of `mutex` calls a subclass's `_init`,
+`_qsize`, `_put` and `_get`, which may notify the conditions.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Queue(_Queue):
-    """As the standard library's, and as hubcore's, whose further arguments and methods it has."""
+    """As the standard library's Queue, with the further arguments and methods of hubcore's."""
 
     __slots__ = ("_given", "_own_flag")
 
@@ -40,15 +40,15 @@ class Queue(_Queue):
         if unfinished_tasks is not None:
             self._unfinished = unfinished_tasks
         if _brings_hooks(type(self)):
-            self._conditions_here()  # from now on everything is done by who has the lock
+            self._conditions_here()  # from now on every call takes the lock
 
     def _init(self, maxsize: Any) -> None:
-        """Make what holds the items, with none in it."""
+        """Make an empty container for the items."""
         self._items = self._create_queue()
 
     @property
     def maxsize(self) -> Any:
-        """What was given: how many items it holds at most; 0 or less, or None, for any number. May be set."""
+        """The maximum number of items, as given; 0 or less, or None, for any number. It may be set."""
         return self._given
 
     @maxsize.setter
@@ -58,7 +58,7 @@ class Queue(_Queue):
         self._satisfy()
 
     def _bound_for(self, maxsize: Any) -> int:
-        # The standard library only compares it: infinity is a size there, and so is 1.5, which holds two.
+        # The standard library only compares it: infinity is a valid size there, and a queue of size 1.5 holds two.
         if isinstance(maxsize, float):
             maxsize = ceil(maxsize) if 0 < maxsize < _MOST else 0
         elif isinstance(maxsize, int) and maxsize > _MOST:
@@ -66,7 +66,7 @@ class Queue(_Queue):
         return _Queue._bound_for(self, maxsize)
 
     def qsize(self) -> int:
-        """How many items there are."""
+        """Return the number of items."""
         if self._conditions is None:
             return self._qsize()
         with self._conditions.mutex:
@@ -74,7 +74,7 @@ class Queue(_Queue):
 
     @property
     def is_shutdown(self) -> bool:
-        """Whether it was shut down. May be set; before CPython 3.13 that is a subclass's own affair."""
+        """Whether the queue was shut down. It may be set; before CPython 3.13 only a subclass uses a value set here."""
         return self._shut_down if self._own_flag is None else self._own_flag
 
     @is_shutdown.setter

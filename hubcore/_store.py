@@ -1,8 +1,9 @@
-"""Store: what a queue keeps its items in, and how a subclass may do that its own way.
+"""Store: holds a queue's items; a subclass may store them in its own way.
 
-Storing may run anybody's code, where items are compared or a subclass brings its own: other threads, finalizers and
-other greenlets may come here meanwhile. Where it may, a guard lets one thread in, and whoever comes from within finds
-the store busy: what is put then is late, and stored by who is busy with it, at the end of its turn.
+Storing may run foreign code: it compares items, or a subclass overrides the storage methods. Other threads, finalizers
+and other greenlets may then enter the store meanwhile. For such queues a guard admits one thread at a time. A call from
+inside that thread finds the store busy: a re-entrant put is deferred, and the holder of the guard stores the item when
+it finishes.
 """
 
 from __future__ import annotations
@@ -17,15 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-#: Instead of an item: there is none.
+#: The result in place of an item if there is none.
 NOTHING = object()
 
 
 class Store(Waitable):
     """Holds items, first in, first out.
 
-    The methods up to `_restore` are a subclass's to override, most of them under the names that the standard library's
-    queue calls.
+    Subclasses may override the methods up to `_restore`. Most of these have the names that the standard library's queue
+    calls.
     """
 
     __slots__ = ("_busy", "_deferred", "_guard", "_items")
@@ -37,14 +38,14 @@ class Store(Waitable):
         self._items: Any = self._create_queue(items)
 
     def _init(self, maxsize: int | None) -> None:
-        """Called last when a queue is made: a subclass may set `self.queue` to what it stores items in."""
+        """Finish the making of a queue: a subclass may set `self.queue` to its own container of items."""
 
     def _create_queue(self, items: Iterable[Any] = ()) -> Any:
-        """What holds the items."""
+        """Return a container that holds `items`."""
         return deque(items)
 
     def _qsize(self) -> int:
-        """How many are stored."""
+        """Return the number of stored items."""
         return len(self._items)
 
     def _put(self, item: Any) -> None:
@@ -52,19 +53,19 @@ class Store(Waitable):
         self._items.append(item)
 
     def _get(self) -> Any:
-        """Remove and return the next item; there is one."""
+        """Remove and return the next item. The caller knows that there is one."""
         return self._items.popleft()
 
     def _peek(self) -> Any:
-        """The next item; there is one."""
+        """Return the next item, and keep it. The caller knows that there is one."""
         return self._items[0]
 
     def _restore(self, item: Any) -> None:
-        """Store an item that was taken and cannot be used, to be the next again where that can be."""
+        """Store an item that was taken but not delivered, as the next item if the order allows that."""
         if self._guard is None:
             self._items.appendleft(item)
         else:
-            self._store(item)  # in the subclass's own way, whatever it stores in
+            self._store(item)  # by the subclass's own method, for any container
 
     def _store(self, item: Any) -> None:
         if self._guard is None:
@@ -81,7 +82,7 @@ class Store(Waitable):
                 self._end_turn()
 
     def _take(self) -> Any:
-        """The next item, removed; NOTHING if there is none, or none can be taken now."""
+        """Remove and return the next item; NOTHING if there is none, or the store is busy."""
         if self._guard is None:
             return self._get() if self._qsize() else NOTHING
         with self._guard:
@@ -98,18 +99,18 @@ class Store(Waitable):
             while self._deferred:
                 self._put(self._deferred.pop(0))
         except BaseException:
-            self._end_turn()  # one that cannot be compared must not keep back those behind it
+            self._end_turn()  # an item that cannot be compared must not hold back the items behind it
             raise
         self._busy = False
 
 
-# The kinds of queue whose storing runs nobody's code but the interpreter's own.
+# The kinds of queue whose storing runs no Python code, only the interpreter's own.
 _trusted: set[type] = {Store}
 HOOKS = ("_create_queue", "_get", "_init", "_peek", "_put", "_qsize", "_restore")
 
 
 def trust(*kinds: type) -> None:
-    """Say that `kinds` store their items without running Python code."""
+    """Declare that `kinds` store their items without running Python code, so they need no guard."""
     _trusted.update(kinds)
 
 

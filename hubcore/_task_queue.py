@@ -1,4 +1,4 @@
-"""Queues whose consumers say when they are done: FIFO, LIFO and by priority."""
+"""Queues whose consumers report finished items (`task_done`, `join`): FIFO, LIFO and by priority."""
 
 from __future__ import annotations
 
@@ -31,18 +31,18 @@ class UnboundQueue(SimpleQueue):
 
 
 class Queue(SimpleQueue):
-    """A SimpleQueue whose consumers say when they are done with an item, so that `join` can wait for that.
+    """A SimpleQueue whose consumers call `task_done` for each finished item, so that `join` can wait for the last one.
 
-    For programs that know how the standard library's is built there are its lock and its conditions. As long as
-    somebody has `mutex`, all others who put, get or say that they are done wait, also where they otherwise never do.
+    It has the lock and the conditions of the standard library's queue, for programs that use those. While `mutex` has
+    an owner, `put`, `get` and `task_done` of other callers wait, even if they would otherwise never wait.
     """
 
     __slots__ = ("_joiners",)
 
-    mutex = Part("mutex", "The lock; who has it may do anything with `queue`. May be acquired again by who has it.")
-    not_empty = Part("not_empty", "A Condition on `mutex`, notified when an item was stored.")
-    not_full = Part("not_full", "A Condition on `mutex`, notified when an item was taken.")
-    all_tasks_done = Part("all_tasks_done", "A Condition on `mutex`, notified when `unfinished_tasks` has become 0.")
+    mutex = Part("mutex", "The lock. Its owner may do anything with `queue`, and may acquire it again.")
+    not_empty = Part("not_empty", "A Condition on `mutex`, notified when an item has been stored.")
+    not_full = Part("not_full", "A Condition on `mutex`, notified when an item has been taken.")
+    all_tasks_done = Part("all_tasks_done", "A Condition on `mutex`, notified when `unfinished_tasks` becomes 0.")
 
     def __init__(
         self, maxsize: int | None = None, items: Iterable[Any] = (), unfinished_tasks: int | None = None
@@ -53,7 +53,7 @@ class Queue(SimpleQueue):
 
     @property
     def unfinished_tasks(self) -> int:
-        """How many items were put for which `task_done` was not called yet."""
+        """The number of items that were put and for which `task_done` was not called yet."""
         return self._unfinished
 
     @unfinished_tasks.setter
@@ -63,7 +63,7 @@ class Queue(SimpleQueue):
             self._tell_joiners()
 
     def task_done(self) -> None:
-        """Say that an item that was got is done with. ValueError if that was said for all of them."""
+        """Report one item as finished. ValueError if all items that were put are finished already."""
         if self._conditions is None:
             self._finish_one()
         else:
@@ -83,7 +83,7 @@ class Queue(SimpleQueue):
             self._conditions.all_tasks_done._wake_all()
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until every item was got and is done with, `timeout` seconds at most; whether that came. Switches."""
+        """Wait until every item is finished, at most `timeout` seconds; return whether they are. Switches."""
         if self._unfinished == 0:
             return True
         entry = new_entry(self, None, "join")
@@ -97,9 +97,10 @@ class Queue(SimpleQueue):
         return False
 
     def shutdown(self, immediate: bool = False) -> None:
-        """Refuse further items: `put` raises ShutDown, `get` once nothing is left. Wakes who waits in vain.
+        """Refuse further items: `put` raises ShutDown, and so does `get` once no item is left. Never switches.
 
-        With `immediate`, drop the items that are there; they count as done with.
+        Waiters that can get or put nothing any more are woken with ShutDown. With `immediate`, drop the stored items;
+        they count as finished.
         """
         if self._conditions is None:
             self._shut_and_tell(immediate)
@@ -118,7 +119,7 @@ class Queue(SimpleQueue):
     def _conditions_here(self) -> Conditions:
         if self._conditions is None:
             made = Conditions(settle_weakly(self))
-            if self._conditions is None:  # nor has another thread made them meanwhile
+            if self._conditions is None:  # unless another thread has made them meanwhile
                 self._conditions = made
         there: Conditions = self._conditions
         return there
@@ -127,7 +128,7 @@ class Queue(SimpleQueue):
         self._satisfy()
 
     def copy(self) -> Self:
-        """A queue of the same kind, size, items and number of unfinished tasks."""
+        """Return a queue of the same kind with the same size, items and number of unfinished tasks."""
         return type(self)(self.maxsize, self._items, self._unfinished)
 
 

@@ -1,16 +1,16 @@
-"""TaskGroup: a `with` block of tasks, none of which outlives it. Supervisor: one whose failures disturb nobody.
+"""TaskGroup: a `with` block of tasks, none of which outlives it. Supervisor: one in which failures cancel no sibling.
 
-The group is a scope and a set. Each task's chain of scopes begins with the group's, so that whatever cancels the block
-cancels the tasks; and the group is told, by the task that ends, of each end. The block is left when the set is empty.
+A group is a scope and a set. Each task's chain of scopes begins with the group's scope, so a cancellation of the block
+cancels the tasks. Each task notifies the group when it ends. The block ends when the set is empty.
 
-What comes out of the block, when several things went wrong:
+The exception that leaves the block, if several were raised:
 
-1. KeyboardInterrupt and SystemExit, of the block itself or of a task, come out as they are; all else is their cause.
-2. Else failures: the exceptions of tasks, and an Exception of the block. They come out as one ExceptionGroup, with an
-   interrupt of the block in it, if there was one.
-3. Else an interrupt of the block, that is what is no Exception (a kill's GreenletExit, a Timeout), or LoopExit. It
-   comes out as it is, so that whoever sent it recognises it; of several the last, as with nested `finally`s.
-4. Else Cancelled: it passes through the group's scope, which stops it if it was the group that was cancelled.
+1. KeyboardInterrupt and SystemExit, of the block itself or of a task, leave unchanged; the others become their cause.
+2. Else failures: the exceptions of tasks, and an Exception of the block. They leave as one ExceptionGroup, which also
+   contains an interrupt of the block, if there was one.
+3. Else an interrupt of the block: an exception that is no Exception (a kill's GreenletExit, a Timeout), or LoopExit. It
+   leaves unchanged, so that its sender recognises it; of several, the last one, as with nested `finally` clauses.
+4. Else Cancelled: it passes through the group's scope, which stops it if the group itself was cancelled.
 
 A task that was killed or cancelled has not failed.
 """
@@ -50,20 +50,20 @@ if TYPE_CHECKING:
 import_greenlet()
 
 _BARE = (KeyboardInterrupt, SystemExit)
-# After these, to wait again would be in vain, for ever.
+# After one of these, another wait can never succeed.
 _IN_VAIN = (HubDestroyed, BlockingSwitchOutError, InvalidThreadUseError, LoopExit)
 
 
 class TaskGroup(DirectLink):
-    """A block that starts tasks and ends when all have ended; the first failure cancels the others and the block.
+    """A block that starts tasks and ends when all have ended. The first failure cancels the others and the block.
 
         with TaskGroup() as group:
             group.spawn(fetch, "a")
             group.spawn(fetch, "b")
 
-    Failures come out of the block as an ExceptionGroup. `cancel_scope` is the scope of the block and of the tasks. Only
-    `spawn` and `start` make tasks of the group: a greenlet that is spawned in the block otherwise is not in it, and not
-    in its scope either.
+    Failures leave the block as an ExceptionGroup. `cancel_scope` is the scope of the block and of the tasks. Only the
+    group's `spawn` and `start` make tasks of the group. Other greenlets that the block spawns are neither in the group
+    nor in its scope.
     """
 
     __slots__ = ("_failures", "_host", "_hub", "_starting", "_state", "_tasks", "_waiter", "cancel_scope")
@@ -74,7 +74,7 @@ class TaskGroup(DirectLink):
         self.cancel_scope = CancelScope()
         self._tasks: set[Greenlet] = set()
         self._failures: list[BaseException] = []
-        self._starting: dict[Greenlet, Waiter] | None = None  # and who waits in `start`
+        self._starting: dict[Greenlet, Waiter] | None = None  # each with the waiter in `start`
         self._waiter: Waiter | None = None  # of the block, at its end
         self._host: greenlet | None = None
         self._hub: Hub | None = None
@@ -83,20 +83,20 @@ class TaskGroup(DirectLink):
     # Tasks.
 
     def spawn(self, function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
-        """Start a task that runs `function(*args, **kwargs)` once the caller waits. Never switches.
+        """Start and return a task that runs `function(*args, **kwargs)` once the caller waits. Never switches.
 
-        For the block, its tasks, and any other greenlet of the thread, until the block has ended: RuntimeError then.
-        In a group that was cancelled the task runs until it first waits.
+        Any greenlet of the thread may call it until the block has ended; RuntimeError after that. In a cancelled group
+        the task runs until its first wait.
         """
         self._check_open()
         return self._add(function, args, kwargs, None)
 
     def start(self, function: Callable[..., object], *args: object, **kwargs: object) -> Any:
-        """Start a task that runs `function(*args, started=..., **kwargs)`; return what it calls `started` with.
+        """Start a task that runs `function(*args, started=..., **kwargs)`; wait until it calls `started(value)`.
 
-        Switches. What the task raises before that, `start` raises, and the group knows nothing of it; RuntimeError if
-        it ends without having called `started`, GreenletCancelled if it was cancelled. If this wait is interrupted, the
-        task is cancelled.
+        Return that value. Switches. An exception that the task raises before that comes out here, and not out of the
+        group. RuntimeError if the task ends without a call of `started`; GreenletCancelled if it was cancelled. If this
+        wait is interrupted, the task is cancelled.
         """
         self._check_open()
         return self._start(function, args, kwargs)
@@ -134,7 +134,7 @@ class TaskGroup(DirectLink):
         if starter is None:
             self.cancel_scope.adopt(task)
         else:
-            # A scope of its own, so that whoever waits for it to start can cancel it and nobody else.
+            # A scope of its own, so that the waiter in `start` can cancel this task alone.
             self.cancel_scope.begin_for(task)
             if self._starting is None:
                 self._starting = {}
@@ -154,10 +154,10 @@ class TaskGroup(DirectLink):
         if self._starting is not None:
             starter = self._starting.pop(task, None)
         if starter is not None:
-            starter.wake(value)  # in vain if that wait was interrupted; the task is then about to be cancelled
+            starter.wake(value)  # no effect if that wait was interrupted; then the task is about to be cancelled
 
     def _give_up(self, task: Greenlet) -> None:
-        """Whoever waits in `start` was interrupted: have `task` end, and wait for that."""
+        """Cancel `task` and wait for its end: the wait in `start` was interrupted."""
         if task not in self._tasks:
             return
         if self._starting is not None:
@@ -172,13 +172,13 @@ class TaskGroup(DirectLink):
     def _check_open(self) -> None:
         if self._state != OPEN:
             what = "has ended" if self._state == CLOSED else "was not entered"
-            raise RuntimeError(f"{self!r} takes no tasks: its `with` block {what}")
+            raise RuntimeError(f"cannot start a task in {self!r}: its `with` block {what}")
         if self._hub is not get_hub():
             self._hub.loop.check_thread()  # type: ignore[union-attr]
-            raise RuntimeError(f"{self!r} takes no tasks: its hub is not this thread's any more")
+            raise RuntimeError(f"cannot start a task in {self!r}: its hub is no longer this thread's")
 
     def notify(self, source: Any) -> None:
-        """A task has ended. Called by it, at its very end."""
+        """Remove a task that has ended. The task calls this at its very end."""
         task = source
         starter = None
         if self._starting is not None:
@@ -204,11 +204,11 @@ class TaskGroup(DirectLink):
 
     @property
     def waits_for(self) -> tuple[Greenlet, ...]:
-        """The tasks that have not ended: what the end of the block waits for."""
+        """The tasks that have not ended, for which the end of the block waits."""
         return tuple(self._tasks)
 
     def cancel(self, reason: object = None) -> None:
-        """Cancel the block and all tasks, from any thread: the same as `cancel_scope.cancel`. Never switches."""
+        """Cancel the block and all tasks: the same as `cancel_scope.cancel`. Never switches; any thread."""
         self.cancel_scope.cancel(reason)
 
     def __len__(self) -> int:
@@ -221,7 +221,7 @@ class TaskGroup(DirectLink):
         return task in self._tasks
 
     def __iter__(self) -> Iterator[Greenlet]:
-        """The tasks that have not ended, as they are now."""
+        """Iterate over a copy of the set of tasks that have not ended."""
         return iter(tuple(self._tasks))
 
     # The block.
@@ -232,11 +232,11 @@ class TaskGroup(DirectLink):
 
     def _open(self) -> None:
         if self._state != UNOPENED:
-            raise RuntimeError(f"{self!r} was entered before; a group serves one block, make another one")
+            raise RuntimeError(f"cannot enter {self!r} again; make a new group for each block")
         hub = get_hub()
         current = getcurrent()
         if current is hub:
-            raise BlockingSwitchOutError(f"{self!r} waits at its end, which the hub must never do; spawn a greenlet")
+            raise BlockingSwitchOutError(f"the hub cannot enter {self!r}, whose end waits; spawn a greenlet for it")
         self.cancel_scope._enter(hub, current)
         self.cancel_scope.serve(self._tasks)
         self._hub = hub
@@ -244,19 +244,19 @@ class TaskGroup(DirectLink):
         self._state = OPEN
 
     def __exit__(self, kind: object, value: BaseException | None, traceback: object) -> bool:
-        """Wait for the tasks, and raise what the module's text says."""
+        """Wait for the tasks, and raise by the rules in the module's docstring."""
         return self._close(value)
 
     def _close(self, body: BaseException | None) -> bool:
         scope = self.cancel_scope
         if self._state != OPEN or self._host is not getcurrent():
-            return scope._exit(body)  # it says what is wrong
+            return scope._exit(body)  # raises with the reason
         if self._hub is not get_hub():
             self._tasks.clear()  # in a forked child: the tasks are its parent's
         interrupt = self._wait(body)
         self._state = CLOSED
         self._host = None
-        for task in self._tasks:  # they could not be waited for, and are on their own now
+        for task in self._tasks:  # the group cannot wait for them: they run on without it
             task._drop_link(self)
             task.task_group = None
         outcome = self._outcome(body, interrupt)
@@ -264,7 +264,7 @@ class TaskGroup(DirectLink):
         try:
             if scope._exit(outcome):
                 return True
-        except RuntimeError as error:  # left out of order: what the tasks failed with must be seen all the same
+        except RuntimeError as error:  # left out of order: the failures of the tasks must still be seen
             if outcome is not body:
                 error.__cause__ = outcome
             raise
@@ -274,7 +274,7 @@ class TaskGroup(DirectLink):
         return False
 
     def _wait(self, body: BaseException | None) -> BaseException | None:
-        """Wait until there are no tasks; what interrupted that, the last if several did."""
+        """Wait until there are no tasks; return the last exception that interrupted the wait, or None."""
         interrupt = None
         if body is None:
             interrupt = self._wait_once()
@@ -294,7 +294,7 @@ class TaskGroup(DirectLink):
         return interrupt
 
     def _wait_once(self) -> BaseException | None:
-        """Wait until there are no tasks or something interrupts that; that then."""
+        """Wait until there are no tasks or an exception interrupts the wait; return that exception, or None."""
         hub: Any = self._hub
         try:
             while self._tasks:
@@ -307,7 +307,7 @@ class TaskGroup(DirectLink):
         return None
 
     def _outcome(self, body: BaseException | None, interrupt: BaseException | None) -> BaseException | None:
-        """What is to come out of the block."""
+        """Return the exception that leaves the block, or None."""
         failures = self._failures
         last: BaseException | None = None
         for own in (body, interrupt):
@@ -343,10 +343,10 @@ class TaskGroup(DirectLink):
 
 
 class Supervisor(TaskGroup):
-    """A TaskGroup in which a task that fails disturbs nobody: the others go on, and the block still waits for all.
+    """A TaskGroup in which a failed task cancels nothing: the others go on, and the block still waits for all.
 
-    The failures come out at the end, as an ExceptionGroup. When the block itself fails or is cancelled, the tasks are
-    cancelled.
+    The failures leave the block at its end, as an ExceptionGroup. If the block itself fails or is cancelled, the tasks
+    are cancelled.
     """
 
     __slots__ = ()
@@ -355,7 +355,7 @@ class Supervisor(TaskGroup):
 
 
 class _Started:
-    """What a task of `start` calls, once, when it has started."""
+    """The `started` argument of a task of `start`: the task calls it once, when it has started."""
 
     __slots__ = ("called", "group", "task")
 
@@ -366,18 +366,18 @@ class _Started:
 
     def __call__(self, value: object = None) -> None:
         if self.called:
-            raise RuntimeError(f"{self.task!r} has called started() before; a task starts once")
+            raise RuntimeError(f"{self.task!r} called started() twice; a task starts once")
         self.group._has_started(self.task, value)
         self.called = True
 
 
 def is_failure(error: BaseException | None) -> bool:
-    """Whether `error`, of the block, is a failure and no interrupt."""
+    """Return whether `error`, of the block, is a failure rather than an interrupt."""
     return isinstance(error, (Exception, BaseExceptionGroup)) and not isinstance(error, LoopExit)
 
 
 def without_cancelled(error: BaseException | None) -> BaseException | None:
-    """`error`, or what is left of a group without what was only cancelled in it; None if nothing is."""
+    """Return `error` without the Cancelled exceptions in it; None if nothing is left."""
     if isinstance(error, BaseExceptionGroup):
         cancelled, rest = error.split(Cancelled)
         return error if cancelled is None else rest

@@ -1,4 +1,4 @@
-"""EndLock: the lock that `threading`, until CPython 3.12, waits for when it joins a thread."""
+"""EndLock: the lock that `threading`, up to CPython 3.12, waits for when it joins a thread."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ __all__ = ["EndLock"]
 
 
 class EndLock:
-    """A lock that is free as soon as it is released, whoever waits: those go on and then compete for it.
+    """A lock that is free as soon as it is released: its waiters wake up and then compete for it.
 
-    threading releases it and then asserts that it is not locked, which a lock that is handed on would be.
+    threading releases it and then asserts that it is not locked. A lock that is handed over to a waiter would be.
     """
 
     __slots__ = ("__weakref__", "_free", "_lock")
@@ -22,7 +22,7 @@ class EndLock:
         self._free.set()
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """As a lock's; `timeout` counts again from the start where another was faster. Switches."""
+        """As a lock's. The `timeout` starts anew each time another caller takes the lock first. Switches."""
         while not self._lock.acquire(False):
             if not blocking or not self._free.wait(None if timeout < 0 else timeout):
                 return False

@@ -1,11 +1,11 @@
-"""Lock and RLock as the standard library's `_thread` has them, and the ident that tells greenlets apart.
+"""Lock and RLock as in the standard library's `_thread`, and the ident that distinguishes greenlets.
 
-What they accept, return and raise is the standard library's. They belong to no hub: greenlets of any threads and
-threads without a hub may share one, and a thread that only touches one gets no hub.
+Their arguments, results and exceptions are the standard library's. They belong to no hub: greenlets of any threads and
+threads without a hub may share one, and a thread gets no hub by using one.
 
-A hub's own greenlet, in which callbacks run, cannot wait. It is made to, as a whole thread, where the lock is in the
-hands of another thread, which will let go of it; where it is in those of a greenlet of the same thread it never would
-be let go, and BlockingSwitchOutError says so.
+A hub's own greenlet, in which callbacks run, cannot park. If another thread owns the lock, and so will release it, the
+hub's whole thread blocks until then. If a greenlet of the same thread owns it, that greenlet could never run to release
+it, so BlockingSwitchOutError is raised.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-_NO_LIMIT = -1  # what the standard library's locks take for no limit of time
+_NO_LIMIT = -1  # the standard library's value for no timeout
 
 
 class Lock(Semaphore):
-    """A lock that whoever likes may release, as `_thread.lock`: it has no owner, though it knows who acquired it.
+    """A lock that any greenlet or thread may release, as `_thread.lock`. So it has no owner; it knows its last taker.
 
-    It has no subclasses, as that has none.
+    Like `_thread.lock`, it cannot be subclassed.
     """
 
     __slots__ = ()
@@ -53,25 +53,25 @@ class Lock(Semaphore):
 
     @property
     def owner(self) -> None:
-        """None: nothing is said about who can release it, for anybody can."""
+        """None: any greenlet or thread can release it, so reports name no owner."""
         return None
 
     def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
-        """Take the lock; whether that came within `timeout` seconds, of which -1 are no limit.
+        """Take the lock, wait for it at most `timeout` seconds (-1: no limit), and return whether it was taken.
 
-        Switches if another has it, unless not `blocking`. ValueError for a `timeout` that is negative, or not
-        `blocking`; OverflowError for one above TIMEOUT_MAX.
+        Switches if it is taken, unless `blocking` is false. ValueError if `timeout` is another negative number, or is
+        given with a false `blocking`; OverflowError if it is above TIMEOUT_MAX.
         """
         limit = None if timeout is _NO_LIMIT else _checked(blocking, timeout)
         try:
             if self._take():
                 return True
         except RuntimeError:
-            return True  # the process ends: greenlet works no more, and nobody else runs
+            return True  # at the end of the process greenlet no longer works, and no other code runs
         return bool(blocking) and _wait(self, self._owner, limit)
 
     def release(self) -> None:  # type: ignore[override]
-        """Let go of the lock: it goes to the first who waits. Never switches. RuntimeError if nobody has it."""
+        """Release the lock, or hand it over to the first waiter. Never switches. RuntimeError if it is not locked."""
         if self._counter > 0:
             raise RuntimeError("release unlocked lock")
         self._give()
@@ -113,17 +113,20 @@ class RLock(_RLock):
         self._count = 0
 
     def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
-        """As `Lock.acquire`, also once more."""
+        """As `Lock.acquire`; the owner may acquire it again."""
         limit = None if timeout is _NO_LIMIT else _checked(blocking, timeout)
         try:
             if self._take():
                 return True
         except RuntimeError:
-            return True  # the process ends: greenlet works no more, and nobody else runs
+            return True  # at the end of the process greenlet no longer works, and no other code runs
         return bool(blocking) and _wait(self, self._owner, limit)
 
     def release(self) -> None:
-        """Undo one `acquire`; the last one hands the lock on. Never switches. RuntimeError if it is not one's own."""
+        """Undo one `acquire`; the last one hands the lock over. Never switches.
+
+        RuntimeError if the caller does not own it.
+        """
         try:
             current = getcurrent()
         except RuntimeError:
@@ -154,9 +157,9 @@ class RLock(_RLock):
 
 
 def get_ident(greenlet: greenlet | None = None) -> int:
-    """The ident of `greenlet`, by default the current one: a number that no other one has while this one lives.
+    """Return the ident of `greenlet`, by default the current one: a number that is unique while the greenlet lives.
 
-    The main greenlet of a thread has the thread's.
+    The main greenlet of a thread has the thread's ident.
     """
     try:
         current = getcurrent() if greenlet is None else greenlet
@@ -170,7 +173,7 @@ def get_ident(greenlet: greenlet | None = None) -> int:
 
 
 def ident_of(greenlet: greenlet) -> int:
-    """As `get_ident`; also of another thread's main greenlet, if that thread has a hub."""
+    """As `get_ident`; also for the main greenlet of another thread, if that thread has a hub."""
     if greenlet.parent is not None or greenlet.dead:
         return id(greenlet)
     if greenlet is getcurrent():
@@ -185,14 +188,14 @@ def ident_of(greenlet: greenlet) -> int:
 
 
 def _main_of(greenlet: greenlet) -> greenlet:
-    """The main greenlet of the thread that `greenlet` belongs to."""
+    """Return the main greenlet of the thread that `greenlet` belongs to."""
     while greenlet.parent is not None:
         greenlet = greenlet.parent
     return greenlet
 
 
 def _checked(blocking: object, timeout: object) -> float | None:
-    """The limit that `timeout` stands for; or raise what the standard library's lock has to say against it."""
+    """Return the limit that `timeout` stands for, or raise the error of the standard library's lock."""
     allocate_lock().acquire(blocking, timeout)  # type: ignore[arg-type]
     return None if timeout == _NO_LIMIT else timeout  # type: ignore[return-value]
 

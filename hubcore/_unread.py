@@ -1,4 +1,4 @@
-"""Failures of calls whose result was dropped before anybody has read it."""
+"""Reports of failures whose result was dropped before any caller read it."""
 
 from __future__ import annotations
 
@@ -12,12 +12,13 @@ if TYPE_CHECKING:
 
 
 def report_unread(result: object, error: BaseException, hub: Hub | None) -> None:
-    """For a finalizer of `result`: have `hub` deal with `error`, as with that of a greenlet. Any thread; never raises.
+    """Pass `error`, of a `result` that is being finalized, to `hub`, as a greenlet's failure. Any thread; never raises.
 
-    In the hub's own thread at once, which never switches, else when it next runs.
+    In the hub's own thread it does so at once, and never switches; from another thread the hub does it when it next
+    runs.
     """
     if get_hub_if_any is None:
-        return  # so late in the life of the process that this module has lost its names
+        return  # at the end of the process this module may have lost its names
     try:
         if isinstance(error, Cancelled):
             return

@@ -1,7 +1,7 @@
 """Waiting for several things at once: wait, iwait, joinall, killall.
 
-Anything can be waited for that has `rawlink(callback)` and `unlink(callback)`: it calls `callback(itself)` once it is
-ready.
+A greenlet can wait for any object that has `rawlink(callback)` and `unlink(callback)` and that calls `callback(itself)`
+once it is ready.
 """
 
 from __future__ import annotations
@@ -28,33 +28,33 @@ if TYPE_CHECKING:
 
 
 class _Gathering(DirectLink):
-    """What is linked to all that is waited for: it keeps those that are ready and wakes whoever gathers them."""
+    """The link of one wait to all its objects: it collects the ready ones and wakes the waiter."""
 
     __slots__ = ("came", "ready", "waiter", "wanted")
 
     def __init__(self) -> None:
         self.ready: deque[Any] = deque()
-        self.came = 0  # how many there were so far, also those that were taken out
-        self.wanted = 1  # how many have to be there for the gatherer to be woken
+        self.came = 0  # how many became ready so far, including those taken out since
+        self.wanted = 1  # how many must be in `ready` before the waiter is woken
         self.waiter: Waiter | None = None
 
     def notify(self, source: Any) -> None:
         self.ready.append(source)
         self.came += 1
-        waiter = self.waiter  # once: in another thread the gatherer may be leaving
+        waiter = self.waiter  # read once: in another thread the waiter may be leaving
         if waiter is not None and len(self.ready) >= self.wanted:
             waiter.wake()
 
     __call__ = notify
 
     def wait_for(self, wanted: int, what: object, timeout: float | None) -> bool:
-        """Park until `wanted` are ready or `timeout` seconds have passed; whether they are ready."""
+        """Park until `wanted` objects are ready or `timeout` seconds have passed; return whether they are ready."""
         if len(self.ready) >= wanted:
             return True
         self.wanted = wanted
         waiter = self.waiter = waiter_at(what)
         if len(self.ready) >= wanted:
-            waiter.wake()  # in another thread, after the first look
+            waiter.wake()  # another thread made them ready after the first test
         try:
             return park(waiter, timeout)
         finally:
@@ -66,33 +66,33 @@ def _link(waited_for: Any, gathering: _Gathering) -> None:
         rawlink = waited_for.rawlink
     except AttributeError:
         raise TypeError(
-            f"what is waited for has `rawlink`, as greenlets, events, locks and queues do; {waited_for!r} has not"
+            f"cannot wait for {waited_for!r}: expected a greenlet, event, lock, queue or other object with rawlink()"
         ) from None
     rawlink(gathering)
 
 
 def _listed(objects: Any, who: str) -> list[Any]:
-    """`objects` as a list; TypeError if there is but one, or none."""
+    """Return `objects` as a list; TypeError if it is a single object or None."""
     try:
         return list(objects)
     except TypeError:
-        one = f"; for one, that is [{objects!r}]" if hasattr(objects, "rawlink") else ""
+        one = f"; to wait for one object, pass [{objects!r}]" if hasattr(objects, "rawlink") else ""
         if not one and hasattr(objects, "__iter__"):
-            raise  # by what it iterates over
-        raise TypeError(f"{who} takes a list, or what can be iterated over, not {objects!r}{one}") from None
+            raise  # the iterator itself raised it
+        raise TypeError(f"{who}() takes a list or another iterable, not {objects!r}{one}") from None
 
 
 def _wanted(objects: list[Any], count: int | None) -> int:
-    """How many of `objects` are to be waited for."""
+    """Return how many of `objects` end the wait."""
     if count is None:
         return len(objects)
     if not isinstance(count, int):
-        raise TypeError(f"count is a whole number of objects, or None for all, not {count!r}")
+        raise TypeError(f"count must be an integer, or None for all, not {count!r}")
     return min(count, len(objects))
 
 
 class _WaitingFor:
-    """What a greenlet in wait() or iwait() is said to wait on."""
+    """What reports show as the target of a wait() or iwait()."""
 
     __slots__ = ("gathering", "objects")
 
@@ -101,11 +101,11 @@ class _WaitingFor:
         self.gathering = gathering
 
     def still_missing(self) -> tuple[list[Any], int]:
-        """The objects that have not come, and how many of them have to for the wait to end. Any thread."""
+        """Return the objects that are not ready, and how many of them must be for the wait to end. Any thread."""
         gathering = self.gathering
         missing = [each for each in self.objects if not (hasattr(each, "ready") and each.ready())]
         if len(self.objects) - len(missing) > gathering.came:
-            return [], 0  # one is ready, and whoever waits is about to hear of it
+            return [], 0  # one is ready, and the waiter is about to be woken
         return missing, gathering.wanted - len(gathering.ready)
 
     @property
@@ -119,10 +119,10 @@ class _WaitingFor:
 
 
 class _Iwait:
-    """The iterator of iwait; a context manager too, which lets go of what was not iterated."""
+    """The iterator of iwait; also a context manager, which unlinks the objects that were not iterated."""
 
     def __init__(self, objects: Iterable[Any], timeout: float | None, count: int | None, who: str) -> None:
-        self._linked: list[Any] = []  # before anything that may raise: __del__ looks at it
+        self._linked: list[Any] = []  # first, because __del__ reads it even if the next lines raise
         self._objects = _listed(objects, who)
         self._left = _wanted(self._objects, count)
         self._end = None if timeout is None else now() + as_seconds(timeout, "a timeout")
@@ -171,21 +171,22 @@ class _Iwait:
 
 
 def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
-    """Iterate over `objects` in the order in which they become ready, `count` of them or all, for `timeout` seconds.
+    """Iterate over `objects`, or `count` of them, in the order in which they become ready, at most `timeout` seconds.
 
-    Each step may switch. Use it as a context manager too where the iteration may stop early.
+    Each step may switch. If the iteration may stop early, use the iterator as a context manager.
     """
     if objects is None:
-        raise TypeError("iwait takes the objects to wait for, not None; hub.join() waits for everything")
+        raise TypeError("iwait() takes the objects to wait for, not None; use hub.join() to wait for everything")
     return _Iwait(objects, timeout, count, "iwait")
 
 
 def wait(
     objects: Iterable[Any] | None = None, timeout: float | None = None, count: int | None = None
 ) -> list[Any] | bool:
-    """Wait until `objects`, or `count` of them, are ready, `timeout` seconds at most; those that are, in that order.
+    """Wait until `objects`, or `count` of them, are ready, at most `timeout` seconds. Switches.
 
-    Without `objects`: wait until nothing is left to run and nothing to wait for; whether that came. Switches.
+    Return the ready objects, in the order in which they became ready. Without `objects`, wait until the hub has nothing
+    left to run or to wait for, and return whether it has.
     """
     if objects is None:
         return get_hub().join(timeout)
@@ -212,9 +213,9 @@ def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> l
 def joinall(
     greenlets: Iterable[Any], timeout: float | None = None, raise_error: bool = False, count: int | None = None
 ) -> list[Any]:
-    """Wait until `greenlets`, or `count` of them, have ended, `timeout` seconds at most; those that have. Switches.
+    """Wait until `greenlets`, or `count` of them, have ended, at most `timeout` seconds; return those. Switches.
 
-    With `raise_error`, raise what the first one that fails raised, as soon as it does.
+    With `raise_error`, raise the exception of the first one that fails, as soon as it fails.
     """
     objects = _listed(greenlets, "joinall")
     if not raise_error:
@@ -243,13 +244,13 @@ def killall(
     block: bool = True,
     timeout: float | None = None,
 ) -> None:
-    """Kill all `greenlets`; with `block`, wait until they have ended. Those that were not started never run.
+    """Kill all `greenlets`. Greenlets that have not started never run.
 
-    Timeout if they have not ended after `timeout` seconds.
+    With `block`, wait until they have ended; this switches. Timeout if they have not after `timeout` seconds.
     """
     victims = _listed(greenlets, "killall")
     for each in victims:
-        check_greenlet(each, exception)  # all, before any of them is killed
+        check_greenlet(each, exception)  # check all before the first kill
     if timeout is not None:
         as_seconds(timeout, "a timeout")
     if not victims:

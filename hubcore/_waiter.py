@@ -1,6 +1,6 @@
-"""Waiter: gevent's hand-made wait, for programs that use it; `Hub.new_waiter` and `Hub.park` are hubcore's own.
+"""Waiter: gevent's low-level wait, for programs that use it. hubcore's own are `Hub.new_waiter` and `Hub.park`.
 
-A Waiter keeps one result, given by `switch` or `throw`, and hands it to whoever calls `get`, before or after.
+A Waiter keeps one result, set by `switch` or `throw`, and gives it to the caller of `get`, before or after.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class Waiter:
-    """One result for one greenlet. `switch` and `throw` never switch to it: it goes on when it is its turn."""
+    """One result for one greenlet. `switch` and `throw` never switch to that greenlet: they make it ready."""
 
     __slots__ = ("_parked", "_ready", "_traceback", "_value", "error", "hub")
 
@@ -28,7 +28,7 @@ class Waiter:
         self.clear()
 
     def clear(self) -> None:
-        """Forget the result, to wait for another."""
+        """Forget the result, to wait for another one."""
         self._ready = False
         self._value: Any = None
         self._traceback: TracebackType | None = None
@@ -46,26 +46,26 @@ class Waiter:
 
     @property
     def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
-        """What was thrown, in the form of sys.exc_info(), or None."""
+        """The exception thrown, in the form of sys.exc_info(), or None."""
         return None if self.error is None else (type(self.error), self.error, self._traceback)
 
     def ready(self) -> bool:
-        """Whether there is a result."""
+        """Return whether there is a result."""
         return self._ready
 
     def successful(self) -> bool:
-        """Whether there is a result, and not by `throw`."""
+        """Return whether there is a result that `throw` did not set."""
         return self._ready and self.error is None
 
     def switch(self, value: Any = None) -> None:
-        """Give `value` as the result. The hub's thread only."""
+        """Set `value` as the result. Never switches; the hub's thread only."""
         self.hub.loop.check_thread()
         self._ready = True
         self._value = value
         self._wake()
 
     def switch_args(self, *args: Any) -> None:
-        """Give the tuple of the arguments as the result."""
+        """Set the tuple of the arguments as the result."""
         self.switch(args)
 
     def throw(
@@ -74,7 +74,7 @@ class Waiter:
         value: Any = None,
         traceback: TracebackType | None = None,
     ) -> None:
-        """Have `get` raise, with the arguments of a raise; none means GreenletExit."""
+        """Set the exception that `get` raises, with the arguments of a raise; none: GreenletExit."""
         from greenlet import GreenletExit
 
         self.hub.loop.check_thread()
@@ -96,10 +96,10 @@ class Waiter:
             self._parked.wake()
 
     def get(self) -> Any:
-        """The result, or raise what was thrown; wait for it if there is none. Switches unless there is one."""
+        """Wait for the result; return it, or raise the exception thrown. Switches unless there is a result."""
         if not self._ready:
             if self._parked is not None:
-                raise ConcurrentObjectUseError(f"{self!r} is already waited for by {self._parked.greenlet!r}")
+                raise ConcurrentObjectUseError(f"{self._parked.greenlet!r} already waits on {self!r}")
             self._parked = self.hub.new_waiter(self)
             try:
                 self.hub.park(self._parked)
@@ -110,13 +110,13 @@ class Waiter:
         return self._value
 
     def __call__(self, source: Any) -> None:
-        """Be a link: take over the result of `source`."""
+        """Take over the result of `source`: a Waiter is a link."""
         if source.exception is None:
             self.switch(source.value)
         else:
             self.throw(source.exception)
 
     def __repr__(self) -> str:
-        # Not the waiting greenlet's description, which may tell of this.
+        # Without the greenlet's description, which may contain this one.
         state = "waiting" if not self._ready else repr(self._value) if self.error is None else repr(self.error)
         return f"<Waiter at {id(self):#x}: {state}>"

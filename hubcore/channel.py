@@ -1,9 +1,9 @@
-"""Channels between greenlets of any threads, and threads without a hub, and select over several of them.
+"""Channels between greenlets of any threads, and threads without a hub; and select over several channels.
 
     send, receive = open_channel(10)
 
-`send` and `receive` are the two ends; either may be cloned, and each clone is closed by itself. When the last sending
-end is closed, receivers get what is left and then the end, which ends their iteration.
+`send` and `receive` are the two ends. Either can be cloned; each clone is closed separately. After the last sending end
+is closed, receivers get the items that are left and then the end of the channel, which ends their iteration.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""The standard library's context variables, under the name that gevent's programs import them by.
+"""The standard library's context variables, under the name by which programs for gevent import them.
 
-Every greenlet has a context of its own anyway: `Greenlet` begins with a copy of its maker's, as of when it was made.
+Every greenlet has its own context: a `Greenlet` begins with a copy of the context of the greenlet that made it.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Event, a flag that greenlets and threads wait for, and AsyncResult, a value or exception that they wait for.
 
-Both belong to no hub: any thread may set and wait. Setting never switches and may be done in a finalizer.
+Both belong to no hub: any thread may set and wait. Setting never switches; a finalizer may do it.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ import_greenlet()
 
 
 class Event(Waitable):
-    """A flag, not set at first, that any number of greenlets and threads wait for."""
+    """A flag, initially clear, that any number of greenlets and threads can wait for."""
 
     __slots__ = ("_flag",)
 
@@ -37,7 +37,7 @@ class Event(Waitable):
         self._flag = False
 
     def set(self) -> None:
-        """Set the flag and wake all who wait for it. Never switches; any thread, also a finalizer."""
+        """Set the flag and wake all waiters. Never switches; any thread, also a finalizer."""
         self._raise_flag()
         self._notify_links()
 
@@ -47,11 +47,11 @@ class Event(Waitable):
             self._waiters.wake_all(True)
 
     def clear(self) -> None:
-        """Take the flag back: who waits from now on waits for the next `set`."""
+        """Clear the flag: later waiters wait for the next `set`. Never switches; any thread."""
         self._flag = False
 
     def is_set(self) -> bool:
-        """Whether the flag is set."""
+        """Return whether the flag is set."""
         return self._flag
 
     def isSet(self) -> bool:
@@ -63,9 +63,9 @@ class Event(Waitable):
         return self._flag
 
     def wait(self, timeout: float | None = None) -> bool:
-        """Wait until the flag is set, `timeout` seconds at most; whether that came. Switches unless it is set.
+        """Wait until the flag is set, at most `timeout` seconds; return whether it was. Switches unless it is set.
 
-        A `clear` right after the `set` takes nothing from those who waited.
+        A `clear` right after the `set` does not affect the waiters that `set` woke: they return True.
         """
         if self._flag:
             return True
@@ -79,7 +79,7 @@ class Event(Waitable):
         return waiter
 
     def _at_fork_reinit(self) -> None:
-        """For the standard library's threads: in a forked child, forget who waits. The flag stays."""
+        """Forget the waiters, in a forked child, for the standard library's threads. The flag stays as it is."""
         self._set_up()
 
     def __repr__(self) -> str:
@@ -88,8 +88,9 @@ class Event(Waitable):
 
 
 class AsyncResult(Waitable):
-    """A value or an exception that comes later. Called with something that has ended, it takes over its result:
-    `greenlet.link(result)`.
+    """A value or an exception that comes later.
+
+    It can be a link: after `greenlet.link(result)`, it gets the greenlet's value or exception.
     """
 
     __slots__ = ("_exc_info", "_exception", "_is_ready", "_looked", "_value")
@@ -100,18 +101,18 @@ class AsyncResult(Waitable):
         self._exception: BaseException | None = None
         self._exc_info: Any = ()
         self._is_ready = False
-        self._looked = False  # whether somebody has seen, or is not to be told, what it failed with
+        self._looked = False  # whether a caller has read the failure, or it needs no report
 
-    # Giving.
+    # Setting.
 
     def set(self, value: object = None) -> None:
-        """Give the value and wake all who wait. Never switches; any thread. A later one replaces it."""
+        """Set the value and wake all waiters. Never switches; any thread. A later `set` replaces it."""
         self._settle(value, None, ())
 
     def set_exception(self, exception: BaseException, exc_info: Any = None) -> None:
-        """Give an exception instead, which `get` then raises; with `exc_info`, with that traceback."""
+        """Set the exception that `get` raises, with the traceback of `exc_info` if given; else as `set`."""
         if not isinstance(exception, BaseException):
-            raise TypeError(f"an AsyncResult fails with an exception, not {exception!r}")
+            raise TypeError(f"exception must be an exception instance, not {exception!r}")
         if not exc_info:
             exc_info = (type(exception), exception, exception.__traceback__)
         self._settle(None, exception, exc_info)
@@ -121,7 +122,7 @@ class AsyncResult(Waitable):
         self._settle(value, None, ())
 
     def __call__(self, source: Any) -> None:
-        """Be a link: take over what `source` ended with."""
+        """Take over the result or failure of `source`: an AsyncResult is a link."""
         if source.successful():
             self._settle(source.value, None, ())
         else:
@@ -132,7 +133,7 @@ class AsyncResult(Waitable):
         self._notify_links()
 
     def _take_over(self, value: object, exception: BaseException | None, exc_info: Any) -> None:
-        # What was there before goes last: its end may run code that looks here.
+        # The previous values are freed last: a finalizer of theirs may read this object.
         before = (self._value, self._exception, self._exc_info)
         self._value = value
         self._exception = exception
@@ -142,27 +143,27 @@ class AsyncResult(Waitable):
             self._waiters.wake_all(None)
         del before
 
-    # Looking.
+    # Reading.
 
     @property
     def value(self) -> Any:
-        """The value; None before it is there, and after a failure."""
+        """The value; None before it is set, and after a failure."""
         return self._value
 
     @property
     def exception(self) -> BaseException | None:
-        """What it failed with, or None."""
+        """The exception it failed with, or None."""
         self._looked = True
         return self._exception
 
     @property
     def exc_info(self) -> ExcInfo | tuple[()]:
-        """What it failed with, in the form of sys.exc_info(); an empty tuple otherwise."""
+        """The failure in the form of sys.exc_info(); an empty tuple if there is none."""
         self._looked = True
         return self._exc_info  # type: ignore[no-any-return]
 
     def ready(self) -> bool:
-        """Whether there is a value or an exception."""
+        """Return whether there is a value or an exception."""
         return self._is_ready
 
     def done(self) -> bool:
@@ -170,23 +171,23 @@ class AsyncResult(Waitable):
         return self._is_ready
 
     def successful(self) -> bool:
-        """Whether there is a value."""
+        """Return whether there is a value."""
         return self._is_ready and self._exception is None
 
     def cancel(self) -> bool:
-        """False: whoever computes it cannot be told to stop. For programs written for concurrent.futures."""
+        """Return False: an AsyncResult cannot stop the computation. For programs written for concurrent.futures."""
         return False
 
     def cancelled(self) -> bool:
-        """False, as `cancel`."""
+        """Return False, as `cancel`."""
         return False
 
     # Waiting.
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Wait for the value and return it, or raise the exception. Switches unless it is there.
+        """Wait for the value and return it, or raise the exception. Switches unless it is ready.
 
-        Timeout after `timeout` seconds, or at once if not `block` and it is not there.
+        Timeout after `timeout` seconds, or at once if not `block` and it is not ready.
         """
         if not self._is_ready:
             self._wait_or_raise(block, timeout)
@@ -204,7 +205,7 @@ class AsyncResult(Waitable):
         return self.get(True, timeout)
 
     def wait(self, timeout: float | None = None) -> Any:
-        """Wait until it is ready, `timeout` seconds at most; the value, or None if it failed or is not there."""
+        """Wait until it is ready, at most `timeout` seconds. Return the value, or None if it failed or is not ready."""
         if not self._is_ready:
             self._wait(timeout)
         return self._value
@@ -227,7 +228,7 @@ class AsyncResult(Waitable):
         return waiter
 
     def _unread(self) -> BaseException | None:
-        """What it failed with, if nobody has seen that."""
+        """Return the failure if no caller has read it, else None."""
         return None if self._looked else self._exception
 
     def __repr__(self) -> str:

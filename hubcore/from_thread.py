@@ -16,18 +16,18 @@ __all__ = ["run"]
 
 
 def run(function: Callable[..., Any], *args: Any, hub: Hub | None = None, **kwargs: Any) -> Any:
-    """Call `function(*args, **kwargs)` in a greenlet of `hub`, wait for it, and return what it does, or raise.
+    """Call `function(*args, **kwargs)` in a greenlet of `hub`; wait for it; return its result or raise its exception.
 
-    Without `hub`: in a call of a ThreadPool the hub that asked for that call, elsewhere the main thread's. The calling
-    thread blocks; in a greenlet, the greenlet waits, and if that is killed or times out, the call is killed.
-    RuntimeError if there is no hub, HubDestroyed if it ends before the call does, InvalidThreadUseError in the hub's
-    own thread, where it would wait for itself.
+    The default `hub` is, in a call of a ThreadPool, the hub that started that call, elsewhere the main thread's hub.
+    The calling thread blocks; a calling greenlet waits. If that greenlet is killed or times out, the call is killed.
+    RuntimeError if there is no hub, HubDestroyed if the hub is destroyed before the call ends, InvalidThreadUseError in
+    the hub's own thread, which would wait for itself.
     """
     target = hub if hub is not None else _default()
     if not isinstance(target, Hub):
-        raise TypeError(f"hub is a Hub (get_hub() of its thread), not {target!r}")
+        raise TypeError(f"hub must be a Hub (get_hub() in its thread), not {target!r}")
     if target.thread_ident == get_ident() and not target.destroyed:
-        raise InvalidThreadUseError(f"{target!r} is this thread's own hub; call {function!r} itself, or spawn it")
+        raise InvalidThreadUseError(f"{target!r} is this thread's own hub; call {function!r} directly, or spawn it")
     call = target.spawn_threadsafe(function, *args, **kwargs)
     try:
         return call.get()
@@ -36,7 +36,7 @@ def run(function: Callable[..., Any], *args: Any, hub: Hub | None = None, **kwar
             call.kill_nowait()
         raise
     finally:
-        del call  # the traceback of what it failed with refers to this frame
+        del call  # the traceback of its exception refers to this frame
 
 
 def _default() -> Hub:
@@ -44,9 +44,9 @@ def _default() -> Hub:
     if job is not None:
         origin: Hub | None = getattr(job, "hub_of_origin", None)
         if origin is not None:
-            return origin  # if it is destroyed, the call says so
-        # The call was asked for by a thread without a hub.
+            return origin  # if it is destroyed, the call raises HubDestroyed
+        # A thread without a hub started the call.
     for each in tuple(hubs):
         if isinstance(each, Hub) and each.main_hub:
             return each
-    raise RuntimeError("the main thread has no hub that could make this call; give one by hub=")
+    raise RuntimeError("the main thread has no hub to make this call in; pass one as hub=")

@@ -1,7 +1,7 @@
 """Greenlet: a task, with a result, links, and a way to end it.
 
-It is finished exactly once: by returning, by raising, or by being killed before it started. From then on `ready()` is
-true, whoever joins it is woken at once, and other links are called from the hub.
+A greenlet finishes exactly once: it returns, raises, or is killed before it starts. From then on `ready()` is true. The
+greenlets that join it are woken at once; the hub calls the other links.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ if TYPE_CHECKING:
 import_greenlet()
 
 _FAILED = object()
-# Compiled, C variables: at the end of the process greenlets may outlive the names in this module. And a destructor must
-# run no Python code of hubcore's: a signal's handler would run there, and what it raises (Ctrl-C) would be lost.
+# Compiled, C variables: at the end of the process greenlets may outlive the names in this module. And a destructor
+# must run no Python code of hubcore: a signal handler would run there, and its exception (Ctrl-C) would be lost.
 _living_idents = _idents
 _free_idents = _free
 _push_ident = heappush
@@ -46,7 +46,7 @@ _spawn_callbacks: list[Callable[[Greenlet], object]] = []
 
 
 class StartDeadline(Deadline):
-    """When a greenlet of `start_later` is to be scheduled."""
+    """The time at which the hub schedules a greenlet of `start_later`."""
 
     __slots__ = ("greenlet",)
 
@@ -62,10 +62,10 @@ class StartDeadline(Deadline):
 
 
 class Greenlet(Linkable):
-    """A greenlet that runs `run(*args, **kwargs)`, or its own `_run` in a subclass, once it is started.
+    """A greenlet that runs `run(*args, **kwargs)`, or a subclass's `_run`, once it is started.
 
-    It sees a copy of the context variables as they are when it is made; set `gr_context` before `start` for another
-    context. Made and started in one thread; its result can be waited for in any.
+    It gets a copy of the context variables when it is made; set `gr_context` before `start` for another context. Make
+    and start it in one thread; any thread may wait for its result.
     """
 
     __slots__ = (
@@ -84,7 +84,7 @@ class Greenlet(Linkable):
         "value",
     )
 
-    #: How many frames `spawning_stack` holds at most, where config.track_spawning_stack is on.
+    #: The maximum number of frames in `spawning_stack`, if config.track_spawning_stack is on.
     spawning_stack_limit = 10
 
     def __init__(self, run: Callable[..., object] | None = None, *args: object, **kwargs: object) -> None:
@@ -92,7 +92,7 @@ class Greenlet(Linkable):
 
     def _set_up(self, run: Callable[..., object] | None, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         if run is not None and not callable(run):
-            raise TypeError(f"a greenlet runs something callable, not {run!r}")
+            raise TypeError(f"a greenlet's function must be callable, not {run!r}")
         hub = get_hub()
         self._prepare(hub, run, args)
         self._kwargs: dict[str, object] | None = kwargs or None
@@ -105,14 +105,14 @@ class Greenlet(Linkable):
         self._started = False
         self._successful = False
         self._killed = False
-        self.task_group: DirectLink | None = None  # the group that it is a task of, which learns of its failure
+        self.task_group: DirectLink | None = None  # its group, which handles its failure
         self._links = None
         self._observers = 0
         spawner = getcurrent()
         self.spawning_greenlet = weak_reference(spawner)
         context = copy_context()
         if len(context):
-            self.gr_context = context  # without one it starts with an empty one, made when it is needed
+            self.gr_context = context  # otherwise it starts with an empty context, made when it is needed
         self._tree_locals: dict[object, object] | None = None
         if isinstance(spawner, Greenlet):
             parent = spawner
@@ -128,20 +128,20 @@ class Greenlet(Linkable):
 
     @classmethod
     def spawn(cls, *args: Any, **kwargs: Any) -> Self:
-        """Make a greenlet of this class with these arguments and start it. Never switches."""
+        """Make a greenlet of this class with these arguments, start it and return it. Never switches."""
         new = cls(*args, **kwargs)
         new.start()
         return new
 
     @classmethod
     def spawn_later(cls, seconds: float, *args: Any, **kwargs: Any) -> Self:
-        """As `spawn`, but start it `seconds` from now."""
+        """As `spawn`, but start the greenlet `seconds` from now."""
         new = cls(*args, **kwargs)
         new.start_later(seconds)
         return new
 
     def start(self) -> None:
-        """Have it run soon, after what is ready. Never switches; harmless once it was started or killed."""
+        """Schedule this greenlet behind those that are ready. Never switches; no effect if it was started or killed."""
         if self._phase != NEW:
             return
         hub = self.hub
@@ -151,9 +151,9 @@ class Greenlet(Linkable):
             _call_spawn_callbacks(self)
 
     def start_later(self, seconds: float) -> None:
-        """Have it run `seconds` from now; else as `start`. ValueError if `seconds` is negative."""
-        if not as_seconds(seconds, "when a greenlet starts") >= 0:
-            raise ValueError(f"cannot start a greenlet {seconds!r} seconds from now; it takes 0 or more")
+        """Schedule this greenlet `seconds` from now; else as `start`. ValueError if `seconds` is negative."""
+        if not as_seconds(seconds, "the delay of a greenlet") >= 0:
+            raise ValueError(f"cannot start a greenlet {seconds!r} seconds from now; seconds must be >= 0")
         if self._phase != NEW:
             return
         loop = self.hub.loop
@@ -167,31 +167,31 @@ class Greenlet(Linkable):
 
     @staticmethod
     def add_spawn_callback(callback: Callable[[Greenlet], object]) -> None:
-        """Have `callback(greenlet)` called whenever one is started, in any thread, by whoever starts it."""
+        """Call `callback(greenlet)` at every start of a greenlet in any thread, in the greenlet that starts it."""
         if not callable(callback):
-            raise TypeError(f"a spawn callback must be callable, not {callback!r}")
+            raise TypeError(f"callback must be callable, not {callback!r}")
         if callback not in _spawn_callbacks:
             _spawn_callbacks.append(callback)
 
     @staticmethod
     def remove_spawn_callback(callback: Callable[[Greenlet], object]) -> None:
-        """Undo `add_spawn_callback`; harmless if it was not there."""
+        """Undo `add_spawn_callback`; no effect if `callback` was not added."""
         if callback in _spawn_callbacks:
             _spawn_callbacks.remove(callback)
 
     @property
     def kwargs(self) -> dict[str, object]:
-        """The keyword arguments that it was given; none once it has ended."""
+        """The keyword arguments of its function; empty once the greenlet has ended."""
         return self._kwargs if self._kwargs is not None else {}
 
     # Running.
 
     def _run(self) -> object:
-        """What it runs where no `run` was given: for subclasses."""
-        raise NotImplementedError(f"{type(self).__name__} was given nothing to run and has no _run of its own")
+        """Run the greenlet's work if no `run` was given: for subclasses to override."""
+        raise NotImplementedError(f"{type(self).__name__} has nothing to run: pass a function, or define _run()")
 
     def run(self) -> object:
-        """Entry point of the greenlet: called by its first switch."""
+        """Run the greenlet. The first switch to it calls this."""
         target = self._target
         if target is None:
             target = self._run
@@ -201,7 +201,7 @@ class Greenlet(Linkable):
             self._fail_with_what_is_set()
         else:
             self._succeed(result)
-        # Not before a failure is reported: log records may be filled in from greenlet-local values.
+        # Only after a failure is reported: log records may contain greenlet-local values.
         self._locals = None
         return self.value
 
@@ -233,11 +233,11 @@ class Greenlet(Linkable):
         target = self._target
         try:
             if reported and ends_program:
-                # First, as the main greenlet may wait for this one: told of the end, it would go on as if nothing were.
+                # Before the end: the main greenlet may wait for this one, and would go on as if it had not failed.
                 self.hub.handle_error(self, type(exception), exception, exception.__traceback__)
         finally:
             self._finish()
-        # Only the name, for reports.
+        # Reports need only the name.
         name: Any = getattr(target, "__qualname__", None) or ("_run" if target is None else repr(target))
         self._target = name
         if reported and not ends_program:
@@ -245,7 +245,7 @@ class Greenlet(Linkable):
 
     def _finish(self) -> None:
         self._phase = FINISHED
-        # What it ran and with what may be large, and a result is often kept for long.
+        # The function and its arguments may be large, and programs often keep a result for long.
         self._target = None
         self.args = ()
         self._kwargs = None
@@ -255,13 +255,13 @@ class Greenlet(Linkable):
     # Ending.
 
     def _finish_unstarted(self, exception: BaseException) -> None:
-        """It will never start: be finished with `exception`, as if it had raised that. Harmless once it has started."""
+        """Finish with `exception` without having started, as if it had raised that. No effect once it has started."""
         if self._phase >= STARTED:
             return
         if self._start_deadline is not None:
             self.hub.loop.deadlines.remove(self._start_deadline)
             self._start_deadline = None
-        self._observers += 1  # whoever ends it knows
+        self._observers += 1  # the caller knows of this failure
         self._fail(exception)
 
     def kill(
@@ -270,17 +270,17 @@ class Greenlet(Linkable):
         block: bool = True,
         timeout: float | None = None,
     ) -> None:
-        """Raise `exception` where the greenlet is parked, or parks next; one that was not started never runs.
+        """Raise `exception` where the greenlet is parked or parks next. A greenlet that has not started never runs.
 
-        With `block`, wait until it has ended, `timeout` seconds at most; switches. May be called from any thread. A
-        greenlet that kills itself gets the exception at once if it blocks.
+        With `block`, wait until it has ended, at most `timeout` seconds; this switches. Any thread may call it. With
+        `block`, a greenlet that kills itself gets the exception at once.
         """
         check_exception(exception)
         if self._phase == FINISHED or self.dead:
             return
         if self.hub.thread_ident != get_ident():
             if self.hub.destroyed:
-                # Its hub has unwound what ran there: this one was never scheduled, and never will be.
+                # Its hub has unwound the greenlets that had started: this one never started, and never will.
                 self.kill_nowait(exception)
                 return
             self.hub.loop.run_callback_threadsafe(self.kill_nowait, exception)
@@ -292,9 +292,9 @@ class Greenlet(Linkable):
             self._join(timeout)
 
     def throw(self, *args: Any) -> object:
-        """Switch to the greenlet at once and raise in it: for the hub's own use; others call `kill`.
+        """Switch to the greenlet at once and raise in it. For the hub's own use; other callers use `kill`.
 
-        Arguments as for raise: a class or instance, then value and traceback; none means GreenletExit.
+        Arguments as of a raise: a class or an instance, then value and traceback; none: GreenletExit.
         """
         if self._phase < STARTED:
             exception = args[0] if args else GreenletExit
@@ -311,7 +311,7 @@ class Greenlet(Linkable):
 
     @property
     def started(self) -> bool:
-        """Whether it was started, now or later, and has not ended."""
+        """Whether it was started, also by `start_later`, and has not ended."""
         return bool(self)
 
     def __bool__(self) -> bool:
@@ -323,23 +323,23 @@ class Greenlet(Linkable):
         return self._phase == FINISHED or greenlet.dead.__get__(self)
 
     def ready(self) -> bool:
-        """Whether it has ended and has its result."""
+        """Return whether it has ended and has its result."""
         return self._phase == FINISHED
 
     def successful(self) -> bool:
-        """Whether it has ended by returning, or by GreenletExit, as a killed one does; `killed` tells them apart."""
+        """Return whether it returned, or ended by GreenletExit as a killed greenlet does; see also `killed`."""
         return self._phase == FINISHED and self._successful
 
     @property
     def killed(self) -> bool:
-        """Whether somebody ended it: whether it has ended by a GreenletExit or a Cancelled."""
+        """Whether it was killed or cancelled: it ended by GreenletExit or Cancelled."""
         return self._phase == FINISHED and self._killed
 
     @property
     def exc_info(
         self,
     ) -> tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None:
-        """What it failed with, in the form of sys.exc_info(); None before it ended, three Nones on success."""
+        """Its failure in the form of sys.exc_info(); None before it has ended, three Nones on success."""
         if self._phase != FINISHED:
             return None
         if self.exception is None:
@@ -347,7 +347,7 @@ class Greenlet(Linkable):
         return (type(self.exception), self.exception, self._traceback)
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until it has ended, `timeout` seconds at most. Switches; never raises what the greenlet raised."""
+        """Wait until it has ended, at most `timeout` seconds. Switches; never raises the greenlet's own exception."""
         self._join(timeout)
 
     def _join(self, timeout: float | None) -> bool:
@@ -358,17 +358,17 @@ class Greenlet(Linkable):
         waiter = waiter_at(self)
         self._add_link(waiter)
         if self._phase == FINISHED:
-            waiter.wake(self)  # in its own thread, after the first look
+            waiter.wake(self)  # it ended in another thread, after the first test
         try:
             return park(waiter, timeout)
         finally:
             self._drop_link(waiter)
 
     def get(self, block: bool = True, timeout: float | None = None) -> Any:
-        """Wait for the result and return it, or raise what the greenlet raised. Switches unless it is ready.
+        """Wait for the result and return it, or raise the greenlet's exception. Switches unless it is ready.
 
         Timeout after `timeout` seconds, or at once if not `block` and there is no result yet. GreenletCancelled if the
-        greenlet was cancelled; a killed one returns its GreenletExit.
+        greenlet was cancelled. For a killed greenlet, return its GreenletExit.
         """
         if self._phase != FINISHED:
             from hubcore.timeout import Timeout
@@ -389,10 +389,10 @@ class Greenlet(Linkable):
 
     @property
     def cross_thread(self) -> bool:
-        """Whether whoever waits for it now is in another thread, which this greenlet's hub will wake."""
+        """Whether the caller is in another thread than this greenlet, whose hub would wake it."""
         return self.hub is not get_hub()
 
-    # Who it is.
+    # Identity.
 
     @property
     def loop(self) -> Loop:
@@ -402,12 +402,12 @@ class Greenlet(Linkable):
 
     @property
     def minimal_ident(self) -> int:
-        """A small number that no other living greenlet of the process has."""
+        """A small number, unique among the living greenlets of the process."""
         return minimal_ident(self)
 
     @property
     def name(self) -> str:
-        """Its name in reports: `Greenlet-` and `minimal_ident`, unless it was set."""
+        """Its name in reports; by default the class's name, `-` and `minimal_ident`."""
         if self._name is None:
             self._name = f"{type(self).__name__}-{minimal_ident(self)}"
         return self._name
@@ -418,7 +418,7 @@ class Greenlet(Linkable):
 
     @property
     def spawn_tree_locals(self) -> dict[object, object]:
-        """A dict that it shares with all greenlets of its spawn tree: those it spawns, those they spawn, and so on."""
+        """A dict shared by all greenlets of the spawn tree: those that it spawns, those that they spawn, and so on."""
         if self._tree_locals is None:
             self._tree_locals = {}
         return self._tree_locals
@@ -429,7 +429,7 @@ class Greenlet(Linkable):
 
     @property
     def spawning_stack(self) -> object:
-        """The stack that made it, as a frame-like object: the calling line, or all of it if that is being tracked."""
+        """The stack that made it, as a frame-like object: the calling line, or, if tracked, the whole stack."""
         from hubcore._spawn_stack import as_frames
 
         return as_frames(self._spawn_stack or [(self._spawn_code, self._spawn_instruction)])
@@ -438,7 +438,7 @@ class Greenlet(Linkable):
         return self
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        """Wait until it has ended; if the body failed, or this wait does, kill it."""
+        """Wait until it has ended. If the body or this wait fails, kill it."""
         try:
             if kind is None:
                 self.join()
@@ -474,7 +474,7 @@ def _call_spawn_callbacks(greenlet: Greenlet) -> None:
 def _spawn(
     cls: type[Greenlet], run: Callable[..., object] | None, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> Greenlet:
-    # Not by calling the class, which would take the arguments apart and put them together again.
+    # Calling the class would unpack the arguments and pack them again.
     new = cls.__new__(cls)
     new._set_up(run, args, kwargs)
     new.start()
@@ -482,17 +482,17 @@ def _spawn(
 
 
 def spawn(function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
-    """Start a greenlet that runs `function(*args, **kwargs)`; it runs once the caller waits. Never switches."""
+    """Start and return a greenlet that runs `function(*args, **kwargs)` once the caller waits. Never switches."""
     return _spawn(Greenlet, function, args, kwargs)
 
 
 def spawn_later(seconds: float, function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
-    """Start a greenlet that runs `function(*args, **kwargs)` `seconds` from now. Never switches."""
+    """Return a greenlet that will run `function(*args, **kwargs)` `seconds` from now. Never switches."""
     return Greenlet.spawn_later(seconds, function, *args, **kwargs)
 
 
 def __getattr__(name: str) -> object:
-    # gevent's programs find these here too; they are built on this module.
+    # gevent has these names here, too. They are built on this module.
     if name in ("joinall", "killall"):
         from hubcore import _wait
 

@@ -5,8 +5,8 @@ from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._rawgreenlet cimport RawGreenlet
 
 cdef extern from "Python.h":
-    # Attribute access as of any object, but with a dict that is passed. Private, yet exported by CPython (3.11 to
-    # 3.13: cpython/object.h), and what its own threading.local is made of.
+    # Attribute access as of any object, but with the dict as an argument. Private, yet exported by CPython (3.11 to
+    # 3.13: cpython/object.h), whose own threading.local uses it.
     object c_get "_PyObject_GenericGetAttrWithDict"(object owner, object name, dict attributes, int suppress)
     int c_set "_PyObject_GenericSetAttrWithDict"(object owner, object name, PyObject* value, dict attributes) except -1
     object c_dict "PyObject_GenericGetDict"(object owner, void* context)
@@ -26,7 +26,7 @@ cdef inline int del_attribute(object owner, object name, dict attributes) except
 cdef inline dict instance_dict(greenlet owner):
     return <dict>c_dict(owner, NULL)
 
-# Not by ==, which takes a fifth of the time of a whole access.
+# Without ==, which takes a fifth of the time of a whole access.
 cdef inline bint is_text(object name, str text) except -1:
     if c_is_str(name) and c_length(name) != c_length(text):
         return False
@@ -35,7 +35,7 @@ cdef inline bint is_text(object name, str text) except -1:
 cdef inline local own(local owner):
     return owner
 
-# Unchecked: for who has asked already what kind of greenlet it is, and nobody else writes to that field.
+# Unchecked: the caller has tested the kind of greenlet, and no other code writes to that field.
 cdef inline Residence residence_in(greenlet target):
     return <Residence>(<RawGreenlet>target)._locals
 
@@ -48,7 +48,7 @@ cdef str _RESIDENCE
 cdef object _this_thread
 
 
-# Without the collector: what it refers to leads to no other object.
+# Without the garbage collector: it holds only a string and weak references.
 @cython.final
 @cython.no_gc
 cdef class Residence:

@@ -1,11 +1,12 @@
-"""local: attributes of which every greenlet has its own, as threading.local has them for threads.
+"""local: an object whose attributes differ per greenlet, as those of threading.local differ per thread.
 
-A local owns the dicts of its attributes, one for each greenlet, so that they go when it does, at once or with a cycle
-that it is part of. A greenlet owns a Residence, whose number is its key in all locals, and which knows by weak
-references in which of them it has a dict: when the greenlet ends it drops its Residence, and that takes them out.
+A local owns the dicts of its attributes, one for each greenlet, so they are freed together with it, at once or with a
+cycle that it is part of. A greenlet owns a Residence. Its number is the greenlet's key in all locals, and it has weak
+references to the locals in which the greenlet has a dict. A greenlet that ends drops its Residence, which removes those
+dicts.
 
-Every step below may be interrupted by a finalizer, which may use the same local, or drop it, in any thread. Hence no
-locks: what two of them share is a dict or a deque, and each change is one operation of those.
+A finalizer may interrupt every step below, in any thread, and use or drop the same local. Hence no locks: the shared
+state is a dict or a deque, and each change is one operation of it.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ if not cython.compiled:
     )
 
     def residence_in(target: RawGreenlet) -> Residence:
-        """What compiled code gets without asking again what kind of greenlet it is."""
+        """Return the Residence; compiled code reads the field without a type check."""
         found: Residence = target._locals
         return found
 
@@ -46,30 +47,30 @@ __all__ = ["local"]
 
 import_greenlet()
 
-# Compiled, C variables: at the end of the process greenlets may outlive the names in this module.
+# Compiled, these are C variables: at the end of the process greenlets may outlive the names in this module.
 _make_deque = deque
 _make_reference = weak_reference
 _numbers = count(1)
 _MISSING = object()
 _DICT = "__dict__"
-_RESIDENCE = "_hubcore_residence"  # in the __dict__ of a greenlet of another maker, a thread's main one for instance
+_RESIDENCE = "_hubcore_residence"  # in the __dict__ of a foreign greenlet, such as a thread's main greenlet
 _this_thread = ThreadLocal()
 
 
 class Residence:
-    """One greenlet, as locals know it. When it is dropped, the greenlet has no attributes in any of them any more."""
+    """The identity of one greenlet in all locals. When it is freed, the greenlet's attributes in them are removed."""
 
     __slots__ = ("number", "owners")
 
     def __init__(self) -> None:
-        self.number = str(next(_numbers))  # never reused; a str, because dicts of nothing else are the fastest
+        self.number = str(next(_numbers))  # never reused; a str, because dicts with only str keys are the fastest
         self.owners: deque[weak_reference[local]] = _make_deque()
 
     def note(self, owner: local) -> None:
-        """Remember that there is a dict in `owner`.
+        """Remember that `owner` has a dict for this greenlet.
 
-        Two old ones are looked at for each new one, oldest first: so there are never more than about twice as many as
-        there are locals with a dict, at the same price every time.
+        Each call checks the two oldest references. So there are never more than about twice as many references as
+        locals with a dict, and each call costs the same.
         """
         self.owners.append(_make_reference(owner))
         for _ in range(2):
@@ -77,7 +78,7 @@ class Residence:
             other = reference()
             if other is not None:
                 dicts = own(other)._local_dicts
-                if dicts is not None and self.number in dicts:  # None: the collector is about to free it
+                if dicts is not None and self.number in dicts:  # None: the garbage collector is about to free it
                     self.owners.append(reference)
 
     def __del__(self) -> None:
@@ -88,7 +89,7 @@ class Residence:
 
 
 class ThreadEnd:
-    """Drops the Residence of a thread's main greenlet when the thread ends, for values may refer to the greenlet."""
+    """Drops the Residence of a thread's main greenlet when the thread ends: values may refer to that greenlet."""
 
     __slots__ = ("main",)
 
@@ -102,13 +103,13 @@ class ThreadEnd:
 class local:
     """An object whose attributes each greenlet sets, sees and deletes for itself.
 
-    A subclass's `__init__` is called once in each greenlet that uses the object, at the first use there, with the
-    arguments that the object was made with; without an `__init__` there must be none (TypeError). `__dict__` is the
-    current greenlet's; it can be changed, but not assigned. Properties and other descriptors of a subclass work, and
-    what they keep in `__slots__` is shared by all greenlets.
+    A subclass's `__init__` is called once per greenlet, at the greenlet's first use of the object, with the arguments
+    of the object's constructor; without an `__init__` there must be none (TypeError). `__dict__` is the current
+    greenlet's; a program can change it, but not assign it. Properties and other descriptors of a subclass work; all
+    greenlets share what a subclass keeps in `__slots__`.
 
-    Values are freed when their greenlet ends, or when the object goes. Never switches itself; any thread. `copy.copy`
-    makes another one as this was made, which in the current greenlet begins with a copy of this one's attributes.
+    Values are freed when their greenlet ends, or with the object. Never switches itself; any thread. `copy.copy` makes
+    a new object with the same constructor arguments; in the current greenlet it begins with a copy of the attributes.
     """
 
     __slots__ = ("__weakref__", "_local_args", "_local_dicts", "_local_kwargs")
@@ -120,7 +121,7 @@ class local:
         mine._local_dicts = {}
         mine._local_args = args
         mine._local_kwargs = kwargs
-        # The greenlet that makes it gets its __init__ called by whoever made the object, as any object does.
+        # In the greenlet that makes the object, type.__call__ calls __init__, as for any object.
         _add_dict(self, _residence(getcurrent()), {})
 
     def __getattribute__(self, name: str) -> Any:
@@ -154,7 +155,7 @@ class local:
         return new
 
     def __getstate__(self) -> Never:
-        raise TypeError(f"cannot pickle {type(self).__name__!r} object: each greenlet has other attributes")
+        raise TypeError(f"cannot pickle {type(self).__name__!r} object: its attributes differ per greenlet")
 
 
 def _refuse_dict(owner: local) -> None:
@@ -162,7 +163,7 @@ def _refuse_dict(owner: local) -> None:
 
 
 def _dict_here(owner: local) -> dict[str, Any]:
-    """The attributes that `owner` has in the current greenlet."""
+    """Return the attributes of `owner` in the current greenlet."""
     current = getcurrent()
     here = residence_in(current) if isinstance(current, RawGreenlet) else instance_dict(current).get(_RESIDENCE)
     if here is not None:
@@ -187,7 +188,7 @@ def _first_use(owner: local, current: greenlet) -> dict[str, Any]:
 
 
 def _add_dict(owner: local, residence: Residence, fresh: dict[str, Any]) -> dict[str, Any]:
-    """Have `fresh` be the attributes of `owner` there, unless a finalizer that ran meanwhile has made some."""
+    """Make `fresh` the attributes of `owner` for `residence`, unless a finalizer has added a dict meanwhile."""
     mine: dict[str, Any] = own(owner)._local_dicts.setdefault(residence.number, fresh)
     if mine is fresh:
         residence.note(owner)
@@ -201,7 +202,7 @@ def _take_out(owner: local, number: str) -> None:
 
 
 def _residence(current: greenlet) -> Residence:
-    """The Residence of `current`, the current greenlet; a new one if it has none, or none any more."""
+    """Return the Residence of `current`, the current greenlet; make one if it has none, or has dropped it."""
     fresh = Residence()
     if isinstance(current, RawGreenlet):
         raw = current

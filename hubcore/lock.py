@@ -1,6 +1,6 @@
-"""Semaphores, locks, Condition and Barrier, for greenlets of any threads and threads without a hub.
+"""Semaphores, locks, Condition and Barrier, for greenlets of any threads and for threads without a hub.
 
-Names and meanings are those of gevent and, for RLock, Condition and Barrier, of the standard library's `threading`.
+Names and meanings are gevent's. Those of RLock, Condition and Barrier are the standard library's in `threading`.
 """
 
 from __future__ import annotations

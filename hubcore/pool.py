@@ -1,4 +1,4 @@
-"""Group and Pool: greenlets that are waited for, or ended, together; a Pool has room for a number of them."""
+"""Group and Pool: greenlets that a caller can wait for, or kill, together. A Pool limits their number."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ __all__ = ["Group", "IMap", "IMapUnordered", "Pool", "PoolFull", "pass_value"]
 
 
 class PoolFull(Full):
-    """A pool had no room in time; a kind of queue.Full."""
+    """Raised if a pool had no room in time; a subclass of queue.Full."""
 
 
 class _Leave(DirectLink):
-    """Tells a group that a member has ended. A group that nobody has any more need not be told."""
+    """A link that removes a member that has ended from its group. It does not keep the group alive."""
 
     __slots__ = ("group",)
 
@@ -48,7 +48,7 @@ class _Leave(DirectLink):
 
 
 class _CallBack(DirectLink):
-    """Starts a greenlet that calls `callback(source)`."""
+    """A link that starts a greenlet that calls `callback(source)`."""
 
     __slots__ = ("callback",)
 
@@ -62,12 +62,12 @@ class _CallBack(DirectLink):
 
 
 class _Room(Semaphore):
-    """What who waits for room in a pool waits on, and what reports call it."""
+    """The semaphore of a pool's room; reports show it as the target of a wait for room."""
 
     __slots__ = ("pool",)
 
     def __init__(self, pool: Pool, size: int) -> None:
-        super().__init__(0)  # not of 1, which would be a lock, with an owner
+        super().__init__(0)  # a semaphore made with 1 would be a lock, with an owner
         self.counter = size
         self.pool = weak_reference(pool)
 
@@ -77,47 +77,47 @@ class _Room(Semaphore):
 
 
 class Group(MappingMixin):
-    """Greenlets that run, and can be waited for or killed together. One that ends leaves the group.
+    """Greenlets that a caller can wait for or kill together. A greenlet that ends leaves the group.
 
-    `Group(greenlets)` begins with those. For greenlets of one thread.
+    `Group(greenlets)` begins with those. All members belong to one thread.
     """
 
-    #: What `spawn` makes.
+    #: The class of the greenlets that `spawn` makes.
     greenlet_class: type[Greenlet] = Greenlet
 
     def __init__(self, *args: Any) -> None:
         if len(args) == 1 and not isinstance(args[0], Greenlet):
             if not hasattr(args[0], "__iter__"):
-                raise TypeError(f"a group begins with greenlets, or with what gives them, not with {args[0]!r}")
+                raise TypeError(f"Group() takes greenlets, or an iterable of greenlets, not {args[0]!r}")
             args = tuple(args[0])
         self.greenlets: set[Any] = set()
         self._empty = Event()
         self._empty.set()
         self._leave = _Leave(self)
-        # The first failure that no join raised; only one, so that a group that nobody joins does not keep them all.
+        # The first failure that no join has raised; only one, so that a group that is never joined does not keep all.
         self._failure: BaseException | None = None
         for each in args:
             self.add(each)
 
     def add(self, greenlet: Any) -> None:
-        """Have `greenlet` be a member until it ends or is discarded. Never switches; harmless if it is one."""
+        """Make `greenlet` a member until it ends or is discarded. Never switches; no effect if it is a member."""
         if greenlet in self.greenlets:
             return
         if not isinstance(greenlet, _raw) and not hasattr(greenlet, "rawlink"):
-            raise TypeError(f"the members of a group are greenlets, not {greenlet!r}")
+            raise TypeError(f"only a greenlet can be a member of a group, not {greenlet!r}")
         self.greenlets.add(greenlet)
         self._empty.clear()
-        if hasattr(greenlet, "rawlink"):  # a raw greenlet tells nobody of its end: it stays until it is discarded
+        if hasattr(greenlet, "rawlink"):  # a raw greenlet has no links, so it stays until it is discarded
             greenlet.rawlink(self._leave)
 
     def discard(self, greenlet: Any) -> None:
-        """Have `greenlet` be a member no more; it goes on. Harmless if it is none."""
+        """Remove `greenlet` from the members; it goes on. Never switches; no effect if it is not a member."""
         if hasattr(greenlet, "unlink"):
             greenlet.unlink(self._leave)
         self._remove(greenlet)
 
     def _left(self, greenlet: Any) -> None:
-        """A member has ended."""
+        """Remove a member that has ended, and record its failure."""
         error = getattr(greenlet, "exception", None)
         if error is not None and self._failure is None:
             self._failure = error
@@ -132,21 +132,24 @@ class Group(MappingMixin):
         return True
 
     def start(self, greenlet: Any) -> None:
-        """Add `greenlet`, which was not started, and start it."""
+        """Add `greenlet`, which has not started, and start it."""
         self.add(greenlet)
         greenlet.start()
 
     def spawn(self, *args: Any, **kwargs: Any) -> Any:
-        """Add and start a greenlet of `greenlet_class` with these arguments: `spawn(function, *args, **kwargs)`."""
+        """Add and start a greenlet of `greenlet_class` made with these arguments, and return it.
+
+        With the default class: `spawn(function, *args, **kwargs)`.
+        """
         new = self.greenlet_class(*args, **kwargs)
         self.start(new)
         return new
 
     def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
-        """Wait until there are no members, `timeout` seconds at most; whether that came. Switches unless it is so.
+        """Wait until there are no members, at most `timeout` seconds; return whether there are none.
 
-        With `raise_error`, raise then what the first member that failed raised, also one that did before this call, if
-        no other call raised it.
+        Switches unless there are none. With `raise_error`, then raise the exception of the first member that failed,
+        also before this call, unless an earlier call has raised it.
         """
         empty = self._empty.wait(timeout)
         if raise_error and self._failure is not None:
@@ -158,9 +161,9 @@ class Group(MappingMixin):
         return empty
 
     def kill(self, exception: Exit = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
-        """Kill all members, and those that come meanwhile; with `block`, wait until they have ended.
+        """Kill all members, and those that are added meanwhile; with `block`, wait until they have ended.
 
-        Returns after `timeout` seconds, whether they have or not. A member may kill its own group: it is the last.
+        Return after `timeout` seconds even if some have not. A member may kill its own group: it is killed last.
         """
         current = getcurrent()
         from hubcore.timeout import Timeout
@@ -187,18 +190,18 @@ class Group(MappingMixin):
             greenlet.kill(exception, block, timeout)
 
     def full(self) -> bool:
-        """False: there is room for any number."""
+        """Return False: a group has room for any number."""
         return False
 
     def wait_available(self, timeout: float | None = None) -> int | None:
-        """Nothing to wait for: there is room."""
+        """Return None at once: there is always room."""
         return None
 
     def _is_inside(self) -> bool:
         return getcurrent() in self.greenlets
 
     def _call_back(self, task: Any, callback: pass_value) -> None:
-        # Started before the group knows that `task` has ended: who joins the group finds that it was called.
+        # The callback starts before the group knows that `task` has ended: it was called when a join of the group ends.
         task.unlink(self._leave)
         task.rawlink(_CallBack(callback))
         task.rawlink(self._leave)
@@ -217,30 +220,31 @@ class Group(MappingMixin):
 
 
 class Pool(Group):
-    """A Group with room for `size` greenlets, any number if that is None: who adds one more waits for room."""
+    """A Group with room for `size` greenlets, or any number if that is None. Adding one more waits for room."""
 
     def __init__(self, size: int | None = None, greenlet_class: type[Greenlet] | None = None) -> None:
         try:
             too_small = size is not None and index(size) < 0
         except TypeError:
-            raise TypeError(
-                f"a pool's size is a whole number of greenlets, or None for any number; not {size!r}"
-            ) from None
+            raise TypeError(f"size must be an integer, or None for any number, not {size!r}") from None
         if too_small:
-            raise ValueError(f"a pool has room for 0 greenlets or more, not {size!r}")
+            raise ValueError(f"size must be >= 0, or None for any number, not {size!r}")
         if greenlet_class is not None and not hasattr(greenlet_class, "start"):
-            raise TypeError(f"greenlet_class is a class such as Greenlet, whose objects start, not {greenlet_class!r}")
+            raise TypeError(f"greenlet_class must be a class with a start() method, not {greenlet_class!r}")
         super().__init__()
         self.size = size
         if greenlet_class is not None:
             self.greenlet_class = greenlet_class
-        # To let a pool grow by n, add n to this one's counter and to `size`.
+        # To let a pool grow by n, add n to the counter of this semaphore and to `size`.
         self._semaphore: Any = DummySemaphore()
         if size is not None:
             self._semaphore = _Room(self, size)
 
     def add(self, greenlet: Any, blocking: bool = True, timeout: float | None = None) -> None:
-        """As Group.add, once there is room: PoolFull if there is none within `timeout` seconds, or not `blocking`."""
+        """As Group.add, but wait for room, at most `timeout` seconds. Switches if it waits.
+
+        PoolFull if there is no room in time, or at once if `blocking` is false.
+        """
         if not self._semaphore.acquire(blocking, timeout):
             raise PoolFull(f"{self!r} has no room")
         try:
@@ -253,7 +257,7 @@ class Pool(Group):
             raise
 
     def start(self, greenlet: Any, *args: Any, **kwargs: Any) -> None:
-        """Add `greenlet`, which was not started, as `add` does with these arguments, and start it."""
+        """Add `greenlet`, which has not started, with these arguments of `add`, and start it."""
         self.add(greenlet, *args, **kwargs)
         greenlet.start()
 
@@ -264,15 +268,15 @@ class Pool(Group):
         return removed
 
     def full(self) -> bool:
-        """Whether there is no room."""
+        """Return whether there is no room."""
         return self.free_count() <= 0
 
     def free_count(self) -> int:
-        """How many more there is room for; 1 if for any number."""
+        """Return the number of greenlets that there is room for; 1 if for any number."""
         return 1 if self.size is None else max(0, self.size - len(self.greenlets))
 
     def wait_available(self, timeout: float | None = None) -> int:
-        """Wait until there is room, `timeout` seconds at most; how much there is then. Switches unless there is."""
+        """Wait until there is room, at most `timeout` seconds; return how much. Switches unless there is room."""
         room: int = self._semaphore.wait(timeout)
         return room
 

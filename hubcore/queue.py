@@ -1,6 +1,6 @@
-"""Queues between greenlets of any threads, and threads without a hub: FIFO, LIFO, by priority, and the rendezvous.
+"""Queues between greenlets of any threads, and threads without a hub: FIFO, LIFO, by priority, and a rendezvous.
 
-Names and meanings are those of the standard library's `queue` and of gevent's.
+Names and meanings are those of the standard library's `queue` and of gevent's `queue`.
 """
 
 from __future__ import annotations

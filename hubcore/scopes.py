@@ -1,10 +1,10 @@
-"""Cancel scopes: a `with` block whose waits can be ended from outside, by a call or by a deadline.
+"""Cancel scopes: a call or a deadline can end the waits in a `with` block.
 
-Each greenlet has a chain of scopes, from the innermost that it is in outward; the chain of a task in a group goes on
-with the group's scope. What cancels a greenlet is the outermost cancelled scope that it sees, looking outward from the
-innermost and no further than the first that shields. That scope is the greenlet's mark (see `_interrupts`): every wait
-raises Cancelled until the greenlet leaves the scope, or enters one that shields. So a mark is looked for where a chain
-or something in it changes, and no wait pays for scopes.
+Each greenlet has a chain of scopes, from its innermost scope outward. The chain of a task in a group continues with the
+group's scope. The scope that cancels a greenlet is the outermost cancelled scope in its chain; the search goes outward
+from the innermost scope and ends at the first one that shields. The result is the greenlet's mark (see `_interrupts`):
+every wait raises Cancelled until the greenlet leaves that scope or enters one that shields. The mark is computed when a
+chain or a scope in it changes, so a wait pays nothing for scopes.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ import_greenlet()
 
 
 class CancelScope(PersistentInterrupt):
-    """A block of code that can be cancelled: from then on every call in it that waits raises Cancelled.
+    """A block of code that can be cancelled: after that, every call in it that waits raises Cancelled.
 
-    The scope itself stops that exception where the block ends; `cancelled_caught` says that it did. `deadline` is the
-    time of the hub's loop (`get_hub().loop.now()`) at which it cancels itself. With `shield`, nothing that happens to
-    the scopes around it is felt inside. It is entered once, and left by the greenlet that entered it.
+    The scope itself stops that exception where the block ends; `cancelled_caught` is then true. `deadline` is the time
+    of the hub's loop (`get_hub().loop.now()`, in seconds) at which the scope cancels itself. With `shield`, the scopes
+    around it do not cancel the block. A scope is entered once, and left by the greenlet that entered it.
     """
 
     __slots__ = (
@@ -66,33 +66,33 @@ class CancelScope(PersistentInterrupt):
             PersistentInterrupt.__init__(self)
         self.ref = True
         self._deadline = deadline
-        self._after = after  # seconds from the entry to the deadline; negative if `deadline` says when
-        self._fails = fails  # whether to raise TimeoutError when the deadline has cut the block short
+        self._after = after  # seconds from the entry to the deadline; negative if `deadline` was given
+        self._fails = fails  # whether to raise TimeoutError if the deadline cut the block short
         self._shield = bool(shield)
         self._state = UNUSED
         self._by_deadline = False
         self.cancel_called = False  # whether it is cancelled, by a call or by its deadline
-        self.cancelled_caught = False  # whether it has stopped a Cancelled: its block was cut short
-        self.reason: object = None  # what the first `cancel` was given
+        self.cancelled_caught = False  # whether it stopped a Cancelled, so its block was cut short
+        self.reason: object = None  # the argument of the first `cancel`
         self._hub: Hub | None = None
         self._greenlet: greenlet | None = None
         self._parent: CancelScope | None = None
-        # The tasks whose chains begin here: those of a group. The set is the group's own.
+        # The tasks of the group whose scope this is; their chains begin here. The group owns the set.
         self._members: Collection[RawGreenlet] | None = None
 
     # Cancelling.
 
     def cancel(self, reason: object = None) -> None:
-        """Cancel the block, from any thread; in the hub's own it takes effect at once. Never switches.
+        """Cancel the block. Never switches; any thread. In the hub's own thread it takes effect at once.
 
-        Cancelled once is cancelled for good. Before the block is entered: its first wait raises. After it was left:
-        without effect.
+        A cancellation is permanent. Before the block is entered: its first wait raises. After the block was left: no
+        effect.
         """
         if self.cancel_called:
             return
         hub = self._hub
         if hub is None:
-            # The GIL is held from the look at the hub to here: nobody has entered it meanwhile.
+            # The GIL is held since the hub was read: no greenlet has entered the scope meanwhile.
             if self._state != LEFT:
                 self.reason = reason
                 self.cancel_called = True
@@ -110,12 +110,12 @@ class CancelScope(PersistentInterrupt):
         self.cancel_called = True
         self.reason = reason
         self._hub.loop.deadlines.remove(self)  # type: ignore[union-attr]
-        # Where an outer one is in effect already, everyone in here is marked with that one.
+        # If an outer scope is in effect already, the greenlets in this one are marked with the outer scope.
         if self._shield or self._parent is None or self._parent._in_effect() is None:
             self._update_marks()
 
     def fire(self, now: float) -> None:
-        """Its deadline has come."""
+        """Cancel the block: the deadline has come."""
         self._expire()
 
     def _expire(self) -> None:
@@ -124,16 +124,16 @@ class CancelScope(PersistentInterrupt):
             self._cancel("the deadline has passed")
 
     def exception(self) -> BaseException:
-        """The Cancelled that a wait in the block raises."""
+        """Return the Cancelled that a wait in the block raises."""
         return Cancelled(self.reason, self)
 
     # What can be changed while the block runs.
 
     @property
     def deadline(self) -> float:
-        """The time of the loop at which it cancels itself, or infinity; may be changed in the hub's thread.
+        """The time of the loop, in seconds, at which the scope cancels itself, or infinity.
 
-        A new deadline does not undo a cancellation.
+        Set it in the hub's thread only. A new deadline does not undo a cancellation.
         """
         return self._deadline
 
@@ -149,7 +149,7 @@ class CancelScope(PersistentInterrupt):
 
     @property
     def shield(self) -> bool:
-        """Whether the scopes around it are not felt inside; may be changed in the hub's thread."""
+        """Whether the scopes around it do not cancel the block. Set it in the hub's thread only."""
         return self._shield
 
     @shield.setter
@@ -164,7 +164,7 @@ class CancelScope(PersistentInterrupt):
 
     def __enter__(self) -> Self:
         if self._state != UNUSED:
-            raise RuntimeError(f"{self!r} was entered before; a scope serves one block, make another one")
+            raise RuntimeError(f"cannot enter {self!r} again; make a new scope for each block")
         self._enter(get_hub(), getcurrent())
         return self
 
@@ -187,7 +187,7 @@ class CancelScope(PersistentInterrupt):
             hub.set_persistent(current, self._in_effect())
 
     def _schedule(self) -> None:
-        """Put it among the loop's deadlines, as `_deadline` says."""
+        """Add the scope to the loop's deadlines at `_deadline`."""
         loop = self._hub.loop  # type: ignore[union-attr]
         loop.deadlines.remove(self)
         if self.cancel_called or self._deadline == inf:
@@ -201,7 +201,7 @@ class CancelScope(PersistentInterrupt):
         return self._exit(value)
 
     def _exit(self, value: BaseException | None) -> bool:
-        """The end of the block, with the exception that ends it; whether to go on after it."""
+        """End the block, with the exception that ends it; return whether that exception stops here."""
         current = getcurrent()
         if self._state != ACTIVE or self._greenlet is not current or self._hub._scope_of(current) is not self:  # type: ignore[union-attr]
             self._leave_in_disorder(current)
@@ -211,7 +211,7 @@ class CancelScope(PersistentInterrupt):
         if value is None or not self.cancel_called:
             return False
         if not self._shield and parent is not None and parent._in_effect() is not None:
-            return False  # an outer one ends more than this block
+            return False  # an outer scope ends more than this block
         return self._absorb(value)
 
     def _leave(self) -> None:
@@ -226,7 +226,7 @@ class CancelScope(PersistentInterrupt):
         self._hub = None
 
     def _absorb(self, value: BaseException) -> bool:
-        """Stop `value` as far as it is a cancellation; True if nothing is left. What is left of a group is raised."""
+        """Stop the cancellations in `value`; return True if nothing is left. Raise the rest of an exception group."""
         rest: BaseException | None = None
         if isinstance(value, BaseExceptionGroup):
             cancelled, rest = value.split(Cancelled)
@@ -239,24 +239,24 @@ class CancelScope(PersistentInterrupt):
             raise_as_it_is(rest)
         if self._fails and self._by_deadline:
             allowed = f" within {self._after:g} seconds" if self._after >= 0 else ""
-            raise TimeoutError(f"the block was not done{allowed}: its deadline has passed") from value
+            raise TimeoutError(f"the block did not finish{allowed}: its deadline has passed") from value
         return True
 
     def _leave_in_disorder(self, current: greenlet) -> None:
-        """Leave it as far as possible, and say what is wrong."""
+        """Leave the scope as far as possible, and raise RuntimeError with the reason."""
         if self._state != ACTIVE:
-            what = ("was never entered", "", "was left before", "was left when a scope around it was")[self._state]
-            raise RuntimeError(f"{self!r} cannot be left: it {what}")
+            what = ("was never entered", "", "was already left", "ended when a scope around it was left")[self._state]
+            raise RuntimeError(f"cannot leave {self!r}: it {what}")
         if self._greenlet is not current:
             raise RuntimeError(
                 f"{self!r} was entered by {self._greenlet!r} and cannot be left by {current!r}; a `with` block over a "
-                "scope stays in one greenlet, so it may not contain a yield of a generator that others resume"
+                "scope must stay in one greenlet, so it must not contain a yield of a generator that others resume"
             )
         hub: Any = self._hub
         inner = hub._scope_of(current)
         scope = inner
         while scope is not None and scope is not self:
-            # Its tasks, if it is a group's, still are in it, and can still be cancelled by it.
+            # If it is a group's scope, its tasks are still in it and it can still cancel them.
             scope._state = LOST
             scope._greenlet = None
             hub.loop.deadlines.remove(scope)
@@ -265,10 +265,10 @@ class CancelScope(PersistentInterrupt):
         self._leave()
         raise RuntimeError(f"{self!r} was left before {inner!r}, which is inside it; leave the innermost scope first")
 
-    # Who is cancelled by what.
+    # Which scope cancels which greenlet.
 
     def _in_effect(self) -> CancelScope | None:
-        """What cancels a greenlet whose innermost scope is this one."""
+        """Return the scope that cancels a greenlet whose innermost scope is this one, or None."""
         found = None
         scope: CancelScope | None = self
         while scope is not None:
@@ -280,13 +280,13 @@ class CancelScope(PersistentInterrupt):
         return found
 
     def _update_marks(self) -> None:
-        """Something about this scope has changed: have everyone in it marked as is now right."""
+        """Recompute the marks of all greenlets in this scope, after a change of it."""
         hub: Any = self._hub
         for each in self._inside():
             _mark(hub, each)
 
     def _inside(self) -> list[greenlet]:
-        """The greenlets that are in this scope, in those within it, and in their groups."""
+        """Return the greenlets in this scope, in the scopes inside it, and in their groups."""
         hub: Any = self._hub
         found: list[greenlet] = []
         todo = [self]
@@ -303,7 +303,7 @@ class CancelScope(PersistentInterrupt):
 
     @property
     def targets(self) -> list[greenlet]:
-        """The greenlets that it will cancel when its deadline comes: those in it whom no scope further in shields."""
+        """The greenlets that its deadline will cancel: those in it that no inner scope shields."""
         return self._targets()
 
     def _targets(self) -> list[greenlet]:
@@ -321,17 +321,17 @@ class CancelScope(PersistentInterrupt):
     # Groups.
 
     def serve(self, members: Collection[RawGreenlet]) -> None:
-        """Be the scope of a group whose tasks are in the set `members`, now and later."""
+        """Become the scope of a group that keeps its tasks in the set `members`, now and later."""
         self._members = members
 
     def adopt(self, task: RawGreenlet) -> None:
-        """Have the chain of `task`, which has not run yet, begin here."""
+        """Make this scope the innermost one of `task`, which has not run yet."""
         task._scope = self
         if self._in_effect() is not None:
             self._hub.set_persistent(task, self._in_effect())  # type: ignore[union-attr]
 
     def begin_for(self, task: RawGreenlet) -> CancelScope:
-        """A new scope inside this one, in which `task`, which has not run yet, begins, as if it had entered it."""
+        """Return a new scope inside this one, in which `task`, which has not run yet, begins."""
         inner = CancelScope()
         inner._parent = self
         inner._hub = self._hub
@@ -341,7 +341,7 @@ class CancelScope(PersistentInterrupt):
         return inner
 
     def release(self, task: RawGreenlet) -> None:
-        """`task` has ended: it holds on to no scope any more."""
+        """Drop all references from `task`, which has ended, to scopes."""
         scope = task._scope
         while scope is not None and scope is not self:
             own: Any = scope
@@ -355,7 +355,7 @@ class CancelScope(PersistentInterrupt):
 
     @property
     def active(self) -> bool:
-        """Whether its block is being run."""
+        """Whether its block is running."""
         return self._state == ACTIVE
 
     def __repr__(self) -> str:
@@ -372,13 +372,13 @@ class CancelScope(PersistentInterrupt):
 
 
 def _mark(hub: Hub, target: greenlet) -> None:
-    """Have `target` marked as its scopes say."""
+    """Recompute the mark of `target`."""
     scope: Any = hub._scope_of(target)
     hub.set_persistent(target, None if scope is None else scope._in_effect())
 
 
 def _between(hub: Hub, target: greenlet, outer: CancelScope, found: list[CancelScope]) -> None:
-    """Append to `found` the scopes that `target` is in, from its innermost up to `outer`, without that."""
+    """Append to `found` the scopes that `target` is in, from its innermost outward to `outer`, which is excluded."""
     scope: Any = hub._scope_of(target)
     while scope is not None and scope is not outer:
         found.append(scope)
@@ -386,7 +386,7 @@ def _between(hub: Hub, target: greenlet, outer: CancelScope, found: list[CancelS
 
 
 def raise_as_it_is(error: BaseException) -> None:
-    """Raise `error` without making what is being handled its context: that contains it."""
+    """Raise `error`, and keep its context: the exception being handled contains `error`."""
     context = error.__context__
     try:
         raise error
@@ -398,11 +398,9 @@ def _check_deadline(deadline: float) -> None:
     try:
         known = deadline <= inf
     except TypeError:
-        raise TypeError(
-            f"a scope's deadline is a time of the hub's loop, or infinity for none; not {deadline!r}"
-        ) from None
+        raise TypeError(f"deadline must be a time of the hub's loop, or math.inf for none, not {deadline!r}") from None
     if not known:
-        raise ValueError("a scope's deadline is a time of the hub's loop, or infinity for none; not nan")
+        raise ValueError("deadline must be a time of the hub's loop, or math.inf for none, not nan")
 
 
 def _scope_of_seconds(function: str, seconds: float | None, shield: bool, fails: bool) -> CancelScope:
@@ -422,7 +420,7 @@ def _scope_of_seconds(function: str, seconds: float | None, shield: bool, fails:
 
 
 def _wrong_seconds(function: str, seconds: object) -> str:
-    return f"{function} takes a number of seconds from 0 on, or None for no limit; not {seconds!r}"
+    return f"{function}(): seconds must be a number >= 0, or None for no limit, not {seconds!r}"
 
 
 def _scope_until(deadline: float, shield: bool, fails: bool) -> CancelScope:
@@ -433,32 +431,32 @@ def _scope_until(deadline: float, shield: bool, fails: bool) -> CancelScope:
 
 
 def move_on_after(seconds: float | None, *, shield: bool = False) -> CancelScope:
-    """A scope for a block that may take `seconds` from its beginning: then it is cut short, and what follows it runs.
+    """Return a scope that cuts its block short `seconds` after the block begins. The code after the block then runs.
 
-    None: without limit. `with move_on_after(5) as scope: ...`; then `scope.cancelled_caught` says whether it was.
+    None: no limit. After `with move_on_after(5) as scope: ...`, `scope.cancelled_caught` is true if it was cut short.
     """
     return _scope_of_seconds("move_on_after", seconds, shield, False)
 
 
 def move_on_at(deadline: float, *, shield: bool = False) -> CancelScope:
-    """As `move_on_after`, until the time `deadline` of the hub's loop."""
+    """As `move_on_after`, with a `deadline` in the hub's loop's time, in seconds."""
     return _scope_until(deadline, shield, False)
 
 
 def fail_after(seconds: float | None, *, shield: bool = False) -> CancelScope:
-    """As `move_on_after`, but TimeoutError when the deadline has cut the block short."""
+    """As `move_on_after`, but raise TimeoutError if the deadline cut the block short."""
     return _scope_of_seconds("fail_after", seconds, shield, True)
 
 
 def fail_at(deadline: float, *, shield: bool = False) -> CancelScope:
-    """As `fail_after`, until the time `deadline` of the hub's loop."""
+    """As `fail_after`, with a `deadline` in the hub's loop's time, in seconds."""
     return _scope_until(deadline, shield, True)
 
 
 def current_effective_deadline() -> float:
-    """The time of the loop at which the caller will be cancelled as things stand; infinity: never, minus it: it is.
+    """Return the loop time, in seconds, at which the current scopes will cancel the caller. Never switches.
 
-    Of the scopes that the calling greenlet is in, those count that are not beyond one that shields. Never switches.
+    Infinity: never. Minus infinity: the caller is cancelled already. Scopes outside one that shields do not count.
     """
     hub = get_hub_if_any()
     if hub is None:

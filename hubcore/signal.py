@@ -1,6 +1,6 @@
-"""The standard library's signal module: handlers may wait, and what waits for a signal lets other greenlets run.
+"""The standard library's signal module: handlers may wait, and waits for a signal let other greenlets run.
 
-Everything that is not here is the standard library's own: it all works beside a hub. See docs/signals.md.
+All other names are the standard library's own, and work together with a hub. See docs/signals.md.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from hubcore.hub import Hub
 
-# The originals, whatever the module has later.
+# The originals, also after patching.
 _getsignal = _stdlib.getsignal
 _signal = _stdlib.signal
 _pause: Any = getattr(_stdlib, "pause", None)
@@ -31,9 +31,9 @@ _SHORTEST_NAP, _LONGEST_NAP = 0.001, 0.05  # seconds
 
 
 def signal(signalnum: int, handler: Any) -> Any:
-    """As signal.signal, main thread only: have `handler(signalnum, frame)` called; returns the handler from before.
+    """As signal.signal, main thread only: set `handler(signalnum, frame)`, and return the previous handler.
 
-    It is called at once, in a greenlet of its own, and may wait. What it raises is raised in the main greenlet.
+    The handler is called at once, in a greenlet of its own, and may wait. Its exception is raised in the main greenlet.
     """
     if callable(handler) and handler is not _stdlib.default_int_handler:
         handler = Handler(given(handler))
@@ -41,27 +41,27 @@ def signal(signalnum: int, handler: Any) -> Any:
 
 
 def getsignal(signalnum: int) -> Any:
-    """As signal.getsignal: the handler that was given."""
+    """As signal.getsignal: return the handler as the program gave it."""
     return given(_getsignal(signalnum))
 
 
 def set_wakeup_fd(fd: int, /, *, warn_on_full_buffer: bool = True) -> int:
-    """As signal.set_wakeup_fd, main thread only. The hub, which needs the process's only one, passes on what comes.
+    """As signal.set_wakeup_fd, main thread only. The hub uses the process's only wake-up fd, and forwards its bytes.
 
-    It comes when a handler that was set here is called, or when the hub sees the signal.
+    It forwards a byte when a handler that was set here is called, or when the hub sees the signal.
     """
     return _signals.set_wakeup_fd(fd, warn_on_full_buffer)
 
 
 def pause() -> None:
-    """As signal.pause: wait until a signal was handled. Switches."""
+    """As signal.pause: wait until a signal has been handled. Switches."""
     hub = get_hub_if_any()
     if hub is None or not _signals.watched_by(hub):
         _pause()
         return
     waiter = hub.new_waiter("a signal")
     _signals.add_pauser(waiter)
-    # A signal comes from outside, for which real time has to pass, on a virtual clock too.
+    # A signal comes from outside the process: real time must pass for it, also on a virtual clock.
     hub.loop.begin_external()
     try:
         hub.park(waiter)
@@ -70,12 +70,12 @@ def pause() -> None:
         _signals.drop_pauser(waiter)
 
 
-# To wait for blocked signals, every thread has its own queue of them beside the process's; a worker thread would see
-# only the latter, and take one more when its greenlet was killed. So these look, at growing intervals.
+# Each thread has its own queue of blocked signals beside the process's queue. A worker thread would see only the
+# process's, and would take one more signal after its greenlet was killed. So these functions poll at growing intervals.
 
 
 def sigwait(sigset: Iterable[int]) -> Any:
-    """As signal.sigwait. Switches; a signal is seen within 50 ms."""
+    """As signal.sigwait. Switches; it notices a signal within 50 ms."""
     hub = get_hub_if_any()
     if hub is None or _sigtimedwait is None:
         return _sigwait(sigset)
@@ -93,7 +93,7 @@ def sigwaitinfo(sigset: Iterable[int]) -> Any:
 
 
 def sigtimedwait(sigset: Iterable[int], timeout: float) -> Any:
-    """As signal.sigtimedwait, otherwise as `sigwait`: None if nothing came in `timeout` seconds."""
+    """As signal.sigtimedwait, otherwise as `sigwait`: return None if no signal came within `timeout` seconds."""
     hub = get_hub_if_any()
     if hub is None or not isinstance(timeout, (int, float)) or not timeout > 0:
         return _sigtimedwait(sigset, timeout)
@@ -120,7 +120,7 @@ def _look(hub: Hub, sigset: Iterable[int], timeout: float | None) -> Any:
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Read at each access, so that the names of every version of the standard library are here, with current values.
     return getattr(_stdlib, name)
 
 
@@ -131,7 +131,7 @@ def __dir__() -> list[str]:
 __implements__ = ["getsignal", "pause", "set_wakeup_fd", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 for _each in (getsignal, pause, set_wakeup_fd, signal, sigtimedwait, sigwait, sigwaitinfo):
-    # As the standard library has it for those that are written in C; CPython's tests ask.
+    # As for the standard library's functions that are written in C; CPython's tests check it.
     _each.__module__ = _stdlib.__name__
 __all__ = [*__implements__]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]

@@ -1,6 +1,6 @@
 """The standard library's `_thread` module, cooperatively: its threads are greenlets of the calling thread's hub.
 
-Everything that is not here is the standard library's own.
+All other names are the standard library's own.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_original: Any = _stdlib  # which has other names in each version
+_original: Any = _stdlib  # as Any: its names differ between versions
 _native_ident = _stdlib.get_ident
 _native_count = _stdlib._count
 _native_interrupt = _stdlib.interrupt_main
@@ -48,10 +48,10 @@ _of_this_greenlet = _local()
 def start_new_thread(
     function: Callable[..., object], args: tuple[Any, ...] = (), kwargs: dict[str, Any] | None = None
 ) -> int:
-    """Start a greenlet of this thread's hub that calls `function(*args, **kwargs)`; its ident. Never switches.
+    """Start a greenlet of this thread's hub that calls `function(*args, **kwargs)`; return its ident. Never switches.
 
-    It begins without context variables, as a thread does. What it raises goes to sys.unraisablehook, but for
-    SystemExit, and for what somebody ended it with.
+    It begins without context variables, as a thread does. Its exception goes to sys.unraisablehook, unless it is
+    SystemExit, or a kill or cancellation of the greenlet.
     """
     if not callable(function):
         raise TypeError("first arg must be callable")
@@ -122,7 +122,7 @@ def _run(
     if handle is not None:
         _handles[current] = handle
     threading: Any = _sys.modules.get("threading")
-    # It will set what these are for the greenlet, so that has its own.
+    # The thread will set the trace and profile functions, so the greenlet gets its own.
     traced = threading is not None and bool(threading.gettrace() or threading.getprofile())
     if traced:
         per_greenlet_state.begin_tracing()
@@ -145,10 +145,10 @@ def _run(
 
 
 def dealt_with(failure: BaseException | None) -> bool:
-    """Whether nobody need be told that a thread, the calling greenlet, failed with that. False in a native thread.
+    """Return whether the failure of a thread, the calling greenlet, needs no report. False in a native thread.
 
-    What somebody ended it with is no failure. A KeyboardInterrupt, which comes to the main thread and there to whatever
-    greenlet runs, is raised in its main greenlet.
+    A kill or a cancellation is no failure. Python raises KeyboardInterrupt in the greenlet that happens to run in the
+    main thread; this function raises it in the main greenlet.
     """
     current = getcurrent()
     hub = get_hub_if_any()
@@ -163,16 +163,16 @@ def dealt_with(failure: BaseException | None) -> bool:
 
 
 def interrupt_main(signum: Any = 2) -> None:
-    """As if signal `signum` had come: call its Python handler, if it has one, as soon as the main thread can.
+    """Simulate the arrival of signal `signum`: the main thread calls its Python handler, if any, as soon as it can.
 
-    In another greenlet of the main thread: at once, and what the handler raises is raised in the main greenlet.
+    In another greenlet of the main thread, call the handler at once; its exception is raised in the main greenlet.
     """
     hub = get_hub_if_any()
     current = getcurrent()
     if hub is None or not watched_by(hub) or current is hub.main or isinstance(current, HandlerGreenlet):
         _native_interrupt(signum)
         return
-    handler = original("signal", "getsignal")(signum)  # which may wait, where it was set by a patched `signal`
+    handler = original("signal", "getsignal")(signum)  # a handler that the patched `signal` set may wait
     if callable(handler):
         hub.run_signal_callbacks(lambda: handler(signum, None))
 
@@ -189,14 +189,14 @@ _unraisable_types: list[Any] = []
 
 
 def _unraisable() -> Any:
-    """The type of what sys.unraisablehook is called with. It has no name anywhere, so one is looked at."""
+    """Return the type of the argument of sys.unraisablehook. No module names that type, so a sample provides it."""
     while not _unraisable_types:
         hook = _sys.unraisablehook
 
         def look(seen: Any, hook: Any = hook) -> None:
             _unraisable_types.append(type(seen))
             if type(seen.exc_value) is not _Sample:
-                hook(seen)  # another thread's
+                hook(seen)  # from another thread
 
         _sys.unraisablehook = look
         try:
@@ -216,15 +216,15 @@ class _Failing:
 
 
 def _count() -> int:
-    """How many threads there are, but for the main one: greenlets and native ones."""
+    """Return the number of threads, greenlets and native ones, without the main thread."""
     return len(_running) + _native_count()
 
 
-# Until CPython 3.12.
+# Up to CPython 3.12.
 
 
 class _EndOfGreenlet:
-    """Lives in the greenlet's locals and so goes when it ends; then its lock is released."""
+    """Lives in the greenlet's locals, so it is freed when the greenlet ends; then it releases its lock."""
 
     __slots__ = ("lock",)
 
@@ -237,17 +237,17 @@ class _EndOfGreenlet:
 
 
 def _set_sentinel() -> EndLock:
-    """A new lock that, if it is locked then, is released when the calling greenlet or thread ends."""
+    """Return a new lock. When the calling greenlet or thread ends, the lock is released if it is locked."""
     new = EndLock()
     _of_this_greenlet.end = _EndOfGreenlet(new)
     return new
 
 
-# From CPython 3.13 on.
+# Since CPython 3.13.
 
 
 class _ThreadHandle:
-    """What a thread can be joined by."""
+    """The handle by which a thread can be joined."""
 
     __slots__ = ("__weakref__", "_done", "_started", "ident")
 
@@ -267,11 +267,11 @@ class _ThreadHandle:
         _to_be_joined.pop(self, None)
 
     def is_done(self) -> bool:
-        """Whether the thread has ended."""
+        """Return whether the thread has ended."""
         return self._done.is_set()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended, `timeout` seconds at most. Switches. RuntimeError for one's own."""
+        """Wait until the thread has ended, at most `timeout` seconds. Switches. RuntimeError in the thread itself."""
         if not self._started:
             raise RuntimeError("thread not started")
         if not self._done.is_set() and self.ident == get_ident():
@@ -291,16 +291,16 @@ class _ThreadHandle:
         return f"<{type(self).__name__} object: ident={self.ident}>"
 
 
-_handles: dict[object, _ThreadHandle] = {}  # by the greenlet, of those that run
+_handles: dict[object, _ThreadHandle] = {}  # of running threads, by greenlet
 _to_be_joined: dict[_ThreadHandle, None] = {}  # at the end of the process
 
 
 def start_joinable_thread(
     function: Callable[[], object], handle: _ThreadHandle | None = None, daemon: bool = True
 ) -> _ThreadHandle:
-    """Start a greenlet of this thread's hub that calls `function()`; what it can be joined by. Never switches.
+    """Start a greenlet of this thread's hub that calls `function()`; return its handle. Never switches.
 
-    Unless `daemon`, the process waits for it before it ends.
+    Unless `daemon`, the process waits for the greenlet before it ends.
     """
     if not callable(function):
         raise TypeError("thread function must be callable")
@@ -310,7 +310,7 @@ def start_joinable_thread(
         raise TypeError("'handle' must be a _ThreadHandle")
     _sys.audit("_thread.start_joinable_thread", function, int(daemon), handle)
     if not daemon:
-        _to_be_joined.setdefault(handle)  # before it may end, in a thread of its own
+        _to_be_joined.setdefault(handle)  # first: a native thread may end at once
     try:
         _start(function, (), None, handle)
     except BaseException:
@@ -321,14 +321,14 @@ def start_joinable_thread(
 
 
 def _make_thread_handle(ident: int) -> _ThreadHandle:
-    """What stands for the running thread `ident`; `_set_done` has to be called when it ends."""
+    """Return a handle for the running thread `ident`. The caller must call `_set_done` when the thread ends."""
     new = _ThreadHandle()
     new._begin(ident)
     return new
 
 
 def _join_greenlets() -> None:
-    """Wait for all threads of `start_joinable_thread` that are greenlets and no daemons. Switches."""
+    """Wait for all non-daemon threads of `start_joinable_thread` that are greenlets. Switches."""
     own = get_ident()
     while waited := [handle for handle in tuple(_to_be_joined) if handle.ident != own]:
         for handle in waited:
@@ -336,20 +336,20 @@ def _join_greenlets() -> None:
 
 
 def _shutdown() -> None:
-    """Wait for all threads that are no daemons, greenlets first. Switches."""
+    """Wait for all non-daemon threads, greenlets first. Switches."""
     _join_greenlets()
     if _native_shutdown is not None:
         _native_shutdown()
 
 
 def _get_main_thread_ident() -> int:
-    """The ident of the main thread: for `threading`, which asks in that thread, or in the greenlet that forked."""
+    """Return the ident of the main thread. `threading` calls this in that thread, or in the greenlet that forked."""
     main: int = _native_ident() if _native_main_ident is None else _native_main_ident()
     return get_ident() if main == _native_ident() else main
 
 
 def _after_fork_in_child() -> None:
-    # Of the parent's greenlets only the one that forked is alive here.
+    # Of the parent's greenlets, only the one that forked runs in the child.
     current = getcurrent()
     _running.intersection_update((current,))
     _tracing.forget_after_fork()
@@ -367,7 +367,7 @@ if hasattr(_os, "register_at_fork"):
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Read at each access, so that the names of every version of the standard library are here, with current values.
     return getattr(_original, name)
 
 
@@ -375,7 +375,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_original)})
 
 
-#: What takes the place of `_thread`'s own.
+#: The names that replace those of `_thread` under patching.
 __implements__ = [
     name
     for name in (

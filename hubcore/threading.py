@@ -1,9 +1,9 @@
 """The standard library's threading module, cooperatively: its threads are greenlets.
 
-With or without the standard library's being patched, these threads are in its tables: `enumerate` lists them, and they
-are instances of its Thread. Once it is patched, its own classes look these locks up in their module and so are
-cooperative as they are, also those made before and their subclasses. Hence the classes here do not replace them.
-Everything that is not here is the standard library's own.
+These threads are in the tables of the standard library's module, patched or not: `enumerate` lists them, and they are
+instances of its Thread. The standard library's own classes look up their locks in their module. Under patching they
+find these locks there, and so become cooperative without a change; so do existing instances and subclasses. Hence the
+classes here do not replace them. All other names are the standard library's own.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ _make_native_hook = _private._make_invoke_excepthook
 
 
 def _make_invoke_excepthook() -> Callable[[_stdlib.Thread], None]:
-    """What a new thread calls when it fails: threading.excepthook, unless it is clear already what becomes of that."""
+    """Return the function that a new thread calls when it fails: threading.excepthook, for failures that need it."""
     hook = _make_native_hook()
 
     def invoke(thread: _stdlib.Thread) -> None:
@@ -78,7 +78,7 @@ class Event(_Event):
 
 
 class Condition(_Condition):
-    """As threading.Condition: a condition variable on `lock`, an RLock of its own if none is given."""
+    """As threading.Condition: a condition variable on `lock`, by default on a new RLock."""
 
     __slots__ = ()
 
@@ -103,12 +103,15 @@ class Semaphore(_Semaphore):
         super().__init__(value)
 
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
-        """Take a permit; ValueError for a `timeout` that is not `blocking`. Switches if there is none."""
+        """Take a permit; return whether it was taken. ValueError for a `timeout` with a false `blocking`.
+
+        Switches if there is no permit, unless `blocking` is false.
+        """
         _check_timeout(blocking, timeout)
         return super().acquire(blocking, timeout)
 
     def release(self, n: int = 1) -> None:  # type: ignore[override]
-        """Give `n` permits. Never switches."""
+        """Add `n` permits. Never switches."""
         _release(self, n)
 
 
@@ -126,7 +129,7 @@ class BoundedSemaphore(_BoundedSemaphore):
         return super().acquire(blocking, timeout)
 
     def release(self, n: int = 1) -> None:  # type: ignore[override]
-        """Give `n` permits; ValueError if there would be more than at first. Never switches."""
+        """Add `n` permits; ValueError if there would be more than initially. Never switches."""
         if n >= 1 and self.counter + n > self._initial_value:
             raise ValueError("Semaphore released too many times")
         _release(self, n)
@@ -138,7 +141,7 @@ def _check_timeout(blocking: bool, timeout: float | None) -> None:
 
 
 class Thread(_stdlib.Thread):
-    """As threading.Thread, but a greenlet of the hub of the thread that starts it."""
+    """As threading.Thread, but run in a greenlet of the hub of the thread that starts it."""
 
     def __init__(
         self,
@@ -153,7 +156,7 @@ class Thread(_stdlib.Thread):
     ) -> None:
         if daemon is None:
             daemon = current_thread().daemon
-        # Not super(): of a Timer, that is one with arguments of its own.
+        # Not super(): in a Timer, that is the standard Timer, whose arguments differ.
         _stdlib.Thread.__init__(self, group, target, name, args, kwargs, daemon=daemon, **more)
         self._started: Any = Event()
         self._invoke_excepthook = _make_invoke_excepthook()
@@ -161,7 +164,7 @@ class Thread(_stdlib.Thread):
             self._handle: Any = _ThreadHandle()
 
     def start(self) -> None:
-        """Start the thread, and wait until it runs. Switches. RuntimeError at the second time."""
+        """Start the thread, and wait until it runs. Switches. RuntimeError on a second call."""
         if self._started.is_set():
             raise RuntimeError("threads can only be started once")
         with _private._active_limbo_lock:
@@ -178,7 +181,7 @@ class Thread(_stdlib.Thread):
         self._started.wait()
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait until the thread has ended, `timeout` seconds at most. Switches."""
+        """Wait until the thread has ended, at most `timeout` seconds. Switches."""
         if self is current_thread():
             raise RuntimeError("cannot join current thread")
         super().join(timeout)
@@ -218,7 +221,7 @@ class Timer(Thread, _stdlib.Timer):
 
 
 class _EndOfDummy:
-    """Lives in the locals of a dummy's greenlet and takes it out of the table of threads when that ends."""
+    """Lives in the locals of a dummy's greenlet, and removes the dummy from the table of threads when that ends."""
 
     __slots__ = ("_thread",)
 
@@ -226,8 +229,8 @@ class _EndOfDummy:
         self._thread = thread
 
     def __del__(self, active: dict[int, _stdlib.Thread] = _private._active) -> None:
-        # The table is a default, for this module may have lost its names: at the end of the process some greenlets are
-        # dropped after them. And without the table's lock, for which a finalizer cannot wait: each step is atomic.
+        # The table is a default argument: at the end of the process some greenlets are freed after this module has lost
+        # its names. No lock of the table, because a finalizer cannot wait for it: each step is atomic.
         if active.get(self._thread.ident) is self._thread:
             active.pop(self._thread.ident, None)
 
@@ -236,7 +239,7 @@ _of_this_greenlet = local()
 
 
 class _DummyThread(_private._DummyThread):  # type: ignore[misc]
-    """What `current_thread` returns where the greenlet or thread is none of threading's. It goes with its greenlet."""
+    """The result of `current_thread` in a greenlet or thread that threading did not start. Ends with its greenlet."""
 
     def __init__(self) -> None:
         _stdlib.Thread.__init__(self, name=_private._newname("Dummy-%d"), daemon=True)
@@ -252,7 +255,7 @@ class _DummyThread(_private._DummyThread):  # type: ignore[misc]
 
 
 def current_thread() -> _stdlib.Thread:
-    """The Thread of the calling greenlet; one that stands for it if it is none of threading's."""
+    """Return the Thread of the calling greenlet; a dummy if threading did not start it."""
     found: _stdlib.Thread | None = _private._active.get(get_ident())
     return found if found is not None else _DummyThread()
 
@@ -263,7 +266,7 @@ def currentThread() -> _stdlib.Thread:
 
 
 def main_native_thread() -> _stdlib.Thread:
-    """The Thread of the program's main thread."""
+    """Return the Thread of the program's main thread."""
     return main_thread()
 
 
@@ -271,13 +274,13 @@ if hasattr(_stdlib, "_start_joinable_thread"):
 
     def _join_at_the_end() -> None:
         if _private._thread_shutdown is not _thread_shutdown:
-            _thread._join_greenlets()  # unpatched, the standard library does not know of these
+            _thread._join_greenlets()  # the unpatched standard library does not wait for greenlets
 
     _private._register_atexit(_join_at_the_end)
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Read at each access, so that the names of every version of the standard library are here, with current values.
     return getattr(_stdlib, name)
 
 
@@ -285,7 +288,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-#: What takes the place of threading's own.
+#: The names that replace those of threading under patching.
 __implements__ = [
     name
     for name in (

@@ -1,7 +1,7 @@
-"""ThreadPool: blocking calls in native threads, so many at a time; `concurrent.futures` on native threads, too.
+"""ThreadPool: blocking calls in native threads, with a limit. Also `concurrent.futures` on native threads.
 
-The threads are the whole process's, and shared: a ThreadPool is a limit, and may be used from every hub and from plain
-threads. Two calls of one pool may run in two threads, also where its limit is 1.
+All pools of the process share its worker threads: a ThreadPool is only a limit. Every hub and plain threads may use it.
+Two calls of one pool may run in two different threads, even if its limit is 1.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ __all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]
 class ThreadPool(MappingMixin):
     """Runs at most `maxsize` calls at a time in native threads.
 
-    `idle_task_timeout` is accepted for gevent's sake: idle threads belong to no pool, and end after some seconds.
+    `idle_task_timeout` has no effect; gevent has it. Idle threads belong to no pool, and end after some seconds.
     """
 
-    #: gevent's names for what there is none of here.
+    #: gevent's names; hubcore has no such objects.
     manager = None
     fork_watcher = None
 
     def __init__(self, maxsize: int, hub: Hub | None = None, idle_task_timeout: float = -1) -> None:
         self._maxsize = _checked(maxsize)
         if hub is not None and not isinstance(hub, _Hub):
-            raise TypeError(f"hub is a Hub (get_hub() of its thread), or None, not {hub!r}")
+            raise TypeError(f"hub must be a Hub (get_hub() in its thread), or None, not {hub!r}")
         self._hub = hub
         self._size = 0
         self._begin()
@@ -53,15 +53,16 @@ class ThreadPool(MappingMixin):
 
     def _look_for_fork(self) -> None:
         if self._generation is not _workers.generation():
-            self._begin()  # the parent's calls are not under way here
+            self._begin()  # in a forked child: the parent's calls do not run here
 
     def spawn(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Job:
-        """Call `func(*args, **kwargs)` in a thread; its result, an AsyncResult. Waits while the pool is full.
+        """Call `func(*args, **kwargs)` in a thread; return its result, an AsyncResult. Wait while the pool is full.
 
-        Any thread; a thread without a hub blocks. The call sees a copy of the caller's context variables.
+        Switches if it waits; a thread without a hub blocks. Any thread. The call gets a copy of the caller's context
+        variables.
         """
         if not callable(func):
-            raise TypeError(f"a thread runs something callable, not {func!r}")
+            raise TypeError(f"func must be callable, not {func!r}")
         self._look_for_fork()
         self._semaphore.acquire()
         try:
@@ -78,21 +79,21 @@ class ThreadPool(MappingMixin):
         return job
 
     def job_ended(self, job: Job) -> None:
-        """For the worker: `job`, one of this pool's, has ended."""
-        # In one step: `join` says so, too, of a job whose worker is about to.
+        """Remove `job`, one of this pool's, which has ended. The worker calls this."""
+        # In one atomic step: `join` removes it, too, if the worker has not done so yet.
         try:
             self._jobs.remove(job)
         except KeyError:
-            return  # it was said before, or is one of the parent process's
+            return  # `join` has removed it, or it is a job of the parent process
         self._semaphore.release()
 
     def apply(
         self, func: Callable[..., Any], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
     ) -> Any:
-        """`func(*args, **kwds)` in a thread; its result, or what it raises. Waits.
+        """Call `func(*args, **kwds)` in a thread; return its result, or raise its exception. Switches.
 
-        From within one of the pool's own calls: called there, at once. If the caller is killed or times out, the
-        result is dropped, and so is the call if it has not begun.
+        In one of the pool's own calls, call it there at once. If the caller is killed or times out, the result is
+        dropped, and so is the call if it has not begun.
         """
         if self._is_inside():
             return func(*(args or ()), **(kwds or {}))
@@ -103,10 +104,10 @@ class ThreadPool(MappingMixin):
             job.drop()
             raise
         finally:
-            del job  # the traceback of what it failed with refers to this frame
+            del job  # the traceback of its exception refers to this frame
 
     def map(self, func: Callable[[Any], Any], iterable: Iterable[Any]) -> list[Any]:
-        """As MappingMixin.map. From within one of the pool's own calls: called there, one after the other."""
+        """As MappingMixin.map. In one of the pool's own calls, make the calls there, one after the other."""
         if self._is_inside():
             return [func(item) for item in iterable]
         return super().map(func, iterable)
@@ -115,7 +116,7 @@ class ThreadPool(MappingMixin):
         return getattr(_workers.running.get(get_ident()), "pool", None) is self
 
     def join(self) -> None:
-        """Wait until no call is under way. Switches unless it is so."""
+        """Wait until no call is under way. Switches unless there is none."""
         self._look_for_fork()
         while jobs := tuple(self._jobs):
             for job in jobs:
@@ -123,13 +124,13 @@ class ThreadPool(MappingMixin):
                 self.job_ended(job)
 
     def kill(self) -> None:
-        """The same as `join`: the threads are not the pool's to end. The pool can be used on."""
+        """The same as `join`: the pool does not own the threads. The pool remains usable."""
         self._size = 0
         self.join()
 
     @property
     def maxsize(self) -> int:
-        """How many calls may run at a time; may be set. With 0 none begins any more."""
+        """The maximum number of calls at a time. It may be set; with 0 no further call begins."""
         return self._maxsize
 
     @maxsize.setter
@@ -142,37 +143,37 @@ class ThreadPool(MappingMixin):
 
     @property
     def size(self) -> int:
-        """How many threads it has: as many as calls are under way, or what was set, 0 to `maxsize`."""
+        """The number of calls under way, or the number set, from 0 to `maxsize`, if that is larger."""
         return max(len(self), self._size)
 
     @size.setter
     def size(self, value: int) -> None:
         if not isinstance(value, int):
-            raise TypeError(f"the size of a pool is a whole number, not {value!r}")
+            raise TypeError(f"size must be an integer, not {value!r}")
         if not 0 <= value <= self._maxsize:
-            raise ValueError(f"the size of this pool is 0 to {self._maxsize}, its maxsize, not {value!r}")
+            raise ValueError(f"size must be from 0 to maxsize, which is {self._maxsize}, not {value!r}")
         self._size = value
 
     def adjust(self) -> None:
-        """Nothing to do: threads come and go with the work."""
+        """Do nothing: threads come and go with the work."""
 
     @property
     def hub(self) -> Hub:
-        """The hub that it was made with, else the calling thread's: it belongs to none."""
+        """The hub given to the constructor, else the calling thread's. The pool belongs to no hub."""
         return self._hub if self._hub is not None else get_hub()
 
     @property
     def task_queue(self) -> _TaskQueue:
-        """A view of what is under way, under the names that gevent's queue of tasks has."""
+        """A view of the calls under way, under the names of gevent's queue of tasks."""
         return _TaskQueue(self)
 
     def full(self) -> bool:
-        """Whether `spawn` would have to wait."""
+        """Return whether `spawn` would have to wait."""
         self._look_for_fork()
         return self._semaphore.counter <= 0
 
     def __len__(self) -> int:
-        """How many calls are under way."""
+        """Return the number of calls under way."""
         self._look_for_fork()
         return sum([not job.ready() for job in tuple(self._jobs)])
 
@@ -186,20 +187,20 @@ class _TaskQueue:
 
     @property
     def unfinished_tasks(self) -> int:
-        """How many calls are under way."""
+        """The number of calls under way."""
         return len(self._pool)
 
     def qsize(self) -> int:
-        """0: a call has a thread from the beginning."""
+        """Return 0: a call gets a thread at once."""
         return 0
 
     __len__ = qsize
 
 
 class ThreadResult:
-    """Carries one value or failure from any thread to `receiver(self)`, called in `hub`, as `call_when_ready` says.
+    """Carries one value or failure from any thread to `receiver(self)`, called in `hub` after `call_when_ready()`.
 
-    gevent's own go-between; here for programs that use it: any AsyncResult can be set in any thread.
+    For programs that use this class of gevent's. hubcore needs none: any thread can set any AsyncResult.
     """
 
     def __init__(
@@ -216,26 +217,26 @@ class ThreadResult:
 
     @property
     def exception(self) -> BaseException | None:
-        """What it failed with, or None."""
+        """The exception it failed with, or None."""
         return self.exc_info[1] if self.exc_info else None
 
     def set(self, value: object) -> None:
-        """Give the value. Any thread; once."""
+        """Set the value and deliver it. Never switches; any thread; once."""
         self.value = value
         self._deliver()
 
     def handle_error(self, context: object, exc_info: Any) -> None:
-        """Give a failure instead."""
+        """Set a failure, in the form of sys.exc_info(); else as `set`."""
         self.context = context
         self.exc_info = exc_info
         self._deliver()
 
     def successful(self) -> bool:
-        """Whether there is no failure."""
+        """Return whether there is no failure."""
         return self.exception is None
 
     def destroy_in_main_thread(self) -> None:
-        """Forget the receiver: it is not called any more. Harmless if it was."""
+        """Drop the receiver, so that it is not called. No effect if it was called already."""
         hub, self.hub = self.hub, None
         self.receiver = None
         if hub is not None:
@@ -256,24 +257,24 @@ class ThreadResult:
 
 def _checked(maxsize: int) -> int:
     if isinstance(maxsize, bool) or not isinstance(maxsize, int):
-        raise TypeError(f"maxsize is a whole number, not {maxsize!r}")
+        raise TypeError(f"maxsize must be an integer, not {maxsize!r}")
     if maxsize < 0:
-        raise ValueError(f"maxsize is {maxsize!r}; it takes 0 or more")
+        raise ValueError(f"maxsize must be >= 0, not {maxsize!r}")
     return maxsize
 
 
 def pool_class_for(hub: Hub) -> type[ThreadPool]:
-    """What a hub's `threadpool_class` is, unless it is set."""
+    """Return the default of a hub's `threadpool_class`."""
     return ThreadPool
 
 
 def pool_for(hub: Hub) -> Any:
-    """What a hub's `threadpool` is, unless it is set."""
+    """Return the default of a hub's `threadpool`."""
     return hub.threadpool_class(hub.threadpool_size, hub=hub)
 
 
 def __getattr__(name: str) -> object:
-    # The standard library's concurrent.futures takes longer to import than hubcore.
+    # Imported late: the standard library's concurrent.futures takes longer to import than hubcore.
     if name == "ThreadPoolExecutor":
         from hubcore import _executor
 

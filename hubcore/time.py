@@ -1,4 +1,4 @@
-"""The standard library's time module, in which `sleep` lets other greenlets run. The rest is the standard library's."""
+"""The standard library's time module with a `sleep` that lets other greenlets run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-_sleep = _stdlib.sleep  # the original, whatever the module has later
-_LONGEST = 9_000_000_000.0  # seconds; what is above is too much for the standard library as well, or nearly
+_sleep = _stdlib.sleep  # the original, also after patching
+_LONGEST = 9_000_000_000.0  # seconds; about the longest that the standard library's sleep accepts
 
 
 def sleep(seconds: float = 0, ref: bool = True) -> None:
-    """As time.sleep, which for what it does not take has the same errors: other greenlets run meanwhile. Switches.
+    """As time.sleep, with the same errors, but other greenlets run meanwhile. Switches.
 
     With `ref` False the sleep alone does not keep the loop alive. A thread without a hub, other than the main thread,
-    has no greenlets that could run, and sleeps as a whole.
+    has no greenlets that could run: it blocks.
     """
     number = seconds if isinstance(seconds, float) else index(seconds)
-    # What is out of bounds is an error there, and comes out at once.
+    # The original raises at once for a value out of bounds.
     if not 0 <= number <= _LONGEST or is_finalizing() or (get_hub_if_any() is None and not in_main_thread()):
         _sleep(number)
     else:
@@ -33,7 +33,7 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Read at each access, so that the names of every version of the standard library are here, with current values.
     return getattr(_stdlib, name)
 
 

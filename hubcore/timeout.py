@@ -1,4 +1,4 @@
-"""Timeout: an exception that is raised in the greenlet that started it when its time has come."""
+"""Timeout: an exception that the hub raises, after a delay, in the greenlet that started it."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _NOTHING = object()
 
 
 class Timeout(BaseException):
-    """Raised in the current greenlet `seconds` after `start`, wherever it waits then, unless cancelled before.
+    """Raised in the current greenlet `seconds` after `start`, at its current or next wait, unless cancelled before.
 
-    `seconds` None: never. `exception`: what to raise instead of the Timeout itself, a class or an instance; False: the
-    Timeout itself, and the `with` block that started it swallows it. It is a BaseException, so that an
-    `except Exception` on its way does not stop it. Used as a context manager, it is started and cancelled.
+    `seconds` None: never. `exception`: the exception, a class or an instance, to raise in place of the Timeout. False:
+    raise the Timeout itself, and the `with` block that started it swallows it. A Timeout is a BaseException, so an
+    `except Exception` does not stop it. As a context manager, it starts at the entry and is cancelled at the exit.
 
-    With `ref` False the timer alone does not keep the loop alive. `priority` is accepted for gevent's sake.
+    With `ref` False the timer alone does not keep the loop alive. `priority` has no effect; gevent has it.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class Timeout(BaseException):
         _one_shot: bool = False,
     ) -> None:
         if seconds is not None and (not isinstance(seconds, (float, int)) or seconds != seconds):
-            as_seconds(seconds, "the time of a Timeout")
+            as_seconds(seconds, "the delay of a Timeout")
         if exception is not None and not isinstance(exception, bool):
             check_exception(exception)
         self.seconds = seconds
@@ -53,7 +53,7 @@ class Timeout(BaseException):
         self._expiry: Expiry | None = None
 
     def start(self) -> None:
-        """Start the timer, for the current greenlet. Never switches. AssertionError if it is running already."""
+        """Start the timer for the current greenlet. Never switches. AssertionError if it is already running."""
         if self._expiry is not None:
             if self.pending:
                 raise AssertionError(f"{self!r} is already started; cancel it first, or use another one")
@@ -62,7 +62,7 @@ class Timeout(BaseException):
             return
         seconds = self.seconds
         if not isinstance(seconds, (float, int)) or seconds != seconds:
-            seconds = as_seconds(seconds, "the time of a Timeout")
+            seconds = as_seconds(seconds, "the delay of a Timeout")
         hub = get_hub()
         expiry = Expiry(self, getcurrent(), hub)
         expiry.ref = bool(self.ref)
@@ -77,7 +77,7 @@ class Timeout(BaseException):
         ref: bool = True,
         _one_shot: bool = False,
     ) -> Timeout:
-        """A started Timeout: `timeout` itself, started if it was not, or a new one of that many seconds."""
+        """Return a running Timeout: `timeout` itself, started if necessary, or a new one of `timeout` seconds."""
         if isinstance(timeout, Timeout):
             if not timeout.pending:
                 timeout.start()
@@ -88,15 +88,15 @@ class Timeout(BaseException):
 
     @property
     def pending(self) -> bool:
-        """Whether its time is still to come, or has come and it is still to be raised."""
+        """Whether it has still to be raised: it is running, or it has expired but the greenlet has not raised it."""
         expiry = self._expiry
         return expiry is not None and (expiry.scheduled or expiry.waits_to_be_raised())
 
     def cancel(self) -> None:
-        """Stop the timer. Harmless when it is not running.
+        """Stop the timer. Never switches; no effect if it is not running.
 
-        In the greenlet that started it, what was not raised by now will not be. Another greenlet's cancel comes too
-        late once the timeout has ended a wait and its greenlet is about to go on with it.
+        After a cancel in the greenlet that started it, it is never raised. A cancel in another greenlet comes too late
+        once the timeout has ended a wait and its greenlet is about to raise it.
         """
         expiry = self._expiry
         if expiry is not None:
@@ -130,7 +130,7 @@ class Timeout(BaseException):
         return f"<{type(self).__name__} at {id(self):#x} seconds={self.seconds}{raises}{state}>"
 
     def __lt__(self, other: object) -> bool:
-        # Compared with a number of seconds, as the standard library does with timeouts that it is handed.
+        # The standard library compares the timeouts that it gets with numbers of seconds.
         seconds = other.seconds if isinstance(other, Timeout) else other
         if self.seconds is None or seconds is None:
             return self.seconds is not None
@@ -156,16 +156,16 @@ class Expiry(Deadline):
         exception: Any = timeout.exception
         if exception is None or exception is False or exception is True:
             exception = timeout
-        # A class is made an instance where it is raised, for that runs its code.
+        # The greenlet that raises a class makes the instance, because that runs the class's code.
         self.raised = exception
         self.hub.interrupt(self.target, exception)
 
     def waits_to_be_raised(self) -> bool:
-        """Whether it has fired, but its greenlet has not got to raising it."""
+        """Return whether it has fired, but its greenlet has not raised it yet."""
         return self.raised is not None and self.hub.has_interrupt(self.target, self.raised)
 
     def stop(self) -> None:
-        """Take it back as far as it has not been raised."""
+        """Stop the timer, and retract the exception if the greenlet has not raised it yet."""
         self.timeout = None
         if self.raised is None:
             self.hub.loop.deadlines.remove(self)
@@ -176,7 +176,10 @@ class Expiry(Deadline):
 def with_timeout(
     seconds: float | None, function: Callable[..., Any], *args: Any, timeout_value: Any = _NOTHING, **kwds: Any
 ) -> Any:
-    """`function(*args, **kwds)`, under a Timeout of `seconds`; with `timeout_value`, return that when it expires."""
+    """Return `function(*args, **kwds)`, called under a Timeout of `seconds`. If it expires, return `timeout_value`.
+
+    Without `timeout_value`, the Timeout is raised.
+    """
     timeout = Timeout(seconds)
     timeout.start()
     try:

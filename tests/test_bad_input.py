@@ -43,8 +43,8 @@ def never_starts(call):
 NOTHING = event.Event()
 SECONDS = "a number of seconds, not 'x'"
 RAISABLE = "an exception or a class of them, not 5"
-CALLABLE = "something callable, not 5"
-MEMBERS = "the members of a group are greenlets, not 5"
+CALLABLE = "callable, not 5"
+MEMBERS = "only a greenlet can be a member of a group, not 5"
 PAIR = r"a pair \(host, port\), not "
 ADDRESS = r"is \(host, port\), with a port of 0 to 65535, not "
 NO_FILE = r"No such file or directory: '/nowhere\.pem'"
@@ -59,7 +59,7 @@ CASES = [
     (lambda: hubcore.sleep(None), TypeError, "a number of seconds, not None"),
     (lambda: hubcore.spawn_later("x", nothing), TypeError, SECONDS),
     (lambda: hubcore.spawn_later(None, nothing), TypeError, "a number of seconds, not None"),
-    (lambda: hubcore.spawn_later(-1, nothing), ValueError, "-1 seconds from now; it takes 0 or more"),
+    (lambda: hubcore.spawn_later(-1, nothing), ValueError, "-1 seconds from now; seconds must be >= 0"),
     (lambda: task().join("x"), TypeError, SECONDS),
     (lambda: task().get(timeout="x"), TypeError, SECONDS),
     (lambda: event.Event().wait("x"), TypeError, SECONDS),
@@ -84,7 +84,7 @@ CASES = [
     (lambda: never_starts(lambda one: kill(one, 5)), TypeError, RAISABLE),
     (lambda: never_starts(lambda one: one.kill(5)), TypeError, RAISABLE),
     (lambda: never_starts(lambda one: hubcore.killall([one], 5)), TypeError, RAISABLE),
-    (lambda: event.AsyncResult().set_exception(5), TypeError, "fails with an exception, not 5"),
+    (lambda: event.AsyncResult().set_exception(5), TypeError, "must be an exception instance, not 5"),
     (lambda: task().link(5), TypeError, "a link must be callable, not 5"),
     (lambda: hubcore.signal_handler("x", nothing), TypeError, r"a number, such as signal\.SIGTERM, not 'x'"),
     (lambda: hubcore.signal_handler(15, 5), TypeError, "a signal handler must be callable, not 5"),
@@ -92,35 +92,39 @@ CASES = [
     (lambda: hub_os.forkpty_and_watch(5), TypeError, "a callback is callable, or None, not 5"),
     (lambda: hubcore.fork(5), TypeError, "a callback is callable, or None, not 5"),
     # Greenlets, and what is waited for.
-    (lambda: hubcore.joinall(5), TypeError, "joinall takes a list, or what can be iterated over, not 5"),
-    (lambda: never_starts(hubcore.joinall), TypeError, r"not <Greenlet .*; for one, that is \[<Greenlet "),
-    (lambda: never_starts(lambda one: hubcore.joinall([one, 5])), TypeError, "has `rawlink`, .*; 5 has not"),
-    (lambda: hubcore.wait(NOTHING), TypeError, r"wait takes a list, .*; for one, that is \[<Event "),
-    (lambda: hubcore.iwait(NOTHING), TypeError, r"iwait takes a list, .*; for one, that is \[<Event "),
-    (lambda: hubcore.wait([NOTHING], count="x"), TypeError, "count is a whole number of objects, .* not 'x'"),
-    (lambda: hubcore.killall(5), TypeError, "killall takes a list, or what can be iterated over, not 5"),
+    (lambda: hubcore.joinall(5), TypeError, r"joinall\(\) takes a list or another iterable, not 5"),
+    (lambda: never_starts(hubcore.joinall), TypeError, r"not <Greenlet .*; to wait for one object, pass \[<Greenlet "),
+    (lambda: never_starts(lambda one: hubcore.joinall([one, 5])), TypeError, "cannot wait for 5: expected a greenlet"),
+    (lambda: hubcore.wait(NOTHING), TypeError, r"wait\(\) takes a list .*; to wait for one object, pass \[<Event "),
+    (lambda: hubcore.iwait(NOTHING), TypeError, r"iwait\(\) takes a list .*; to wait for one object, pass \[<Event "),
+    (lambda: hubcore.wait([NOTHING], count="x"), TypeError, "count must be an integer, .* not 'x'"),
+    (lambda: hubcore.killall(5), TypeError, r"killall\(\) takes a list or another iterable, not 5"),
     (lambda: never_starts(lambda one: hubcore.killall([one, 5])), TypeError, "only a greenlet can be killed, not 5"),
     (lambda: hubcore.kill(None), TypeError, "only a greenlet can be killed, not None"),
     # Pools.
-    (lambda: pool.Pool("x"), TypeError, "a whole number of greenlets, or None for any number; not 'x'"),
-    (lambda: pool.Pool(-1), ValueError, "0 greenlets or more, not -1"),
-    (lambda: pool.Pool(1, int), TypeError, "greenlet_class is a class such as Greenlet, .* not <class 'int'>"),
-    (lambda: pool.Group(5), TypeError, "a group begins with greenlets, .* not with 5"),
+    (lambda: pool.Pool("x"), TypeError, "size must be an integer, or None for any number, not 'x'"),
+    (lambda: pool.Pool(-1), ValueError, "size must be >= 0, or None for any number, not -1"),
+    (
+        lambda: pool.Pool(1, int),
+        TypeError,
+        r"greenlet_class must be a class with a start\(\) method, not <class 'int'>",
+    ),
+    (lambda: pool.Group(5), TypeError, r"Group\(\) takes greenlets, or an iterable of greenlets, not 5"),
     (lambda: pool.Group().add(5), TypeError, MEMBERS),
     (lambda: pool.Group().start(5), TypeError, MEMBERS),
     (lambda: pool.Pool(1).add(5), TypeError, MEMBERS),
-    (lambda: pool.Group().imap(nothing, [1], maxsize="x"), TypeError, "maxsize is a whole number .* not 'x'"),
+    (lambda: pool.Group().imap(nothing, [1], maxsize="x"), TypeError, "maxsize must be an integer, .* not 'x'"),
     (lambda: pool.Group().apply_async(nothing, callback=5), TypeError, "a callback is callable, or None, not 5"),
     (lambda: pool.Group().map_async(nothing, [1], 5), TypeError, "a callback is callable, or None, not 5"),
-    (lambda: threadpool.ThreadPool("x"), TypeError, "maxsize is a whole number, not 'x'"),
-    (lambda: threadpool.ThreadPool(-1), ValueError, "maxsize is -1; it takes 0 or more"),
-    (lambda: threadpool.ThreadPool(1, hub=5), TypeError, r"hub is a Hub .* or None, not 5"),
+    (lambda: threadpool.ThreadPool("x"), TypeError, "maxsize must be an integer, not 'x'"),
+    (lambda: threadpool.ThreadPool(-1), ValueError, "maxsize must be >= 0, not -1"),
+    (lambda: threadpool.ThreadPool(1, hub=5), TypeError, r"hub must be a Hub .* or None, not 5"),
     (
         lambda: setattr(threadpool.ThreadPool(1), "size", "x"),
         TypeError,
-        "the size of a pool is a whole number, not 'x'",
+        "size must be an integer, not 'x'",
     ),
-    (lambda: threadpool.ThreadPoolExecutor("x"), TypeError, "a whole number of threads, or None, not 'x'"),
+    (lambda: threadpool.ThreadPoolExecutor("x"), TypeError, "max_workers must be an integer, or None, not 'x'"),
     (lambda: threadpool.ThreadPoolExecutor(0), ValueError, "max_workers must be greater than 0"),
     # The network.
     (lambda: socket.create_connection("localhost"), ValueError, PAIR + "'localhost'"),

@@ -92,7 +92,7 @@ def test_nowait_raises_what_queues_raise(hub):
 
 def test_a_timeout_is_a_TimeoutError_and_leaves_no_trace(hub):
     send, receive = open_channel(1)
-    with pytest.raises(TimeoutError, match=r"nothing came within 0\.01 seconds: <ReceiveChannel"):
+    with pytest.raises(TimeoutError, match=r"no item within 0\.01 seconds: <ReceiveChannel"):
         receive.receive(timeout=0.01)
     send.send(1)
     with pytest.raises(TimeoutError, match=r"no room within 0\.01 seconds: <SendChannel"):
@@ -106,9 +106,9 @@ def test_a_timeout_is_a_TimeoutError_and_leaves_no_trace(hub):
 def test_a_timeout_of_nothing_never_switches(hub):
     send, receive = open_channel(0)
     spawn(pytest.fail, "it switched")
-    with pytest.raises(TimeoutError, match="not possible at once"):
+    with pytest.raises(TimeoutError, match="would have to wait"):
         receive.receive(timeout=0)
-    with pytest.raises(TimeoutError, match="not possible at once"):
+    with pytest.raises(TimeoutError, match="would have to wait"):
         send.send(1, timeout=0)
     hub.ready.pop()
 
@@ -413,7 +413,7 @@ def test_a_bound_that_is_no_number_is_refused(most):
 
 @pytest.mark.parametrize("kind", [channel.SendChannel, channel.ReceiveChannel])
 def test_ends_are_not_made_by_hand(kind):
-    with pytest.raises(TypeError, match="is made by open_channel"):
+    with pytest.raises(TypeError, match=r"cannot make a \w+ directly; call open_channel"):
         kind()
     assert str(kind[int]).endswith(f"{kind.__name__}[int]")
 

@@ -47,7 +47,7 @@ def test_a_notice_wakes_the_first_and_notify_all_the_rest(hub, condition):
 @LOCKS
 def test_it_has_to_have_the_lock(hub, condition):
     for call in (condition.wait, condition.notify, condition.notify_all, lambda: condition.wait_for(lambda: False)):
-        with pytest.raises(RuntimeError, match="without having its lock"):
+        with pytest.raises(RuntimeError, match="the caller does not own its lock"):
             call()
     assert "0 waiting" in repr(condition)
 

@@ -196,5 +196,5 @@ def test_without_a_hub_to_call_into_it_is_an_error():
 
 
 def test_what_is_no_hub_is_named(hub):
-    with pytest.raises(TypeError, match=r"hub is a Hub .* not 3"):
+    with pytest.raises(TypeError, match=r"hub must be a Hub .* not 3"):
         from_thread.run(int, hub=3)

@@ -154,7 +154,7 @@ def test_bad_names_are_refused():
         assert config.native_threads == ()
     """)
     lines = done.stdout.splitlines()
-    assert lines[0] == "TypeError native_threads is 'driver'; it takes a sequence of names, such as ('driver',)"
+    assert lines[0] == "TypeError native_threads must be a sequence of names, such as ('driver',), not 'driver'"
     assert lines[1].startswith("ValueError native_threads has 'dri-ver'; it takes names such as 'package.module'")
     assert len(lines) == 6
     assert done.stderr == ""

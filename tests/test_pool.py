@@ -301,7 +301,7 @@ def test_pass_value_equals_its_callback():
 
 def test_a_size_that_is_no_whole_number_is_named():
     for size in ("x", 1.5):
-        with pytest.raises(TypeError, match=f"a whole number of greenlets, or None for any number; not {size!r}"):
+        with pytest.raises(TypeError, match=f"size must be an integer, or None for any number, not {size!r}"):
             Pool(size)
 
 

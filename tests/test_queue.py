@@ -51,10 +51,10 @@ def test_its_bound(hub, kind, maxsize, bound):
 @KINDS
 @pytest.mark.parametrize("maxsize", ["many", 1.5, []])
 def test_a_bound_that_makes_no_sense_is_refused(hub, kind, maxsize):
-    with pytest.raises(TypeError, match="maxsize is a whole number"):
+    with pytest.raises(TypeError, match="maxsize must be an integer"):
         kind(maxsize)
     queue = kind(1)
-    with pytest.raises(TypeError, match="maxsize is a whole number"):
+    with pytest.raises(TypeError, match="maxsize must be an integer"):
         queue.maxsize = maxsize
     assert queue.maxsize == 1
 

@@ -27,10 +27,10 @@ def test_its_owner_takes_it_again_and_again(hub):
 
 def test_only_its_owner_releases_it(hub):
     lock = RLock()
-    with pytest.raises(RuntimeError, match="does not have it"):
+    with pytest.raises(RuntimeError, match="does not own it"):
         lock.release()
     lock.acquire()
-    with pytest.raises(RuntimeError, match="does not have it"):
+    with pytest.raises(RuntimeError, match="does not own it"):
         spawn(lock.release).get()
     assert lock.locked()
     lock.release()
@@ -85,7 +85,7 @@ def test_a_kill_ends_the_wait_and_a_throw_after_the_hand_over_passes_it_on(hub):
 
 def test_a_condition_can_let_go_of_all_of_it_and_have_it_back(hub):
     lock = RLock()
-    with pytest.raises(RuntimeError, match="does not have it"):
+    with pytest.raises(RuntimeError, match="does not own it"):
         lock._release_save()
     lock.acquire()
     lock.acquire()

@@ -53,7 +53,7 @@ def test_a_bounded_one_refuses_to_be_released_once_too_often(hub):
     semaphore = BoundedSemaphore(2)
     semaphore.acquire()
     semaphore.release()
-    with pytest.raises(ValueError, match="all of its 2 permits"):
+    with pytest.raises(ValueError, match="already has all 2 permits"):
         semaphore.release()
     assert semaphore.counter == 2
 

@@ -74,7 +74,7 @@ def test_a_task_that_ends_without_starting():
 def test_a_task_starts_once():
     def task(started):
         started()
-        with pytest.raises(RuntimeError, match="before"):
+        with pytest.raises(RuntimeError, match="twice"):
             started()
 
     with TaskGroup() as group:

@@ -170,7 +170,7 @@ def test_chosen_errors_are_returned():
     assert repr(wrapped) == repr(int)
     assert wrapped.from_bytes(b"\1", "big") == 1
     assert wrapped.func is int
-    with pytest.raises(TypeError, match="something callable, not 5"):
+    with pytest.raises(TypeError, match="callable, not 5"):
         util.wrap_errors(ValueError, 5)
 
 

@@ -45,7 +45,7 @@ def test_two_greenlets_cannot_get_the_same_result(hub):
     waiter = Waiter()
     getter = hubcore.spawn(waiter.get)
     hubcore.sleep(0)
-    with pytest.raises(ConcurrentObjectUseError, match="already waited for"):
+    with pytest.raises(ConcurrentObjectUseError, match="already waits on"):
         waiter.get()
     waiter.switch()
     getter.join()
