@@ -276,16 +276,16 @@ def test_a_group_without_cancellations_is_left_alone():
 
 def test_a_scope_serves_one_block():
     with CancelScope() as scope:
-        with pytest.raises(RuntimeError, match="cannot enter .* again"):
+        with pytest.raises(RuntimeError, match=r"cannot enter .* again"):
             scope.__enter__()
-    with pytest.raises(RuntimeError, match="cannot enter .* again"), scope:
+    with pytest.raises(RuntimeError, match=r"cannot enter .* again"), scope:
         pass
     sleep(0)
 
 
 def test_two_greenlets_cannot_share_a_scope():
     with CancelScope() as scope:
-        with pytest.raises(RuntimeError, match="cannot enter .* again"):
+        with pytest.raises(RuntimeError, match=r"cannot enter .* again"):
             spawn(scope.__enter__).get()
         with pytest.raises(RuntimeError, match=r"entered by .* cannot be left by"):
             spawn(scope.__exit__, None, None, None).get()

@@ -297,7 +297,7 @@ def test_a_group_takes_tasks_only_while_its_block_runs():
         with pytest.raises(RuntimeError, match="was not entered"):
             use(int)
     with group:
-        with pytest.raises(RuntimeError, match="cannot enter .* again"):
+        with pytest.raises(RuntimeError, match=r"cannot enter .* again"):
             group.__enter__()
         with pytest.raises(TypeError, match="not 5"):
             group.spawn(5)
@@ -305,7 +305,7 @@ def test_a_group_takes_tasks_only_while_its_block_runs():
     for use in (group.spawn, group.start):
         with pytest.raises(RuntimeError, match="has ended"):
             use(int)
-    with pytest.raises(RuntimeError, match="cannot enter .* again"), group:
+    with pytest.raises(RuntimeError, match=r"cannot enter .* again"), group:
         pass
 
 
