@@ -19,7 +19,7 @@ def wrapper(ssl_args: dict[str, Any]) -> Callable[[Any], Any]:
     wrapping.setdefault("server_side", True)
     unknown = set(ssl_args) - {"ssl_context", *_OF_CONTEXT, *_OF_WRAPPING}
     if unknown:
-        raise TypeError(f"StreamServer() got unexpected arguments: {', '.join(sorted(unknown))}")
+        raise TypeError(f"the server got unexpected arguments: {', '.join(sorted(unknown))}")
     if context is None and "certfile" not in given:
         raise TypeError("a TLS server needs an ssl_context, or a certfile (and keyfile)")
     if context is not None and given:
