@@ -1,8 +1,9 @@
-"""EventLoop: asyncio's own selector loop, made for a greenlet.
+"""EventLoop: asyncio's own selector loop, adapted to a greenlet.
 
-It is the standard library's in all but this: it waits in the hub, and so lets other greenlets run; what is raised in
-its greenlet while it waits cancels what it runs, which may then clean up; signals come by way of the hub, which goes on
-hearing of them, too; and its default executor has native threads, whether or not threads are patched.
+It differs from the standard library's in four points. It waits in the hub, so other greenlets run meanwhile. An
+exception that is raised in its greenlet during a wait cancels the future that it runs, which may then clean up. Signals
+reach it through the hub, whose own signal handling goes on. Its default executor has native threads, whether or not
+threads are patched.
 """
 
 from __future__ import annotations
@@ -28,42 +29,45 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     Arguments = TypeVarTuple("Arguments")
 
-# What says that the loop cannot wait here, rather than that somebody wants its greenlet to end.
+# Errors that mean that the loop cannot wait here. Every other exception is meant for its greenlet.
 _CANNOT_WAIT = (OSError, BlockingSwitchOutError, InvalidThreadUseError)
 
 
 class _Interrupted:
-    """What was raised in the greenlet while the loop waited, running `task`."""
+    """The exceptions that were raised in the greenlet while the loop waited, running `task`."""
 
     __slots__ = ("after_the_end", "came", "scoped", "task")
 
     def __init__(self, task: asyncio.Future[Any]) -> None:
         self.task = task
         self.came: list[BaseException] = []
-        self.after_the_end: list[BaseException] = []  # that came when there was nothing left to cancel
-        self.scoped = False  # whether a scope is cancelled, which has every wait of the greenlet raise
+        self.after_the_end: list[BaseException] = []  # those that came when the task was done already
+        self.scoped = False  # whether a scope is cancelled, so that every wait of the greenlet raises
 
     def add(self, error: BaseException) -> None:
-        """Keep `error`, and cancel the task by it."""
+        """Keep `error`, and cancel the task because of it."""
         self.scoped |= isinstance(error, Cancelled)
         (self.came if self.task.cancel() else self.after_the_end).append(error)
 
     @property
     def any(self) -> bool:
-        """Whether there was anything."""
+        """Whether an exception was raised."""
         return bool(self.came or self.after_the_end)
 
     def settle(self, cancelled: bool) -> tuple[BaseException | None, list[BaseException]]:
-        """The task has ended, and it was `cancelled` or not: what to raise for that, and what at the next wait."""
+        """Return the exception to raise now that the task has ended, and those to raise at the greenlet's next wait.
+
+        `cancelled` is whether the task ended as cancelled.
+        """
         first = self.came.pop(0) if cancelled and self.came else None
-        # One that the task has caught is over, as anything is that a greenlet catches.
+        # An exception that the task has caught is settled, like any exception that a greenlet catches.
         rest = self.after_the_end + (self.came if cancelled else [])
-        # These are raised at every wait anyway.
+        # Cancelled and HubDestroyed are raised at every wait anyway.
         return first, [error for error in rest if not isinstance(error, (Cancelled, HubDestroyed))]
 
 
 class _Selector(DefaultSelector):
-    """Gives to `interrupted`, if there is one, what else would come out of `select`."""
+    """A selector that hands the exceptions of `select` to `interrupted`, if set, instead of raising them."""
 
     interrupted: _Interrupted | None = None
 
@@ -80,24 +84,25 @@ class _Selector(DefaultSelector):
             if interrupted is None or isinstance(error, _CANNOT_WAIT):
                 raise
             if isinstance(error, HubDestroyed) and interrupted.any and (timeout is None or timeout > 0):
-                raise  # there can be no more waiting, and what is ready has run
+                raise  # no wait is possible any more, and the ready callbacks have run
             interrupted.add(error)
         return found
 
 
 class EventLoop(asyncio.SelectorEventLoop):
-    """asyncio's selector event loop, to run in a greenlet. Made in the thread that runs it, which gets a hub by it.
+    """asyncio's selector event loop, to run in a greenlet.
 
-    Any number may run in a thread, each in a greenlet of its own. `time` is the hub's: virtual on a virtual hub.
+    Create it in the thread that runs it; this creates that thread's hub if there is none. Any number may run in a
+    thread, each in its own greenlet. `time` is the hub's: virtual on a virtual hub.
     """
 
     def __init__(self) -> None:
-        self._hub_clock = get_hub().loop.clock  # before the base class, which asks for the time
+        self._hub_clock = get_hub().loop.clock  # before the base class, whose __init__ calls time()
         self._hub_selector = _Selector()
         self._hub_signals: dict[int, Watcher] = {}
         self._executor_is_set = False
         self._kept: list[BaseException] = []
-        #: Whether more is to be run before the caller goes on.
+        #: Whether the caller of run_until_complete() runs more in this loop, so that left-over exceptions must wait.
         self.keeps = False
         super().__init__(self._hub_selector)
 
@@ -106,10 +111,10 @@ class EventLoop(asyncio.SelectorEventLoop):
         return self._hub_clock()
 
     def run_until_complete(self, future: Any) -> Any:
-        """As asyncio has it. What is raised in the greenlet meanwhile (a kill, a Timeout, a cancelled scope) cancels
-        `future`, and is raised here when that has ended as cancelled."""
+        """Like asyncio's. An exception that is raised in the greenlet meanwhile (a kill, a Timeout, a cancelled scope)
+        cancels `future`, and is raised here if `future` then ends as cancelled. Switches."""
         if self.is_closed() or self.is_running() or asyncio._get_running_loop() is not None:
-            return super().run_until_complete(future)  # which says what is wrong
+            return super().run_until_complete(future)  # raises the right error
         future = asyncio.ensure_future(future, loop=self)
         interrupted = self._hub_selector.interrupted = _Interrupted(future)
         cancelled = False
@@ -128,7 +133,7 @@ class EventLoop(asyncio.SelectorEventLoop):
                 raise first
 
     def raise_kept_later(self) -> None:
-        """Have what came beside what was raised be raised when the calling greenlet waits next."""
+        """Raise the kept exceptions at the next waits of the calling greenlet. Never switches."""
         self.keeps = False
         while self._kept:
             get_hub().interrupt(getcurrent(), self._kept.pop(0))
@@ -136,10 +141,10 @@ class EventLoop(asyncio.SelectorEventLoop):
     # Signals.
 
     def add_signal_handler(self, sig: int, callback: Callable[[*Arguments], object], *args: *Arguments) -> None:
-        """As asyncio has it: call `callback(*args)` in the loop when the process gets the signal. Main thread only."""
-        # asyncio would take the process's wake-up fd, of which there is one, from the hub and from other loops.
+        """Like asyncio's: call `callback(*args)` in the loop when the process gets the signal. Main thread only."""
+        # A process has one wake-up fd. asyncio's own method would take it from the hub and from other loops.
         if iscoroutine(callback) or iscoroutinefunction(callback):
-            raise TypeError(f"a signal's handler is a plain function, not a coroutine, {callback!r}")
+            raise TypeError(f"a signal handler must be a plain function, not the coroutine {callback!r}")
         if self.is_closed():
             raise RuntimeError("Event loop is closed")
         watcher = get_hub().loop.signal(_valid(sig), ref=False)
@@ -153,7 +158,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._hub_signals[sig] = watcher
 
     def remove_signal_handler(self, sig: int) -> bool:
-        """As asyncio has it: whether there was one. Python then handles the signal as it did before."""
+        """Like asyncio's: return whether there was a handler. Python then handles the signal as it did before."""
         watcher = self._hub_signals.pop(_valid(sig), None)
         if watcher is None:
             return False
@@ -161,12 +166,12 @@ class EventLoop(asyncio.SelectorEventLoop):
         return True
 
     def _signal_came(self, sig: int, callback: Callable[..., object], args: tuple[Any, ...]) -> None:
-        """In the hub."""
+        """Schedule the handler in this loop. Runs in the hub."""
         if sig in self._hub_signals and not self.is_closed():
             self.call_soon_threadsafe(callback, *args)
 
     def close(self) -> None:
-        """As asyncio has it."""
+        """Like asyncio's; removes the signal handlers, too."""
         super().close()
         while self._hub_signals:
             self._hub_signals.popitem()[1].close()
@@ -174,7 +179,7 @@ class EventLoop(asyncio.SelectorEventLoop):
     # Threads.
 
     def run_in_executor(self, executor: Any, func: Callable[[*Arguments], T], *args: *Arguments) -> asyncio.Future[T]:
-        """As asyncio has it; `executor` None is one with native threads, also where threads are patched."""
+        """Like asyncio's; the default executor has native threads, also where threads are patched."""
         if executor is None and not self._executor_is_set:
             from hubcore.threadpool import ThreadPoolExecutor
 
@@ -182,8 +187,8 @@ class EventLoop(asyncio.SelectorEventLoop):
         return super().run_in_executor(executor, func, *args)
 
     async def shutdown_default_executor(self, *timeout: Any) -> None:
-        """As asyncio has it."""
-        # It waits for a thread, for which real time has to pass, on a virtual hub too.
+        """Like asyncio's."""
+        # It waits for a thread. A thread needs real time, also on a virtual hub.
         loop = get_hub().loop
         loop.begin_external()
         try:
@@ -192,7 +197,7 @@ class EventLoop(asyncio.SelectorEventLoop):
             loop.end_external()
 
     def set_default_executor(self, executor: Any) -> None:
-        """As asyncio has it."""
+        """Like asyncio's."""
         super().set_default_executor(executor)
         self._executor_is_set = True
 

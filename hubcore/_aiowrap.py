@@ -1,4 +1,4 @@
-"""What coroutines await of hubcore's: `wrap`."""
+"""`wrap`: asyncio futures for greenlets and other things of hubcore that coroutines await."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ else:
 
 
 def wrap(waitable: Any) -> asyncio.Future[Any]:
-    """A future of the running loop that is done when `waitable` is: a greenlet, or anything else with `rawlink`.
+    """Return a future of the running loop, done when `waitable` is: a greenlet or another object with `rawlink`.
 
-    A greenlet, of whatever thread, is as a Task: what it returns or raises is the future's; one that was killed makes
-    the future cancelled; and to cancel the future kills the greenlet, as to cancel who awaits it does, which goes on
-    when it has ended. `asyncio.shield(wrap(greenlet))` spares it. To cancel a wait for anything else only ends the
-    wait. The result of an AsyncResult is its value or exception, of anything else (Event, Semaphore ...) that itself.
+    A greenlet, of any thread, behaves like a Task. The future gets the greenlet's result or exception; a killed
+    greenlet makes the future cancelled. Cancelling the future, or the coroutine that awaits it, kills the greenlet; the
+    coroutine goes on when the greenlet has ended. `asyncio.shield(wrap(greenlet))` protects the greenlet. Cancelling a
+    wait for any other object only ends the wait. The future's result is an AsyncResult's value or exception; for other
+    objects (Event, Semaphore ...) it is the object itself.
     """
     loop = asyncio.get_running_loop()
     if isinstance(waitable, futures.Future):
@@ -33,7 +34,7 @@ def wrap(waitable: Any) -> asyncio.Future[Any]:
         raise RuntimeError(f"{waitable!r} cannot wait for its own end")
     if not hasattr(waitable, "rawlink"):
         raise TypeError(
-            f"what is awaited has `rawlink`, as greenlets, events, locks and queues do; {waitable!r} has not"
+            f"cannot wait for {waitable!r}: expected a greenlet, event, lock, queue or another object with rawlink()"
         )
     return _OfGreenlet(waitable, loop) if isinstance(waitable, Greenlet) else _OfAnything(waitable, loop)
 
@@ -47,20 +48,20 @@ class _OfAnything(_Future):
         source.rawlink(self._came)
 
     def _came(self, source: object) -> None:
-        """In a hub, or in whatever thread."""
+        """Schedule `_take_over` in the loop. Runs in a hub or in any thread."""
         try:
             self.get_loop().call_soon_threadsafe(self._take_over)
         except RuntimeError:
-            pass  # the loop is closed, so nobody waits any more
+            pass  # the loop is closed, so no coroutine waits any more
 
     def _take_over(self) -> None:
-        """In the loop."""
+        """Take the result from the source. Runs in the loop."""
         if not self.done():
             source = self._source
             error = getattr(source, "exception", None)
             if error is None:
                 self.set_result(getattr(source, "value", source))
-            elif isinstance(error, StopIteration):  # which a coroutine cannot raise
+            elif isinstance(error, StopIteration):  # a coroutine cannot raise it
                 wrapper = RuntimeError(f"{source!r} raised StopIteration")
                 wrapper.__cause__ = error
                 self.set_exception(wrapper)
@@ -78,7 +79,7 @@ class _OfGreenlet(_OfAnything):
     """The future of a greenlet's end."""
 
     def __init__(self, source: Greenlet, loop: asyncio.AbstractEventLoop) -> None:
-        source._add_observer()  # asyncio tells of a failure that nobody looks at
+        source._add_observer()  # asyncio reports a failure that no coroutine retrieves
         self._message: Any = None
         super().__init__(source, loop)
 

@@ -1,10 +1,10 @@
-"""Waiting until one of several fds has something to tell: what `select` and `poll` are made of.
+"""Wait until one of several fds has an event: the base of `select` and `poll`.
 
-Fact: a loop watches fds for reading and writing only, and tells of a hang-up or an error as of both. select(2) and
-poll(2) know more kinds of events, and do not count every hang-up. Consequence: whether the wait is over only the
-system call itself can say; an event is no more than the occasion to make it. What a loop cannot watch is put into an
-epoll of the wait's own, edge-triggered, whose fd a loop can watch; and so is everything else after an event that the
-system call did not count, for level-triggered it would come again at once.
+Fact: a loop watches fds for reading and writing only, and reports a hang-up or an error as both. select(2) and poll(2)
+know more kinds of events, and do not count every hang-up. Consequence: only the system call itself decides whether the
+wait is over; a loop's event is merely the occasion to call it. Fds and events that a loop cannot watch go into an
+edge-triggered epoll of this wait, whose own fd the loop watches. After an event that the system call did not count,
+all fds move into that epoll, because a level-triggered event would come again at once.
 """
 
 from __future__ import annotations
@@ -28,19 +28,19 @@ if TYPE_CHECKING:
 
     Found = TypeVar("Found")
 
-_USUAL = 1e6  # nearer to 0, a timeout needs no second thought
-_LOOK_EVERY = 0.05  # seconds, where there is no epoll to tell of what the loop cannot watch
+_USUAL = 1e6  # a timeout nearer to 0 needs no check by the standard library
+_LOOK_EVERY = 0.05  # seconds between looks, where there is no epoll for events that the loop cannot watch
 
-_epoll: Any = original("select", "epoll") if hasattr(_stdlib, "epoll") else None  # of the module, it may be ours
-_UNASKED = _stdlib.POLLERR | _stdlib.POLLHUP | _stdlib.POLLNVAL  # reported whether asked for or not
-# What a loop can watch, as it calls it.
+_epoll: Any = original("select", "epoll") if hasattr(_stdlib, "epoll") else None  # after patching, the name is ours
+_UNASKED = _stdlib.POLLERR | _stdlib.POLLHUP | _stdlib.POLLNVAL  # the kernel reports these always
+# The events that a loop can watch, with the loop's names for them.
 _MASKS = {_stdlib.POLLIN: READ, _stdlib.POLLOUT: WRITE, _stdlib.POLLIN | _stdlib.POLLOUT: READ | WRITE}
 
 
 def seconds_of(timeout: Any, unit: float, judge: Callable[[Any], object]) -> float:
-    """`timeout`, in units of `unit` seconds, as seconds; -1.0 for None and for what is negative.
+    """Return `timeout`, in units of `unit` seconds, as seconds; -1.0 for None and for negative values.
 
-    What is out of the ordinary goes to `judge` first, which raises the standard library's error if it is one.
+    An unusual `timeout` goes to `judge` first, which raises the standard library's error if it is invalid.
     """
     if timeout is None:
         return -1.0
@@ -51,26 +51,26 @@ def seconds_of(timeout: Any, unit: float, judge: Callable[[Any], object]) -> flo
 
 
 def spend() -> None:
-    """An operation that may succeed without waiting begins. May switch, where that is possible."""
+    """Count an operation that may succeed without a wait against the budget. May switch, where that is possible."""
     hub = get_hub_if_any()
     if hub is not None and getcurrent() is not hub:
         hub.spend()
 
 
 def let_others_run() -> None:
-    """A look found nothing: let others run, if there are any and it is possible here. May switch."""
+    """Let other ready greenlets run, after a look that found nothing. May switch, where that is possible."""
     hub = get_hub_if_any()
     if hub is not None:
         try:
             hub.yield_now()
         except BlockingSwitchOutError:
-            pass  # it waits for nothing, so it is right also where nothing may wait
+            pass  # a look does not wait, so it is correct also where the caller may not wait
 
 
 def wait_for_any(look: Callable[[], Found], wanted: dict[int, int], seconds: float) -> Found:
-    """Wait until `look()` is true, `seconds` at most (negative: no limit), and return what it is. Switches.
+    """Wait until `look()` is true, at most `seconds` (negative: no limit), and return its result. Switches.
 
-    It is called at first when something happens: `wanted` says for which events, as poll(2) numbers them, of which fd.
+    The first call of `look` follows the first event. `wanted` maps each fd to the events, numbered as in poll(2).
     """
     hub = get_hub()
     left = None
@@ -125,17 +125,17 @@ class AnyFd:
         try:
             self._edges.register(fd, events | _stdlib.EPOLLET)
         except PermissionError:
-            pass  # a regular file: nothing ever happens to it that was not so at the first look
+            pass  # a regular file: its state never changes after the first look
 
     def forget_edges(self) -> bool:
-        """What the epoll has seen is history; True if there is one, and so a look is due before the next wait."""
+        """Discard the epoll's events. Return whether there is an epoll, so that a look is due before the next wait."""
         if self._edges is None:
             return False
         self._edges.poll(0)
         return True
 
     def go_by_edges(self) -> None:
-        """An event came that did not count: watch everything edge-triggered from now on."""
+        """Watch all fds edge-triggered from now on, after an event that did not count."""
         if _epoll is None or (self._edges is not None and len(self._ios) == 1):
             return
         self.close()
@@ -143,7 +143,7 @@ class AnyFd:
             self._watch_edges(fd, events & ~_UNASKED)
 
     def wait(self, seconds: float | None) -> None:
-        """Wait until something happens, `seconds` at most. Switches. That an fd is closed is something, too."""
+        """Wait until an event comes or an fd is closed, at most `seconds`. Switches."""
         waiter = self._hub.new_waiter(self)
         if self._unwatched:
             seconds = _LOOK_EVERY if seconds is None else min(seconds, _LOOK_EVERY)
@@ -153,7 +153,7 @@ class AnyFd:
             try:
                 self._hub.park(waiter, seconds)
             except OSError as error:
-                # One that was closed is off; if all are on, somebody else had a reason to raise this here.
+                # The watcher of a closed fd is off. If all are on, the error is not about a closed fd.
                 if error.errno != EBADF or all(io.on for io in self._ios):
                     raise
         finally:
@@ -161,7 +161,7 @@ class AnyFd:
                 io.detach(waiter)
 
     def close(self) -> None:
-        """Watch no more."""
+        """Stop watching."""
         for io in self._ios:
             io.close()
         self._ios.clear()

@@ -1,15 +1,15 @@
-"""Waiting for child processes as os.waitpid and its relatives do: the greenlet waits, others run.
+"""os.waitpid and its relatives, made cooperative: the greenlet waits for the child, others run.
 
-What is waited for is that a call which does not block would have an answer; the answer itself always comes from such a
-call. So all that the kernel says stays as it is: of several who wait for one child the first gets its status and the
-others get ECHILD, and whoever else reaps children (a C library, another thread) takes part as before.
+The greenlet waits until a non-blocking call would have a result, then makes that call. So the kernel's rules are
+unchanged: of several waiters for one child, the first gets its status and the others get ECHILD; a C library or another
+thread that reaps children takes part as before.
 
-- One child's end: a pidfd, which is readable then (see `_children`).
-- Any child, those of a process group, stops and continuations: there is no fd for these. A worker thread sleeps in
-  waitid(WNOWAIT), which reaps nobody, so that it does no harm when nobody wants to know any more; those who wait for
-  the same share one. No handler of SIGCHLD is needed, nor disturbed.
+- The end of one child: its pidfd becomes readable (see `_children`).
+- Any child, the children of a process group, stops and continuations: the kernel has no fd for these. A worker thread
+  sleeps in waitid(WNOWAIT). That call reaps no child, so it does no harm when its waiters are gone. Waiters for the
+  same children share one thread. No SIGCHLD handler is needed, and an existing one is left alone.
 
-A thread without a hub has no greenlets that could run meanwhile, and calls what the standard library has.
+In a thread without a hub no other greenlets could run, so the thread makes the standard library's blocking call.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
     Attempt = Callable[[], Any]
 
-# The originals, whatever the module has later.
+# The originals; patching may replace the module's names later.
 _wait3 = _os.wait3
 _wait4 = _os.wait4
 _waitid: Any = getattr(_os, "waitid", None)  # macOS has it since Python 3.13
@@ -48,25 +48,28 @@ _PGID: Any = getattr(_os, "P_PGID", 2)
 _ALL: Any = getattr(_os, "P_ALL", 0)
 _PIDFD: Any = getattr(_os, "P_PIDFD", None)
 _ENDS = (_os.CLD_EXITED, _os.CLD_KILLED, _os.CLD_DUMPED)
-_LONGEST_NAP = 0.05  # seconds between two looks, where there is nothing better
+_LONGEST_NAP = 0.05  # seconds between two looks, where neither a pidfd nor waitid is available
 
-# Statuses of children that a watcher has reaped and nobody has asked for yet, by pid, oldest first.
+# The statuses of children that a watcher has reaped and no caller has fetched yet, by pid, oldest first.
 _reaped: dict[int, int] = {}
-_NO_USAGE = struct_rusage((0.0,) * 2 + (0,) * 14)  # what a watcher does not know of a child
+_NO_USAGE = struct_rusage((0.0,) * 2 + (0,) * 14)  # the resource usage, which a watcher does not get
 _MOST_REAPED = 1000
-# Watchers that reap the child of that pid when it has ended.
+# The watchers that reap a child when it ends, by the child's pid.
 _watchers: dict[int, Any] = {}
 
 
 def keep_status(pid: int, status: int) -> None:
-    """A watcher of ours has reaped `pid`: whoever waits for it later gets this status, once. Never switches."""
+    """Keep the status of the child `pid`, which a watcher has reaped, for one later wait. Never switches."""
     _reaped[pid] = status
     if len(_reaped) > _MOST_REAPED:
         del _reaped[next(iter(_reaped))]
 
 
 def watched(pid: int, watcher: Any) -> None:
-    """`watcher` will reap `pid` (None: none will any more): should somebody else here do so, it is told the status."""
+    """Register `watcher` as the one that reaps `pid` (None: remove the entry). Never switches.
+
+    If a call in this module reaps the child first, it passes the status on to the watcher.
+    """
     if watcher is None:
         _watchers.pop(pid, None)
     else:
@@ -74,11 +77,11 @@ def watched(pid: int, watcher: Any) -> None:
 
 
 def waitpid(pid: int, options: int) -> tuple[int, int]:
-    """As os.waitpid. Switches, unless there is an answer at once or with WNOHANG."""
+    """Like os.waitpid. Switches, unless a status is available or WNOHANG is given."""
     try:
         number, flags = index(pid), index(options)
     except TypeError:
-        return native_waitpid(pid, options)  # has the right error
+        return native_waitpid(pid, options)  # raises the right error
     found: tuple[int, int] = _cooperatively(
         lambda: native_waitpid(pid, options), lambda: native_waitpid(number, flags | _os.WNOHANG), number, flags, ()
     )
@@ -86,14 +89,14 @@ def waitpid(pid: int, options: int) -> tuple[int, int]:
 
 
 def wait() -> tuple[int, int]:
-    """As os.wait. Switches, unless a child has ended already."""
+    """Like os.wait. Switches, unless a child has ended already."""
     return waitpid(-1, 0)
 
 
 def wait3(options: int) -> tuple[int, int, Any]:
-    """As os.wait3. Switches, unless there is an answer at once or with WNOHANG.
+    """Like os.wait3. Switches, unless a status is available or WNOHANG is given.
 
-    What the child used is all zeros where a watcher has reaped it.
+    The resource usage is all zeros if a watcher has reaped the child.
     """
     try:
         flags = index(options)
@@ -106,7 +109,7 @@ def wait3(options: int) -> tuple[int, int, Any]:
 
 
 def wait4(pid: int, options: int) -> tuple[int, int, Any]:
-    """As os.wait4, with what `wait3` says. Switches, unless there is an answer at once or with WNOHANG."""
+    """Like os.wait4, with `wait3`'s resource usage. Switches, unless a status is available or WNOHANG is given."""
     try:
         number, flags = index(pid), index(options)
     except TypeError:
@@ -118,7 +121,7 @@ def wait4(pid: int, options: int) -> tuple[int, int, Any]:
 
 
 def waitid(idtype: int, id: int, options: int, /) -> Any:
-    """As os.waitid. Switches, unless there is an answer at once or with WNOHANG."""
+    """Like os.waitid. Switches, unless a status is available or WNOHANG is given."""
     try:
         kind, number, flags = index(idtype), index(id), index(options)
     except TypeError:
@@ -142,13 +145,13 @@ def _ask_kernel_by_waitid(kind: Any, number: int, flags: int) -> Any:
     hub = get_hub_if_any()
     if hub is None or flags & _os.WNOHANG or (kind == _PIDFD and not _blocks(number)):
         return _waitid(kind, number, flags)
-    # WNOWAIT says what becomes of the answer, not what is waited for.
+    # WNOWAIT affects only whether the child is reaped, not the states to wait for.
     states = flags & ~_os.WNOWAIT
     return _until(hub, lambda: _waitid(kind, number, flags | _os.WNOHANG), kind, number, states)
 
 
 def _reaped_as_waitid(pid: int, flags: int) -> Any:
-    """What waitid tells of a child that a watcher has reaped."""
+    """Return waitid's result for a child that a watcher has reaped."""
     status = _reaped[pid] if flags & _os.WNOWAIT else _reaped.pop(pid)
     code, number = _os.CLD_EXITED, status >> 8
     if _os.WIFSIGNALED(status):
@@ -157,7 +160,7 @@ def _reaped_as_waitid(pid: int, flags: int) -> Any:
 
 
 def _kind(pid: int) -> tuple[Any, int]:
-    """What waitid calls that which waitpid calls `pid`."""
+    """Return waitid's arguments for waitpid's `pid`."""
     if pid > 0:
         return _PID, pid
     if pid == -1:
@@ -166,7 +169,7 @@ def _kind(pid: int) -> tuple[Any, int]:
 
 
 def _cooperatively(blocking: Attempt, attempt: Attempt, pid: int, flags: int, more: tuple[Any, ...]) -> Any:
-    """What waitpid(pid, flags) is made of. `more` comes after pid and status where a watcher has reaped the child."""
+    """Do waitpid(pid, flags). For a child that a watcher has reaped, `more` follows pid and status. May switch."""
     if not _reaped or pid != -1:
         try:
             return _ask_kernel(blocking, attempt, pid, flags)
@@ -178,13 +181,13 @@ def _cooperatively(blocking: Attempt, attempt: Attempt, pid: int, flags: int, mo
 
 
 def _known(pid: int) -> int:
-    """The child whose status waitpid(pid) is told where a watcher has reaped it, if one has."""
+    """Return the pid whose kept status waitpid(pid) would return: for -1 the oldest one, or 0 if there is none."""
     return next(iter(_reaped), 0) if pid == -1 else pid
 
 
 def _ask_kernel(blocking: Attempt, attempt: Attempt, pid: int, flags: int) -> Any:
     hub = get_hub_if_any()
-    # Flags other than these are about threads, and so for this one only.
+    # Other flags (__WNOTHREAD ...) depend on the calling thread, so this thread must make the call.
     if hub is None or flags & _os.WNOHANG or flags & ~_CHANGES:
         return _notify_watcher(blocking())
 
@@ -196,19 +199,22 @@ def _ask_kernel(blocking: Attempt, attempt: Attempt, pid: int, flags: int) -> An
 
 
 def _notify_watcher(found: Any) -> Any:
-    """`found`, after the watcher of that child, if there is one, was told."""
+    """Pass the status in `found` on to the child's watcher, if there is one. Return `found`."""
     if _watchers and found[0] in _watchers and not _os.WIFSTOPPED(found[1]) and not _os.WIFCONTINUED(found[1]):
         _watchers[found[0]].reaped_elsewhere(found[1])
     return found
 
 
 def _until(hub: Hub, attempt: Attempt, kind: Any, number: int, states: int) -> Any:
-    """Wait until `attempt()` has an answer: it has none as long as no child of that kind has come to these states."""
+    """Return the result of `attempt()` as soon as it is not None: once a child of that kind is in one of `states`.
+
+    Switches.
+    """
     by_fd = states == _EXITED and kind in (_PID, _PIDFD)
     nap = 0.001
     while (found := attempt()) is None:
         if by_fd:
-            # One that is being traced has ended before its parent may know: after the first time, ask the kernel.
+            # The pidfd of a traced child is readable before its parent can reap it: use the pidfd only once.
             by_fd = False
             if _wait_for_fd(hub, kind, number):
                 continue
@@ -228,7 +234,7 @@ def _blocks(fd: int) -> bool:
 
 
 def _wait_for_fd(hub: Hub, kind: Any, number: int) -> bool:
-    """Wait until the process has ended, by its pidfd; False, at once, where that cannot be had."""
+    """Wait until the process has ended, by its pidfd. Return False at once if there is none. Switches."""
     fd = number
     if kind == _PID:
         try:
@@ -246,7 +252,7 @@ def _wait_for_fd(hub: Hub, kind: Any, number: int) -> bool:
 def wait_for_process(hub: Hub, fd: int, waiting_on: object, seconds: float | None = None) -> None:
     """Wait until the process of the pidfd `fd` has ended, at most `seconds`. Switches."""
     loop = hub.loop
-    # For another process's doing real time has to pass, on a virtual clock too.
+    # Another process needs real time, also on a virtual clock.
     loop.begin_external(False)
     try:
         io = loop.io(fd, READ)
@@ -261,7 +267,7 @@ def wait_for_process(hub: Hub, fd: int, waiting_on: object, seconds: float | Non
 
 
 class _Change:
-    """A worker thread that sleeps until one of certain children has changed, and those who wait for it to wake."""
+    """A worker thread that sleeps until one of certain children changes its state, and the waiters for that."""
 
     __slots__ = ("ended", "key", "waiters")
 
@@ -271,15 +277,15 @@ class _Change:
         self.ended = False
 
     def sleep(self) -> None:
-        """In the worker."""
+        """Sleep until a child has changed, then wake the waiters. Runs in the worker."""
         kind, number, states = self.key
         try:
             _waitid(kind, number, states | _os.WNOWAIT)
         except OSError:
-            pass  # there is none, which is an answer too: those who wait get it
+            pass  # no such child: the waiters get that error from their own calls
         if _changes.get(self.key) is self:
             del _changes[self.key]
-        # In this order: who comes after it sees that, and who came before is among them.
+        # The order matters: a later waiter sees `ended`; an earlier one is in `waiters`.
         self.ended = True
         for waiter in tuple(self.waiters):
             waiter.wake()
@@ -299,7 +305,7 @@ def _wait_in_thread(hub: Hub, kind: Any, number: int, states: int) -> None:
     if change is None or change.ended:
         change = _Change(key)
         _workers.start(change.sleep)
-        if kind != _PIDFD and not change.ended:  # an fd may be closed, and be another's, while the thread sleeps
+        if kind != _PIDFD and not change.ended:  # the number of an fd may get another owner while the thread sleeps
             _changes[key] = change
     waiter = hub.new_waiter(change)
     change.waiters.append(waiter)
@@ -314,7 +320,7 @@ def _wait_in_thread(hub: Hub, kind: Any, number: int, states: int) -> None:
 
 
 def _after_fork_in_child() -> None:
-    # Neither the threads nor the children are here.
+    # The child process has neither these threads nor these children.
     _changes.clear()
     _reaped.clear()
     _watchers.clear()

@@ -22,7 +22,7 @@ _replaced: dict[str, Any] = {}  # the process's own streams and display hook, wh
 
 
 class _Stream:
-    """sys.stdin, stdout or stderr while a console is open: the console's in its greenlets, else what it was before."""
+    """sys.stdin, stdout or stderr while a console is open: the console in its greenlets, the original elsewhere."""
 
     def __init__(self, name: str, original: Any) -> None:
         self._name = name
@@ -54,40 +54,40 @@ class _File:
         self._lines = sock.makefile("rb")
 
     def readline(self, size: int = -1) -> str:
-        """The next line, with its newline; "" at the end. Switches."""
+        """Return the next line with its newline, or "" at the end. Switches."""
         line = _TELNET_COMMAND.sub(b"", self._lines.readline(size)).replace(b"\r\n", b"\n").replace(b"\r\0", b"\n")
         return "" if line in (b"\x04", b"\x04\n") else line.decode(self.encoding, self.errors)
 
     def write(self, text: str) -> int:
-        """Send `text`. Switches when the peer does not read."""
+        """Send `text` and return its length. Switches when the peer does not read."""
         self._sock.sendall(text.encode(self.encoding, self.errors))
         return len(text)
 
     def writelines(self, lines: Any) -> None:
-        """Send them all."""
+        """Send all `lines`. Switches when the peer does not read."""
         self.write("".join(lines))
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """Do nothing: the stream has no buffer."""
 
     def isatty(self) -> bool:
-        """No: so that nobody asks the terminal for its size, or starts a pager."""
+        """Return False, so that no code asks the terminal for its size or starts a pager."""
         return False
 
     def readable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def writable(self) -> bool:
-        """Yes."""
+        """Return True."""
         return True
 
     def fileno(self) -> int:
-        """The connection's."""
+        """Return the connection's fd."""
         return self._sock.fileno()
 
     def close(self) -> None:
-        """End reading; the connection stays open."""
+        """Stop reading; the connection stays open."""
         self._lines.close()
 
     def __iter__(self) -> Any:
@@ -97,7 +97,7 @@ class _File:
 class Console(code.InteractiveConsole):
     """A Python prompt on `sock` for the calling greenlet and those it spawns, with the variables `namespace`.
 
-    What they print goes to `sock`. SystemExit ends it, an end of the connection does, and a kill does.
+    Their output goes to `sock`. SystemExit, the end of the connection and a kill each end the prompt.
     """
 
     def __init__(self, sock: socket, namespace: dict[str, Any]) -> None:
@@ -106,7 +106,7 @@ class Console(code.InteractiveConsole):
         self.closed = False
 
     def run(self, banner: str) -> None:
-        """Read and execute until the end. Switches. OSError if the peer vanishes."""
+        """Read and execute input until it ends. Switches. OSError if the peer disconnects."""
         _begin(self)
         mine = _current.set(self)
         try:
@@ -120,7 +120,7 @@ class Console(code.InteractiveConsole):
             self.file.close()
 
     def raw_input(self, prompt: str = "") -> str:
-        """The next line without its newline; EOFError at the end."""
+        """Return the next line without its newline; EOFError at the end. Switches."""
         self.write(prompt)
         line = self.file.readline()
         if not line:
@@ -128,11 +128,11 @@ class Console(code.InteractiveConsole):
         return line.removesuffix("\n")
 
     def write(self, data: str) -> None:
-        """Send `data`."""
+        """Send `data`. Switches when the peer does not read."""
         self.file.write(data)
 
     def runcode(self, code: CodeType) -> None:
-        """Execute `code`; only what is an error is shown, so that a kill goes through."""
+        """Execute `code`. Show errors only; other exceptions, such as a kill, propagate."""
         try:
             exec(code, self.locals)
         except (Exception, KeyboardInterrupt):
@@ -141,7 +141,7 @@ class Console(code.InteractiveConsole):
             self.showtraceback()
 
     def showtraceback(self) -> None:
-        """Show the error that is being handled, whatever sys.excepthook is."""
+        """Show the error that is being handled, without sys.excepthook."""
         kind, value, where = sys.exc_info()
         try:
             self.write("".join(traceback.format_exception(kind, value, where and where.tb_next)))
@@ -192,7 +192,7 @@ def _end(console: Console) -> None:
         return
     for name in ("stdin", "stdout", "stderr"):
         original = _replaced.pop(name)
-        if isinstance(getattr(sys, name), _Stream):  # else somebody has replaced it since, and keeps theirs
+        if isinstance(getattr(sys, name), _Stream):  # else other code has replaced it since, and its stream stays
             setattr(sys, name, original)
     hook = _replaced.pop("displayhook")
     if sys.displayhook is _display:

@@ -1,4 +1,4 @@
-"""Links to the end of a child process: who is told, and in which thread."""
+"""Links to the end of a child process: they call a callback in the hub, or in a thread, of the linking thread."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ExitLink:
-    """One link of `callback` to a child, which has `pid`, `ready()` and `_links`, where this is until it is called."""
+    """One link of `callback` to a child, which has `pid`, `ready()` and `_links`; `_links` holds it until the call."""
 
     __slots__ = ("_entry", "_watcher", "callback", "child")
 
@@ -27,7 +27,10 @@ class ExitLink:
         self._watcher: ChildEnd | None = None
 
     def start(self) -> None:
-        """Have it called when the child has ended, or soon. Each hub watches for itself, so none depends on others."""
+        """Call the callback when the child has ended; soon if it already has. Never switches.
+
+        Each hub watches the child itself, so no hub depends on another.
+        """
         hub = get_hub_if_any()
         if hub is None:
             if self.child.ready():
@@ -41,11 +44,11 @@ class ExitLink:
                 self._watcher.start(self._call)
                 return
         except ChildProcessError:
-            pass  # somebody else has just reaped it
+            pass  # other code has just reaped it
         self._entry = hub.loop.run_callback(self._call)
 
     def stop(self) -> None:
-        """Have it called no more."""
+        """Cancel the call. Never switches."""
         self._forget()
         if self._watcher is not None:
             self._watcher.close()

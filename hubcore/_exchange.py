@@ -1,4 +1,4 @@
-"""What `communicate` does: write to a child and read from it, at once, in one greenlet."""
+"""The work of `communicate`: write to a child and read from it at the same time, in one greenlet."""
 
 from __future__ import annotations
 
@@ -17,24 +17,24 @@ if TYPE_CHECKING:
 
     from hubcore.hub import Hub
 
-_CHUNK = 65536  # what a pipe holds
+_CHUNK = 65536  # a pipe's capacity in bytes
 
 
 class Communication:
-    """What goes to one child and comes from it. A wait that is interrupted loses nothing: `run` goes on there."""
+    """The input and output of one child. An interrupted `run` loses no data: the next one continues there."""
 
     def __init__(self, stdin: Any, data: memoryview | None, *outputs: Any) -> None:
         self._stdin = stdin
         self._data = data
         self._sent = 0
-        #: What each output gave so far.
+        #: The pieces that were read from each output so far.
         self.received: dict[Any, list[bytes]] = {each: [] for each in outputs if each is not None}
         self._ended: set[Any] = set()
 
     def run(self, endtime: float) -> bool:
-        """Read and write until all are at their end; False if that is not before `endtime`. Switches.
+        """Read and write until all files are at their end. Return False if that is not before `endtime`. Switches.
 
-        In a thread without a hub the thread waits.
+        In a thread without a hub the thread blocks.
         """
         files = {each.fileno(): each for each in self.received if each not in self._ended and not each.closed}
         wanted = dict.fromkeys(files, POLLIN)
@@ -94,7 +94,7 @@ class Communication:
         try:
             data = read_fd(fd, _CHUNK)
         except BlockingIOError:
-            return False  # somebody else was faster
+            return False  # another reader was faster
         if data:
             self.received[file].append(data)
             return False
@@ -103,14 +103,14 @@ class Communication:
 
     def _write(self, fd: int) -> bool:
         assert self._data is not None
-        # A blocking pipe with room has it for this much, POSIX says; a non-blocking one takes what it can.
+        # POSIX: a writable blocking pipe accepts PIPE_BUF bytes without blocking. A non-blocking one accepts what fits.
         most = PIPE_BUF if get_blocking(fd) else _CHUNK
         try:
             self._sent += write_fd(fd, self._data[self._sent : self._sent + most])
         except BlockingIOError:
             return False
         except BrokenPipeError:
-            return True  # whoever does not want it all has it so
+            return True  # the child has closed its input: the rest is dropped
         return self._sent >= len(self._data)
 
     def _close_stdin(self) -> None:

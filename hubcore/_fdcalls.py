@@ -1,17 +1,17 @@
 # cython: embedsignature=True, embedsignature.format=clinic
-"""os.read, os.write and their like for several buffers: for an fd that would block, the greenlet waits, others run.
+"""os.read, os.write, os.readv and os.writev: where the call would block, the greenlet waits and others run.
 
-What is waited for is that the kernel's call would not block; then it is made, so its results and errors are the
-standard library's. The fd stays as it is: its flags belong to the open file, which other processes may share.
+The greenlet waits until the kernel's call would not block, then makes the call; so results and errors are the standard
+library's. The fd's flags stay unchanged: they belong to the open file, which other processes may share.
 
-Facts: once poll(2) says that a pipe can be written to, it takes PIPE_BUF bytes (POSIX) and a terminal 256 (Linux counts
-what it holds in pieces of that, drivers/tty/tty_buffer.c); of more the call would write some and block. Consequence:
-more than that goes in such pieces, with a wait before each, until all is written, as a blocking call has it. To a
-socket it goes by send(2), which can be told not to block, because a datagram must stay in one piece.
+Facts: once poll(2) reports a pipe as writable, it accepts PIPE_BUF bytes without blocking (POSIX), and a terminal 256
+(Linux buffers terminal data in pieces of that size, drivers/tty/tty_buffer.c). A larger write would write a part and
+block. Consequence: a larger write is made in such pieces, with a wait before each, until all is written, like a
+blocking call. A socket gets all data in one send(2) with MSG_DONTWAIT, because a datagram must stay in one piece.
 
-Nothing waits here in a thread without a hub, in the hub itself, where nothing may wait, or at the end of the process:
-there the call blocks as ever. Two who read one pipe from different threads or processes may still block: what is there
-when one looks may be gone when it reads.
+The call blocks as in the standard library in a thread without a hub, in the hub itself, where the caller may not wait,
+and at the end of the process. Two readers of one pipe in different threads or processes may still block: one of them
+may take the data between the other's poll and read.
 """
 
 from __future__ import annotations
@@ -49,20 +49,20 @@ _writev = os.writev
 _IN, _OUT = _select.POLLIN, _select.POLLOUT
 _PIPE, _SOCKET, _DEVICE = stat.S_IFIFO, stat.S_IFSOCK, stat.S_IFCHR
 _PIPE_BUF = _select.PIPE_BUF
-_LITTLE = 128  # half of what a terminal takes: it may make two characters of one
+_LITTLE = 128  # half of a terminal's buffer: a terminal may expand one character to two
 _MOST_BUFFERS = 1024  # the kernel's limit for one call
 
-#: Of the fds that hubcore has made non-blocking for itself: whether they block as far as the program knows, which they
-#: do until it says otherwise by `set_blocking`. Who reads or writes one that seems blocking waits.
+#: For each fd that hubcore has made non-blocking for itself: whether it seems blocking to the program. It does until
+#: the program calls `set_blocking(fd, False)`. A read or write of an fd that seems blocking waits.
 seems_blocking: dict[int, bool] = {}
 
 
 class _Nothing(Exception):
-    """No input came in the time that the terminal's settings give it."""
+    """No input came within the time limit of the terminal's settings."""
 
 
 def read(fd: int, length: int, /) -> bytes:
-    """As os.read. Switches when nothing is there and `fd` blocks."""
+    """Like os.read. Switches if no data is ready and `fd` blocks."""
     if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, length):
         return b""
     data: bytes = _read(fd, length)
@@ -70,7 +70,7 @@ def read(fd: int, length: int, /) -> bytes:
 
 
 def readv(fd: int, buffers: Sequence[Any], /) -> int:
-    """As os.readv. Switches when nothing is there and `fd` blocks."""
+    """Like os.readv. Switches if no data is ready and `fd` blocks."""
     if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all(buffers, True)):
         return 0
     count: int = _readv(fd, buffers)
@@ -78,10 +78,10 @@ def readv(fd: int, buffers: Sequence[Any], /) -> int:
 
 
 def write(fd: int, data: Any, /) -> int:
-    """As os.write. Switches when `fd` blocks and has no room for all of `data`.
+    """Like os.write. Switches if `fd` blocks and has no room for all of `data`.
 
-    What ends such a wait, a kill or a Timeout, may leave a part of `data` written, as in socket.sendall; at most
-    PIPE_BUF bytes to a pipe are written whole or not at all.
+    A kill or a Timeout during the wait may leave a part of `data` written, as in socket.sendall. A write of up to
+    PIPE_BUF bytes to a pipe is written whole or not at all.
     """
     if _may_wait() and not _ready_for(_number(fd), _size(data)):
         return _write_slowly(fd, data)
@@ -90,7 +90,7 @@ def write(fd: int, data: Any, /) -> int:
 
 
 def writev(fd: int, buffers: Sequence[Any], /) -> int:
-    """As os.writev. Switches as `write` does."""
+    """Like os.writev. Switches if `fd` blocks and has no room for all of the data."""
     if _may_wait() and not _ready_for(_number(fd), _size_of_all(buffers)):
         return _write_slowly(fd, b"".join(buffers))
     count: int = _writev(fd, buffers)
@@ -98,32 +98,32 @@ def writev(fd: int, buffers: Sequence[Any], /) -> int:
 
 
 def get_blocking(fd: int, /) -> bool:
-    """As os.get_blocking."""
+    """Like os.get_blocking."""
     blocking: bool = _originals.get_blocking(fd)
     return seems_blocking.get(index(fd), blocking) if seems_blocking else blocking
 
 
 def set_blocking(fd: int, blocking: bool, /) -> None:
-    """As os.set_blocking. An end of a Popen's pipe is always non-blocking; whether it seems so is what is set."""
+    """Like os.set_blocking. A Popen's pipe end always stays non-blocking; for it only `seems_blocking` is set."""
     if seems_blocking and index(fd) in seems_blocking:
-        _originals.get_blocking(fd)  # for its error
+        _originals.get_blocking(fd)  # raises the right error for a closed fd
         seems_blocking[index(fd)] = bool(blocking)
     else:
         _originals.set_blocking(fd, blocking)
 
 
-# Before the call: is there anything to wait for?
+# Before the call: must the greenlet wait?
 
 
 def _may_wait() -> bool:
-    """Whether the caller may wait in a hub. Lets others run when it is their turn, as each call that may wait does."""
+    """Return whether the caller may wait in a hub; if so, spend budget like each call that may wait. May switch."""
     hub = hub_here()
     if hub is None:
         return False
     try:
         current = getcurrent()
     except RuntimeError:
-        return False  # the process ends
+        return False  # the process is ending
     if current is hub or hub.destroyed or hub.loop.polling:
         return False
     if hub._closing:
@@ -136,7 +136,7 @@ def _may_wait() -> bool:
 
 
 def _number(fd: object) -> int:
-    """`fd` as a C int; -1, of which poll says that there is nothing to wait for, where the call has to judge it."""
+    """Return `fd` as a C int; -1 for an invalid one: poll never waits for -1, and the call raises the error."""
     try:
         number = fd if type(fd) is int else index(fd)  # type: ignore[arg-type]
     except (TypeError, OverflowError):
@@ -145,7 +145,7 @@ def _number(fd: object) -> int:
 
 
 def _size(data: object) -> int:
-    """How many bytes `data` has; 0, for which nobody waits, where the call has to judge it."""
+    """Return the size of `data` in bytes; 0 for invalid data: 0 bytes need no wait, and the call raises the error."""
     if type(data) is bytes:
         return len(data)
     try:
@@ -156,7 +156,7 @@ def _size(data: object) -> int:
 
 
 def _size_of_all(buffers: Any, to_fill: bool = False) -> int:
-    """As `_size`, of several buffers together, into which, if `to_fill`, something is to be read."""
+    """Like `_size`, for several buffers together; with `to_fill` they must be writable."""
     if not isinstance(buffers, (list, tuple)):
         buffers = _sequence(buffers)
     if len(buffers) > _MOST_BUFFERS:
@@ -177,7 +177,7 @@ def _sequence(buffers: Any) -> Any:
 
 
 def _ready_for(fd: int, size: int) -> bool:
-    """Whether a write of `size` bytes does not block now, or is none that this module could wait for."""
+    """Return whether a write of `size` bytes does not block now, or goes to a kind of file that needs no wait."""
     if size <= _LITTLE:
         return size == 0 or ready_now(fd, _OUT)
     kind = kind_of(fd)
@@ -187,7 +187,7 @@ def _ready_for(fd: int, size: int) -> bool:
 
 
 def _blocks(fd: int, not_for: int) -> bool:
-    """Whether a call at `fd` would wait. `not_for` is the access mode for which it fails at once."""
+    """Return whether a call on `fd` would wait. `not_for` is the access mode for which it fails at once."""
     try:
         flags = fcntl(fd, F_GETFL)
     except OSError:
@@ -201,7 +201,7 @@ def _blocks(fd: int, not_for: int) -> bool:
 
 
 def _wait_for_input(fd: Any, wanted: Any) -> bool:
-    """Wait until a read of `wanted` bytes does not block; False if it is to come back with nothing."""
+    """Wait until a read of `wanted` bytes does not block. Return False if the read must return no data. Switches."""
     number = index(fd)
     try:
         if not 0 < index(wanted) <= maxsize:
@@ -224,7 +224,7 @@ def _wait_for_input(fd: Any, wanted: Any) -> bool:
 
 
 def _patience(fd: int) -> float:
-    """How many seconds a read waits for the first byte, where `fd` is a terminal that limits it; else -1.0."""
+    """Return how many seconds a read of the terminal `fd` waits for its first byte; -1.0 if there is no limit."""
     if not os.isatty(fd):
         return -1.0
     import termios
@@ -249,7 +249,7 @@ def _wait_for_room(fd: int) -> None:
 
 
 def _write_slowly(fd: Any, data: Any) -> int:
-    """Write `data`, of which not all can be written at once."""
+    """Write `data`, for which there is not enough room now. Switches."""
     number = index(fd)
     if _blocks(number, os.O_RDONLY):
         kind = kind_of(number)
@@ -269,10 +269,10 @@ def _write_pieces(fd: int, octets: memoryview, is_socket: bool, most: int) -> in
             _wait_for_room(fd)
             count = send_now(fd, octets[sent:]) if is_socket else _write(fd, octets[sent : sent + most])
         except BlockingIOError:
-            continue  # somebody else was faster
+            continue  # another writer was faster
         except OSError:
             if sent:
-                break  # as the kernel has it: so much was written, and the next call gets the error
+                break  # like the kernel: return the size that was written; the next call gets the error
             raise
         sent += count or 0
     return sent

@@ -1,4 +1,4 @@
-# What can be asked of an fd, and done with it, without waiting.
+# Questions to an fd, and calls on it, that never wait.
 
 cdef extern from *:
     """
@@ -7,21 +7,21 @@ cdef extern from *:
     #include <sys/socket.h>
     #include <sys/stat.h>
 
-    /* Whether a call need not wait for one of `events`, as poll(2) numbers them: also where it would fail at once. */
+    /* Whether a call need not wait for one of `events` (numbered as in poll(2)); true also if it would fail at once. */
     static int hubcore_ready_now(int fd, short events)
     {
         struct pollfd asked = {fd, events, 0};
         return fd < 0 || poll(&asked, 1, 0) != 0;
     }
 
-    /* S_IFREG and so on; 0 where there is none, or no such fd. */
+    /* The file's type, S_IFREG and so on; 0 if it has none or `fd` is not open. */
     static int hubcore_kind_of(int fd)
     {
         struct stat status;
         return fstat(fd, &status) ? 0 : (int) (status.st_mode & S_IFMT);
     }
 
-    /* send(2): how many bytes of `data` the socket took; None where it would block. */
+    /* send(2): the number of bytes of `data` that the socket accepted; None if the call would block. */
     static PyObject *hubcore_send_now(int fd, PyObject *data)
     {
         Py_buffer view;

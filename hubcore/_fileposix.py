@@ -1,4 +1,4 @@
-"""Pipes, ttys and FIFOs as raw files: what would block waits in the hub instead."""
+"""Pipes, ttys and FIFOs as raw files: calls that would block wait in the hub."""
 
 from __future__ import annotations
 
@@ -20,13 +20,14 @@ if TYPE_CHECKING:
 
 _CHUNK = 65536
 
-# By terminal (or whatever outlives its fds): how many files here have made it non-blocking, and by which fd. It is that
-# for everybody who has it, the shell for one, so it is undone when the last of them is closed, or the process ends.
+# By terminal, or another open file that outlives its fds: the fds of the files here that have made it non-blocking.
+# The flag affects every process that shares the open file, for example the shell. Hence it is reset when the last of
+# these files is closed, or the process ends.
 _shared: dict[tuple[int, int, int], list[int]] = {}
 
 
 def make_nonblocking(fd: int) -> bool:
-    """Make `fd` non-blocking; whether it was not before."""
+    """Make `fd` non-blocking. Return whether it was blocking."""
     if not get_blocking(fd):
         return False
     set_blocking(fd, False)
@@ -34,7 +35,7 @@ def make_nonblocking(fd: int) -> bool:
 
 
 def open_path(path: Any, flags: int) -> int:
-    """os.open as io.open does it; of a FIFO, which waits for the other end, in a worker thread. May switch."""
+    """Call os.open as io.open does. Opening a FIFO waits for the other end, so a worker thread does it. May switch."""
     try:
         waits = stat.S_ISFIFO(os.stat(path).st_mode)
     except (OSError, ValueError):
@@ -46,9 +47,9 @@ def open_path(path: Any, flags: int) -> int:
 
 
 class PosixFile(io.FileIO):
-    """io.FileIO on a non-blocking fd: `read` and `write` wait in the hub. Regular files never make them wait.
+    """io.FileIO on a non-blocking fd: `read` and `write` wait in the hub. For regular files they never wait.
 
-    One greenlet may read while another writes. To close it wakes both with OSError (EBADF). `write` writes everything.
+    One greenlet may read while another writes. `close` raises OSError (EBADF) in both. `write` writes all of its data.
     """
 
     def __init__(self, file: Any, mode: str = "r", closefd: bool = True) -> None:
@@ -65,19 +66,19 @@ class PosixFile(io.FileIO):
             self._key = key
 
     def interrupt(self) -> bool:
-        """Whoever waits gets OSError (EBADF); whether one waited to write. Any thread; never switches."""
+        """Raise OSError (EBADF) in the waiters. Return whether one waited to write. Any thread; never switches."""
         self._fd_waits.close()
         return self._write_waits
 
     def readinto(self, buffer: Any) -> int:
-        """As io.FileIO.readinto. Switches when nothing is there."""
+        """Like io.FileIO.readinto. Switches if no data is ready."""
         spend()
         while (n := super().readinto(buffer)) is None:
             self._fd_waits.wait_read(-1.0)
         return n
 
     def read(self, size: int | None = -1) -> bytes:
-        """As io.FileIO.read. Switches when nothing is there."""
+        """Like io.FileIO.read. Switches if no data is ready."""
         if size is None or size < 0:
             return self.readall()
         spend()
@@ -86,14 +87,14 @@ class PosixFile(io.FileIO):
         return data
 
     def readall(self) -> bytes:
-        """As io.FileIO.readall. Switches when nothing is there."""
+        """Like io.FileIO.readall. Switches if no data is ready."""
         parts = []
         while data := self.read(_CHUNK):
             parts.append(data)
         return b"".join(parts)
 
     def write(self, data: Any) -> int:
-        """As io.FileIO.write, of all of it. Switches when there is no room."""
+        """Like io.FileIO.write, but write all of `data`. Switches while there is no room."""
         spend()
         with memoryview(data) as view, view.cast("B") as octets:
             done = 0
@@ -111,10 +112,10 @@ class PosixFile(io.FileIO):
                     self._write_waits = False
 
     def close(self) -> None:
-        """As io.FileIO.close."""
+        """Like io.FileIO.close."""
         if not self.closed:
             fd = self.fileno()
-            waits = getattr(self, "_fd_waits", None)  # it may not have got so far
+            waits = getattr(self, "_fd_waits", None)  # not set if __init__ failed
             if waits is not None:
                 waits.close()
                 waits.fd = -1
@@ -133,7 +134,7 @@ class PosixFile(io.FileIO):
             try:
                 set_blocking(fd, True)
             except OSError:
-                pass  # somebody has closed it
+                pass  # other code has closed it
 
 
 @atexit.register

@@ -1,4 +1,4 @@
-"""Files that no loop can watch: each operation on them runs in a worker thread, while others go on."""
+"""Files that no loop can watch: each operation runs in a worker thread, while other greenlets go on."""
 
 from __future__ import annotations
 
@@ -26,8 +26,7 @@ _workers: Workers | None = None
 class ThreadCall:
     """One call in a worker thread: `function(*args)`.
 
-    `late` gets a result for which nobody waits any more, `after` is called without arguments in the end; both in the
-    worker.
+    The worker calls `late(result)` if no greenlet waits for the result any more, and finally `after()`.
     """
 
     cross_thread = True
@@ -48,9 +47,9 @@ class ThreadCall:
         self._loop: Loop | None = None
 
     def wait(self) -> Any:
-        """Make the call and wait for what it returns or raises; in a thread without a hub, without a worker. Switches.
+        """Make the call; return its result or raise its exception. Switches.
 
-        A kill ends the wait, not the call.
+        A kill ends the wait, not the call. A thread without a hub makes the call itself.
         """
         hub = get_hub_if_any()
         if hub is None:
@@ -59,7 +58,7 @@ class ThreadCall:
             finally:
                 if self._after is not None:
                     self._after()
-        # Until the call has ended, not only the wait: real time passes for it, and the loop stays alive.
+        # The job lasts until the call ends, not only the wait: meanwhile real time passes and the loop stays alive.
         loop = self._loop = hub.loop
         loop.begin_job()
         try:
@@ -80,14 +79,14 @@ class ThreadCall:
         return self._result
 
     def end(self, error: BaseException) -> None:
-        """Raise `error` in who waits. Any thread; never switches."""
+        """Raise `error` in the waiter. Any thread; never switches."""
         waiter = self.waiter
         if waiter is not None:
             waiter.fail(error)
 
     def _done(self, result: Any, error: BaseException | None) -> None:
         waiter = self.waiter
-        self.waiter = None  # it may lead back to this
+        self.waiter = None  # breaks a reference cycle
         self._result = result
         self._error = error
         try:
@@ -113,20 +112,20 @@ def _submit(function: Callable[[], Any], done: Callable[[Any, BaseException | No
 class ThreadFile(io.RawIOBase):
     """A raw file whose operations run in worker threads, one at a time, on `native`, another binary file.
 
-    Whoever is killed while it reads loses nothing: what was read is there for the next. What was being written is
-    written. To close it ends a wait to read; the file itself is closed when the operation under way has ended.
+    A kill during a read loses no data: the next read returns the data. A kill during a write does not stop the write.
+    `close` ends a wait to read; the file itself is closed when the current operation has ended.
     """
 
     def __init__(self, native: Any) -> None:
         self._native = native
         self._call: ThreadCall | None = None
-        # The one that does not wait for more than there is, if there are two.
+        # read1, where there is one, returns what is available; read would wait for the full size.
         self._read: Any = getattr(native, "read1", None) or getattr(native, "read", None)
-        self._turn = Semaphore(1)  # released by the worker: nobody overtakes a call whose caller was killed
+        self._turn = Semaphore(1)  # the worker releases it, so no call overtakes one whose caller was killed
         self._unread = b""
 
     def interrupt(self) -> bool:
-        """End the wait of whoever reads, by OSError (EBADF). False: no write is given up. Any thread."""
+        """Raise OSError (EBADF) in the reader that waits. Return False: no write is abandoned. Any thread."""
         call = self._call
         if call is not None and call.function.func in (self._take, self._take_all):
             call.end(OSError(EBADF, os.strerror(EBADF)))
@@ -145,7 +144,7 @@ class ThreadFile(io.RawIOBase):
                 self._call = None
 
     def _at_once(self, function: Callable[..., Any], *args: Any) -> Any:
-        """For what does not block, but must not come between."""
+        """Call a `function` that does not block here, if no other operation runs; else in turn. May switch."""
         if not isinstance(self._native, io.FileIO) or not self._turn.acquire(blocking=False):
             return self._in_turn(function, *args)
         try:
@@ -195,11 +194,11 @@ class ThreadFile(io.RawIOBase):
         place: int = self._native.tell()
         return place - len(self._unread)
 
-    # What io.RawIOBase is made of.
+    # The methods of io.RawIOBase.
 
     def readinto(self, buffer: Any) -> int | None:
-        """As io.RawIOBase.readinto. Switches."""
-        # Into bytes of its own: the buffer is no longer there when the caller was killed.
+        """Like io.RawIOBase.readinto. Switches."""
+        # The worker reads into bytes of its own: after a kill of the caller the buffer may be gone.
         data = self._in_turn(self._take, len(buffer), late=self._give_back)
         if data is None:
             return None
@@ -207,40 +206,40 @@ class ThreadFile(io.RawIOBase):
         return len(data)
 
     def readall(self) -> bytes:
-        """As io.RawIOBase.readall. Switches."""
+        """Like io.RawIOBase.readall. Switches."""
         data: bytes = self._in_turn(self._take_all, late=self._give_back)
         return data
 
     def write(self, data: Any) -> int | None:
-        """As io.RawIOBase.write. Switches."""
+        """Like io.RawIOBase.write. Switches."""
         written: int | None = self._in_turn(self._put, bytes(data))
         return written
 
     def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
-        """As io.RawIOBase.seek. May switch."""
+        """Like io.RawIOBase.seek. May switch."""
         place: int = self._at_once(self._seek, offset, whence)
         return place
 
     def tell(self) -> int:
-        """As io.RawIOBase.tell. May switch."""
+        """Like io.RawIOBase.tell. May switch."""
         place: int = self._at_once(self._tell)
         return place
 
     def truncate(self, size: int | None = None) -> int:
-        """As io.RawIOBase.truncate. Switches."""
+        """Like io.RawIOBase.truncate. Switches."""
         if size is None:
             size = self.tell()
         result: int = self._in_turn(self._native.truncate, size)
         return result
 
     def flush(self) -> None:
-        """As io.RawIOBase.flush. Switches where the file underneath has a buffer."""
+        """Like io.RawIOBase.flush. Switches if the file underneath has a buffer."""
         super().flush()
         if not isinstance(self._native, io.FileIO) and not self.closed:
             self._in_turn(self._native.flush)
 
     def close(self) -> None:
-        """As io.RawIOBase.close."""
+        """Like io.RawIOBase.close."""
         if not self.closed:
             try:
                 super().close()
@@ -249,27 +248,27 @@ class ThreadFile(io.RawIOBase):
                 self._close_if_idle()
 
     def readable(self) -> bool:
-        """Whether it can be read from."""
+        """Return whether the file can be read."""
         answer: bool = self._native.readable()
         return answer
 
     def writable(self) -> bool:
-        """Whether it can be written to."""
+        """Return whether the file can be written."""
         answer: bool = self._native.writable()
         return answer
 
     def seekable(self) -> bool:
-        """Whether it has a position."""
+        """Return whether the file has a position."""
         answer: bool = self._native.seekable()
         return answer
 
     def fileno(self) -> int:
-        """As io.RawIOBase.fileno."""
+        """Like io.RawIOBase.fileno."""
         fd: int = self._native.fileno()
         return fd
 
     def isatty(self) -> bool:
-        """As io.RawIOBase.isatty."""
+        """Like io.RawIOBase.isatty."""
         answer: bool = self._native.isatty()
         return answer
 

@@ -1,4 +1,4 @@
-"""Connecting to a host that has several addresses: RFC 8305, so that one that does not answer costs 250 ms at most."""
+"""Connect to a host with several addresses by RFC 8305: an address that does not answer costs at most 250 ms."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ if TYPE_CHECKING:
 
     from hubcore._park import Waiter
 
-#: Seconds that an attempt is given before the next one starts beside it.
+#: Seconds that an attempt has before the next one starts beside it.
 STAGGER = 0.25
 
 
 def interleave(found: list[Any]) -> list[Any]:
-    """What getaddrinfo found, the families taking turns, each family's addresses in the order they came in."""
+    """Return getaddrinfo's results with the families taking turns, each family's addresses in their original order."""
     families: dict[int, list[Any]] = {}
     for one in found:
         families.setdefault(one[0], []).append(one)
@@ -25,21 +25,21 @@ def interleave(found: list[Any]) -> list[Any]:
 
 
 def host_and_port(address: Any) -> tuple[Any, Any]:
-    """Both parts of what was given as the address of a host; the standard library's classes of error for others."""
+    """Return the host and the port of `address`. Errors have the standard library's classes."""
     if isinstance(address, (str, bytes)):
-        raise ValueError(f"an address to connect to is a pair (host, port), not {address!r}")
+        raise ValueError(f"create_connection(): address must be a pair (host, port), not {address!r}")
     try:
         host, port = address
     except (TypeError, ValueError) as error:
-        raise type(error)(f"an address to connect to is a pair (host, port), not {address!r}") from None
+        raise type(error)(f"create_connection(): address must be a pair (host, port), not {address!r}") from None
     return host, port
 
 
 class Race:
-    """Attempts to connect, one for each of `found`; the first that succeeds wins and the others' sockets are closed.
+    """Attempts to connect, one for each of `found`. The first that succeeds wins; the others' sockets are closed.
 
-    `make(found)` makes the socket, which never switches; `connect(socket, found)` connects it. An OSError of either
-    ends one attempt, any other exception ends the race.
+    `make(found)` makes a socket and must not switch; `connect(socket, found)` connects it. An OSError of either ends
+    that attempt; any other exception ends the race.
     """
 
     def __init__(self, found: list[Any], make: Callable[[Any], Any], connect: Callable[[Any, Any], object]) -> None:
@@ -54,7 +54,7 @@ class Race:
         self._waiter: Waiter | None = None
 
     def run(self) -> Any:
-        """The connected socket, or None if all failed. Switches; whatever ends it, no other socket is left open."""
+        """Return the connected socket, or None if all attempts failed. Switches. No other socket stays open."""
         if len(self._found) == 1:
             return self._run_alone()
         hub = get_hub()
@@ -63,7 +63,7 @@ class Race:
                 spawn_raw(self._attempt, number)
                 end = hub.loop.update_now() + STAGGER
                 last = number == len(self._found) - 1
-                # The next starts when the time is up, or when all that were started have failed.
+                # The next attempt starts when STAGGER has passed, or when all started attempts have failed.
                 while self._winner is None and self._fatal is None and len(self._errors) <= number:
                     left = end - hub.loop.update_now()
                     if not last and left <= 0.0:
@@ -81,11 +81,11 @@ class Race:
         finally:
             self._over = True
             for number in list(self._sockets):
-                self._close(self._sockets.pop(number))  # which wakes the greenlet that is connecting it
-            self._winner = self._fatal = None  # a traceback holds its frame, and that this
+                self._close(self._sockets.pop(number))  # this wakes the greenlet that connects it
+            self._winner = self._fatal = None  # a traceback holds its frame, and the frame holds this object
 
     def errors(self) -> list[OSError]:
-        """Why those that failed did, in the order of the attempts; not remembered any longer."""
+        """Return the errors of the failed attempts, in the order of the attempts, and forget them."""
         errors, self._errors = self._errors, {}
         return [errors[number] for number in sorted(errors)]
 
@@ -113,7 +113,7 @@ class Race:
         except OSError as error:
             if not self._over:
                 self._errors[number] = error
-        except BaseException as error:  # raised in the greenlet that called run()
+        except BaseException as error:  # run() raises it in its caller
             self._fatal = error
         else:
             if not self._over and self._winner is None:

@@ -1,8 +1,8 @@
-"""epoll and kqueue: the kernel's own objects, whose `poll` waits cooperatively.
+"""epoll and kqueue: the kernel's own objects, with a cooperative wait.
 
-Fact: such an object has an fd, which is readable when the object has events. Consequence: to wait is to wait for that
-fd and then to take what there is, without waiting, again and again, for another thread or greenlet may have been
-quicker. All the rest stays the kernel's: edge-triggered events, one-shots, exclusive wake-ups.
+Fact: such an object has an fd, which is readable when the object has events. Consequence: a wait is a wait for that fd,
+followed by a poll without a wait. It repeats, because another thread or greenlet may have taken the events first.
+Everything else stays the kernel's: edge-triggered events, one-shots, exclusive wake-ups.
 """
 
 from __future__ import annotations
@@ -25,42 +25,41 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
     from hubcore.watchers import Io
 
-# Not by the module alone: there, these may be ours.
+# The originals: after patching, the module's own names are hubcore's.
 _native_epoll: Any = original("select", "epoll") if hasattr(_stdlib, "epoll") else None
 _native_kqueue: Any = original("select", "kqueue") if hasattr(_stdlib, "kqueue") else None
 
 
 class KernelQueue:
-    """What epoll and kqueue have in common. Any thread and any number of greenlets may wait at the same time.
+    """The base of epoll and kqueue. Any number of greenlets, in any threads, may wait at the same time.
 
-    The class of the kernel's object cannot be subclassed; `isinstance(x, select.epoll)` of the standard library is true
-    all the same.
+    The standard library's class cannot be subclassed, but `isinstance(x, select.epoll)` with that class is true.
     """
 
     __slots__ = ("__weakref__", "_ios", "_queue")
 
     def __init__(self, queue: Any) -> None:
         self._queue = queue
-        self._ios: set[Io] = set()  # left on between waits, so that the next one costs nothing
+        self._ios: set[Io] = set()  # they stay on between waits, so that the next wait need not register one
 
     def fileno(self) -> int:
-        """The object's own fd; ValueError if it is closed."""
+        """Return the object's own fd; ValueError if the object is closed."""
         fd: int = self._queue.fileno()
         return fd
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the object was closed."""
         closed: bool = self._queue.closed
         return closed
 
     def close(self) -> None:
-        """Close it. Whoever waits gets the ValueError of a closed object. Closing twice is harmless."""
+        """Close the object. Greenlets that wait get the ValueError of a closed object. Does nothing if closed."""
         for io in tuple(self._ios):
             self._ios.discard(io)
             loop = io.loop
             if loop.closed:
-                continue  # with its hub, or it was the parent's before a fork
+                continue  # closed with its hub, or it was the parent's before a fork
             if loop.thread_ident == get_ident():
                 io.close()
             else:
@@ -68,13 +67,13 @@ class KernelQueue:
         self._queue.close()
 
     def __del__(self, process_ends: Callable[[], bool] = sys.is_finalizing) -> None:
-        # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.
+        # Dropped without close(): the loop must stop watching the fd, because the kernel will reuse its number.
         # At the end of the process no loop runs any more, and this module may have lost its names.
         if hasattr(self, "_queue") and not process_ends():
             self.close()
 
     def _take(self, take: Callable[[], list[Any]], seconds: float) -> list[Any]:
-        """What `take()`, which does not wait, gives as soon as it gives anything, or after `seconds`. May switch."""
+        """Return the first non-empty result of `take`, which never waits, or its result after `seconds`. May switch."""
         if events := take():
             return events
         if seconds == 0.0:
@@ -94,7 +93,7 @@ class KernelQueue:
                     return events
 
     def _wait(self, hub: Hub, seconds: float | None) -> None:
-        """Wait until the fd is readable or it is closed, `seconds` at most."""
+        """Wait until the fd is readable or closed, at most `seconds`. Switches."""
         io = self._free_watcher(hub)
         waiter = hub.new_waiter(self)
         io.attach(waiter)
@@ -107,7 +106,7 @@ class KernelQueue:
             io.detach(waiter)
 
     def _free_watcher(self, hub: Hub) -> Io:
-        """A watcher of this hub's with which nobody waits."""
+        """Return a watcher in this hub's loop that has no waiter."""
         for io in tuple(self._ios):
             if io.loop is hub.loop:
                 if io.waiter is None:
@@ -120,7 +119,7 @@ class KernelQueue:
 
 
 class epoll(KernelQueue):
-    """select.epoll, cooperatively."""
+    """select.epoll, made cooperative."""
 
     __slots__ = ("_wanted",)
 
@@ -129,7 +128,7 @@ class epoll(KernelQueue):
 
     def _open(self, queue: Any) -> None:
         KernelQueue.__init__(self, queue)
-        self._wanted: dict[int, int] = {}  # the events of each fd that was registered here
+        self._wanted: dict[int, int] = {}  # the events of each fd registered through this object
 
     @property  # type: ignore[misc]
     def __class__(self) -> Any:
@@ -137,31 +136,31 @@ class epoll(KernelQueue):
 
     @classmethod
     def fromfd(cls, fd: int, /) -> Self:
-        """As select.epoll.fromfd: an object for an fd that is an epoll's already."""
+        """Like select.epoll.fromfd: return an object for an existing epoll's fd."""
         self = cls.__new__(cls)
         self._open(_native_epoll.fromfd(fd))
         return self
 
     def register(self, fd: Any, eventmask: int = _stdlib.POLLIN | _stdlib.POLLPRI | _stdlib.POLLOUT) -> None:
-        """As select.epoll.register."""
+        """Like select.epoll.register."""
         self._queue.register(fd, eventmask)
         self._wanted[_number(fd)] = eventmask
 
     def modify(self, fd: Any, eventmask: int) -> None:
-        """As select.epoll.modify."""
+        """Like select.epoll.modify."""
         self._queue.modify(fd, eventmask)
         self._wanted[_number(fd)] = eventmask
 
     def unregister(self, fd: Any) -> None:
-        """As select.epoll.unregister."""
+        """Like select.epoll.unregister."""
         self._wanted.pop(_number(fd), None)
         self._queue.unregister(fd)
 
     def poll(self, timeout: float | None = None, maxevents: int = -1) -> list[tuple[int, int]]:
-        """As select.epoll.poll: the events, `maxevents` at most, that came within `timeout` seconds. May switch."""
+        """Like select.epoll.poll: return at most `maxevents` events; wait at most `timeout` seconds. May switch."""
         queue = self._queue
         seconds = seconds_of(timeout, 1.0, _judge)
-        spend()  # before something is taken, which a kill that comes now would lose
+        spend()  # before events are taken: a kill that arrives in this call would lose them
         if _readahead.sockets and _readahead.readable(self._wanted.keys()):
             found = _readahead.added(queue.poll(0, maxevents), self._wanted, _stdlib.EPOLLIN)
             if found:
@@ -169,7 +168,7 @@ class epoll(KernelQueue):
         return self._take(lambda: queue.poll(0, maxevents), seconds)
 
     def __enter__(self) -> Self:
-        self._queue.__enter__()  # its ValueError, if it is closed
+        self._queue.__enter__()  # raises the ValueError of a closed object
         return self
 
     def __exit__(self, *failure: object) -> None:
@@ -181,7 +180,7 @@ def _number(fd: Any) -> int:
 
 
 def _judge(timeout: Any) -> None:
-    """Raise what epoll's poll has to say against `timeout`, if anything, without waiting for it."""
+    """Raise the error that epoll's poll raises for `timeout`, if it refuses it, without a wait."""
     into, out = os.pipe()
     try:
         with _native_epoll() as ready_at_once:
@@ -193,7 +192,7 @@ def _judge(timeout: Any) -> None:
 
 
 class kqueue(KernelQueue):
-    """select.kqueue, cooperatively."""
+    """select.kqueue, made cooperative."""
 
     __slots__ = ()
 
@@ -206,13 +205,13 @@ class kqueue(KernelQueue):
 
     @classmethod
     def fromfd(cls, fd: int, /) -> Self:
-        """As select.kqueue.fromfd: an object for an fd that is a kqueue's already."""
+        """Like select.kqueue.fromfd: return an object for an existing kqueue's fd."""
         self = cls.__new__(cls)
         KernelQueue.__init__(self, _native_kqueue.fromfd(fd))
         return self
 
     def control(self, changelist: Iterable[Any] | None, maxevents: int, timeout: float | None = None) -> list[Any]:
-        """As select.kqueue.control. May switch, unless `maxevents` is 0."""
+        """Like select.kqueue.control. May switch, unless `maxevents` is 0."""
         queue = self._queue
         if maxevents == 0:
             done: list[Any] = queue.control(changelist, 0, 0)
@@ -222,10 +221,10 @@ class kqueue(KernelQueue):
             self._judge(timeout)
         spend()
         if changelist is not None:
-            # By itself, so that the changes are made once, however often the events are asked for.
+            # In a call of its own, so that the changes are applied once, however often events are polled.
             queue.control(changelist, 0, 0)
         return self._take(lambda: queue.control(None, maxevents, 0), seconds)
 
     def _judge(self, timeout: Any) -> None:
-        # With no room for events it does not wait.
+        # With maxevents 0 the call does not wait.
         self._queue.control(None, 0, timeout)

@@ -1,4 +1,4 @@
-"""How servers come by the sockets that they listen on."""
+"""Sockets for servers to listen on: bound to an address, passed by fd number, or passed by systemd."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ def bound(
     reuse_port: bool = False,
     backlog: int | None = None,
 ) -> socket.socket:
-    """A socket of `kind` bound to `address`, listening if a `backlog` is given.
+    """Return a socket of `kind` bound to `address`, listening if a `backlog` is given.
 
-    A path makes a Unix socket, where one that nobody listens on any more is replaced; an empty host means every address
-    of this machine, of both families. Errors name the address.
+    A path makes a Unix socket and replaces a stale one, on which no process listens any more. An empty host means every
+    address of this machine, of both families. Errors name the address.
     """
     if family is None:
         family = _family(address)
@@ -41,7 +41,7 @@ def bound(
                 raise ValueError("reuse_port=True, but this platform has no SO_REUSEPORT")
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         if family == socket.AF_INET6:
-            # With no host it serves both families; a host of this one means this one.
+            # Without a host the socket serves both families; an IPv6 host means IPv6 only.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address[0] in ("", b"") else 1)
         sock.bind(address)
         if backlog is not None:
@@ -67,10 +67,10 @@ def _family(address: Any) -> int:
 
 
 def remove_stale(path: str | bytes) -> None:
-    """Remove the Unix socket at `path` that nobody listens on, such as a server that was killed leaves. Never switches.
+    """Remove the Unix socket at `path` if no process listens on it; a killed server leaves one. Never switches.
 
-    Anything else there stays, for bind to complain about. Two servers that start at the same moment may both take a
-    third one's leftover for stale; the later one then has the path.
+    Any other file stays, and bind raises its error. Two servers that start at the same moment may both find a third
+    one's left-over socket stale; the later server then has the path.
     """
     if path[:1] in ("", b"", "\0", b"\0"):
         return
@@ -82,7 +82,7 @@ def remove_stale(path: str | bytes) -> None:
     with _closing(_native(socket.AF_UNIX, socket.SOCK_STREAM)) as probe:
         probe.setblocking(False)
         if probe.connect_ex(path) != ECONNREFUSED:
-            return  # somebody listens, or it is no stream socket, or not ours to look at
+            return  # a process listens on it, or it is no stream socket, or this process may not connect
     try:
         os.unlink(path)
     except OSError as error:
@@ -102,7 +102,7 @@ class _closing:
 
 
 class OwnPath:
-    """The file of a Unix socket that a server has made and is to remove when it closes. A forked child leaves it."""
+    """The file of a Unix socket that a server has made and removes when it closes. A forked child leaves it alone."""
 
     def __init__(self, path: str | bytes) -> None:
         self._path = path
@@ -113,33 +113,34 @@ class OwnPath:
         try:
             found = os.stat(self._path)
         except (OSError, ValueError):
-            return None  # abstract, which has no file
+            return None  # an abstract address has no file
         return found.st_dev, found.st_ino
 
     def remove(self) -> None:
-        """Remove it, if it is still the one that was made."""
+        """Remove the file, if it is still the one that the server made."""
         if self._made is not None and os.getpid() == self._pid and self._identity() == self._made:
             try:
                 os.unlink(self._path)
             except OSError:
-                pass  # not allowed, or somebody was faster
+                pass  # not permitted, or another process was faster
 
 
 def from_fd(fd: int) -> socket.socket:
-    """The socket that is open as `fd`, which is the result's from now on."""
+    """Return a socket for the open socket `fd`, which it owns from then on."""
     if fd < 0:
-        raise ValueError(f"fd://{fd} names no file descriptor")
+        raise ValueError(f"fd://{fd} names no file descriptor; the number must be 0 or more")
     try:
         return socket.socket(fileno=fd)
     except OSError as error:
-        raise OSError(error.errno, f"{error.strerror}: fd {fd} is no open socket") from error
+        raise OSError(error.errno, f"{error.strerror}: fd {fd} is not an open socket") from error
 
 
 def activated(name: str | None = None, *, unset_environment: bool = True) -> list[socket.socket]:
-    """The sockets that systemd, or whoever activates services as it does, has opened for this process; often none.
+    """Return the sockets that systemd, or another service manager with its protocol, has opened for this process.
 
-    `name` picks those of that FileDescriptorName=. They are not inherited by children. With `unset_environment` this
-    works once, and children do not take the variables for theirs. ValueError where the variables make no sense.
+    The list is empty if there are none. `name` selects those of that FileDescriptorName=. Children do not inherit the
+    sockets. With `unset_environment` the call removes the environment variables, so it works once and children do not
+    take them for their own. ValueError if LISTEN_FDS is not a number. Never switches.
     """
     environment = os.environ
     pid, count = environment.get("LISTEN_PID"), environment.get("LISTEN_FDS")
@@ -147,9 +148,9 @@ def activated(name: str | None = None, *, unset_environment: bool = True) -> lis
     if not pid or not count or pid != str(os.getpid()):
         return []
     if not count.isascii() or not count.isdigit():
-        raise ValueError(f"LISTEN_FDS is {count!r}; it takes the number of sockets")
+        raise ValueError(f"LISTEN_FDS must be the number of sockets, not {count!r}")
     labels = names.split(":") if names else []
-    labels += ["unknown"] * (int(count) - len(labels))  # what systemd calls a socket without a name
+    labels += ["unknown"] * (int(count) - len(labels))  # systemd's label for a socket without a name
     found = []
     for fd, label in enumerate(labels[: int(count)], 3):
         if name is not None and label != name:

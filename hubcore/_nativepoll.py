@@ -1,4 +1,4 @@
-"""poll(2) as the system has it, whatever the module `select` has later: for a thread without a hub, and for a look."""
+"""The original poll(2), also after `select` is patched: for a thread without a hub, and for a look without a wait."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ if TYPE_CHECKING:
 __all__ = ["LONGEST", "milliseconds", "native_poll", "wait_natively"]
 
 native_poll = original("select", "poll")
-LONGEST = 1e6  # seconds of one wait, of which poll(2) counts milliseconds in an int
+LONGEST = 1e6  # seconds of one wait; poll(2) takes milliseconds in an int
 
 
 def milliseconds(seconds: float) -> int:
-    """What poll takes for `seconds`, at most LONGEST; rounded up, so that nobody looks before the time has come."""
+    """Return `seconds`, at most LONGEST, as poll's milliseconds; rounded up, so that poll never returns too early."""
     return ceil(min(seconds, LONGEST) * 1000)
 
 
 def wait_natively(fd: int, events: int, seconds: float | None = None) -> None:
-    """Block the thread until `fd` has one of `events`, at most `seconds`, of which LONGEST count."""
+    """Block the thread until `fd` has one of `events`, at most `seconds`, which are capped at LONGEST."""
     poller = native_poll()
     poller.register(fd, events)
     poller.poll(None if seconds is None else milliseconds(seconds))

@@ -1,4 +1,4 @@
-"""The parent's ends of a child's pipes: files as the standard library's Popen has them, which wait in the hub."""
+"""The parent's ends of a child's pipes: files like those of the standard library's Popen, with waits in the hub."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class _ChildWaits(FdWaits):
-    """The waits for what a child does, which takes real time. A thread without a hub itself waits."""
+    """The waits for a child's input and output, which take real time. In a thread without a hub, the thread blocks."""
 
     def wait_read(self, timeout: float) -> None:
         self._wait_outside(super().wait_read, POLLIN, timeout)
@@ -47,7 +47,7 @@ class _ChildWaits(FdWaits):
 
 
 class PipeFile(PosixFile):
-    """A raw file on one end of a pipe, which becomes non-blocking."""
+    """A raw file on one end of a pipe; it makes the fd non-blocking."""
 
     def __init__(self, fd: int, mode: str) -> None:
         self._given: bytes | None = None
@@ -59,11 +59,11 @@ class PipeFile(PosixFile):
         seems_blocking[fd] = True
 
     def give(self, data: bytes) -> None:
-        """From now on `data` is what there is to read, and then the end."""
+        """Make later reads return `data` and then the end, instead of reading the fd."""
         self._given = data
 
     def readinto(self, buffer: Any) -> int:
-        """As io.FileIO.readinto. Switches when nothing is there."""
+        """Like io.FileIO.readinto. Switches if no data is ready."""
         if self._given is None:
             return super().readinto(buffer)
         data = self._given[: len(buffer)]
@@ -72,7 +72,7 @@ class PipeFile(PosixFile):
         return len(data)
 
     def read(self, size: int | None = -1) -> bytes:
-        """As io.FileIO.read. Switches when nothing is there."""
+        """Like io.FileIO.read. Switches if no data is ready."""
         if self._given is None:
             return super().read(size)
         if size is None or size < 0:
@@ -81,21 +81,21 @@ class PipeFile(PosixFile):
         return data
 
     def readall(self) -> bytes:
-        """As io.FileIO.readall. Switches when nothing is there."""
+        """Like io.FileIO.readall. Switches if no data is ready."""
         if self._given is None:
             return super().readall()
         data, self._given = self._given, b""
         return data
 
     def close(self) -> None:
-        """As io.FileIO.close."""
+        """Like io.FileIO.close."""
         if not self.closed:
             seems_blocking.pop(self.fileno(), None)
         super().close()
 
 
 class Pipe(FileObjectPosix):
-    """A pipe to or from a child. An instance of the io module's class that the standard library would have here."""
+    """A pipe to or from a child. It passes isinstance tests for the io class that the standard library uses here."""
 
     def __init__(self, raw: PipeFile, file: Any) -> None:
         self._given = None
@@ -106,7 +106,7 @@ class Pipe(FileObjectPosix):
         self._reading = self._writing = RLock()
 
     def finish(self, data: bytes) -> Any:
-        """What is in the buffers, then `data`, which was read from the fd to its end: bytes or text. Closes it."""
+        """Return the buffered data and then `data`, the rest that was read from the fd; close the file. May switch."""
         self._raw.give(data)
         try:
             return self._call("read")
@@ -132,9 +132,9 @@ io.TextIOBase.register(_TextPipe)
 
 
 def open_pipe(fd: int, mode: str, bufsize: int, text: bool, encoding: str | None, errors: str | None) -> Pipe:
-    """This process's end `fd` of a pipe, to read ("rb") or to write ("wb"), with Popen's meaning of `bufsize`.
+    """Return a file for this process's end `fd` of a pipe, to read ("rb") or to write ("wb"). `bufsize` is Popen's.
 
-    Closes the fd where it fails, as io.open does not: nobody else has it.
+    On failure it closes the fd, unlike io.open, because the fd has no other owner.
     """
     try:
         raw = PipeFile(fd, mode)
@@ -173,16 +173,16 @@ def open_pipe(fd: int, mode: str, bufsize: int, text: bool, encoding: str | None
 
 
 def blocking_again(fd: int) -> int:
-    """What to give a child as `fd`: an fd of the same pipe that blocks, for the caller to close; else `fd` itself.
+    """Return the fd to give a child for `fd`: a new blocking fd of the same pipe, which the caller closes, or `fd`.
 
-    Fact: O_NONBLOCK belongs to the open file, which a child shares, and hardly any program expects it of its standard
-    input. Consequence: a pipe of ours is opened anew for a child, by its name in /proc.
+    Fact: O_NONBLOCK belongs to the open file, which a child shares, and few programs expect a non-blocking standard
+    input. Consequence: a Popen's pipe is opened anew for the child, by its name in /proc.
     """
     if not seems_blocking.get(fd) or get_blocking(fd) or not stat.S_ISFIFO(os.fstat(fd).st_mode):
         return fd
     access = fcntl(fd, F_GETFL) & os.O_ACCMODE
     try:
-        # Without O_NONBLOCK, open waits for somebody at the other end.
+        # Without O_NONBLOCK, open waits until a process has the other end open.
         again = os.open(f"/proc/self/fd/{fd}", access | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
         return fd  # the other end is closed (ENXIO), or there is no /proc

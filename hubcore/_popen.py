@@ -1,8 +1,7 @@
-"""Popen: the standard library's, with other waits.
+"""Popen: the standard library's class with cooperative waits.
 
-Everything up to the exec is the standard library's own. It forks in C (vfork, mostly), where no Python code runs in
-the child, at-fork handlers included, unless there is a `preexec_fn`; only as long as that takes, until the exec, the
-thread is blocked.
+Everything up to the exec is the standard library's own. It forks in C (usually by vfork). No Python code runs in the
+child, not even at-fork handlers, unless there is a `preexec_fn`. The thread is blocked only until the exec.
 """
 
 from __future__ import annotations
@@ -37,14 +36,14 @@ _NO_PIPES = {"stdin": -1, "stdout": -1, "stderr": -1}
 
 
 class Popen(_stdlib.Popen):  # type: ignore[type-arg]
-    """subprocess.Popen, cooperatively: what would block lets other greenlets run.
+    """subprocess.Popen, made cooperative: calls that would block let other greenlets run.
 
-    Greenlets of any threads, and threads without a hub, may wait for the same child. It can be waited for by
-    `hubcore.wait` and `iwait`, too. A wait that is interrupted, also one in `communicate`, can be made again and has
-    lost nothing. `threadpool` is accepted for gevent's sake: no wait takes a thread.
+    Greenlets of any threads, and threads without a hub, may wait for the same child, also by `hubcore.wait` and
+    `iwait`. After an interrupted wait, also one in `communicate`, the caller can wait again; no data is lost.
+    `threadpool` is accepted for compatibility with gevent and ignored: no wait uses a thread.
     """
 
-    # What the standard library's class has and its published type does not.
+    # Attributes of the standard library's class that its published type lacks.
     text_mode: Any
     encoding: str | None
     errors: str | None
@@ -57,9 +56,9 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
     _check_timeout: Callable[..., None]
     _translate_newlines: Callable[[bytes, Any, Any], str]
 
-    # Until there are any: most children have no pipes, and a list for each of these shows beside what a child costs.
+    # Shared defaults: most children have no pipes, and the cost of one list for each attribute would be measurable.
     _reopened: Sequence[int] = ()
-    _unopened: Sequence[tuple[str, int]] = ()  # our ends of pipes that no file has yet
+    _unopened: Sequence[tuple[str, int]] = ()  # this process's ends of pipes that no file object owns yet
     _exchange: Communication | None = None
     _outcome: tuple[Any, Any] | None = None
 
@@ -131,7 +130,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             self._unopened = ()
             raise
 
-    # Starting: the standard library's, but for the pipes.
+    # The start: the standard library's, except for the pipes.
 
     def _get_handles(self, stdin: Any, stdout: Any, stderr: Any) -> tuple[int, int, int, int, int, int]:
         if stdin is None and stdout is None and stderr is None:
@@ -145,15 +144,15 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         p2cread, p2cwrite, c2pread, c2pwrite, errread, errwrite = handles
         ours = {"stdin": p2cwrite, "stdout": c2pread, "stderr": errread}
         self._unopened = [(name, fd) for name, fd in ours.items() if fd >= 0]
-        return p2cread, -1, -1, c2pwrite, -1, errwrite  # so that it makes no files of ours
+        return p2cread, -1, -1, c2pwrite, -1, errwrite  # so that the base class makes no files of our ends
 
     def _blocking(self, given: Any) -> Any:
-        """What to make `given`, one of the child's standard files, from."""
+        """Return the file or fd, if possible a blocking one, from which the base class makes the child's `given`."""
         if given is None or (isinstance(given, int) and given < 0):
             return given
         fd = given if isinstance(given, int) else given.fileno()
         if isinstance(getattr(given, "_fd_waits", None), FdWaits) and hasattr(given, "getpeername"):
-            # A socket of ours, without an import of all that sockets need.
+            # A hubcore socket; an isinstance test would import the whole socket module.
             if blocks_for_others(given):
                 set_blocking(fd, True)
             return fd
@@ -169,7 +168,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             close_fd(fd)
 
     def _open_pipes(self) -> dict[str, int]:
-        """Make files of our ends of the pipes; their fds by name."""
+        """Make file objects of this process's ends of the pipes. Return their fds by name."""
         ours = dict(_NO_PIPES)
         text = bool(self.text_mode)
         while self._unopened:
@@ -199,7 +198,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         errwrite: int,
         *more: Any,
     ) -> None:
-        # Held for one waitpid that does not wait, so it never keeps a thread; a greenlet's lock could.
+        # A native lock, held only for one non-blocking waitpid: it never blocks a thread, as a greenlet's lock could.
         self._waitpid_lock = allocate_lock()
         try:
             ours = self._open_pipes() if self._unopened else _NO_PIPES
@@ -223,7 +222,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
                 *more,
             )
         except (OSError, SubprocessError):
-            raise  # why there is no such program; that child has ended, and whose its pid is by now nobody knows
+            raise  # the exec failed; the base class has reaped that child, so its pid may belong to another process
         except BaseException:
             if self._child_created and self.returncode is None:
                 self._end_unknown_child()
@@ -233,23 +232,26 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
                 self._close_reopened()
 
     def _end_unknown_child(self) -> None:
-        """The wait for the exec, which is cooperative where os.read is patched, was ended: nobody knows the child."""
+        """Kill and reap a child whose constructor was interrupted during its wait for the exec.
+
+        That wait is cooperative where os.read is patched. The caller has no object for this child.
+        """
         try:
             os.kill(self.pid, SIGKILL)
             self._handle_exitstatus(native_waitpid(self.pid, 0)[1])
         except OSError:
-            pass  # somebody else has reaped it
+            pass  # other code has reaped it
 
     # Waiting for the end.
 
     def wait(self, timeout: float | None = None) -> int:
-        """As subprocess.Popen.wait, cooperatively. Switches unless the child has ended."""
+        """Like subprocess.Popen.wait, cooperatively. Switches unless the child has ended."""
         if timeout is not None:
             as_seconds(timeout, "a timeout")
         return super().wait(timeout)
 
     def _reap(self) -> int | None:
-        """As `poll`, but where another thread is at it, know what that one finds out. Never switches."""
+        """Like `poll`, but wait for another thread that is in it and return what it found. Never switches."""
         with self._waitpid_lock:
             if self.returncode is None:
                 pid, status = self._try_wait(os.WNOHANG)  # type: ignore[attr-defined]  # which never switches, patched or not
@@ -267,7 +269,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         return self.returncode
 
     def _sleep(self, seconds: float | None) -> None:
-        """Wait until the child has ended, which does not reap it, at most `seconds`. May return early. Switches."""
+        """Wait until the child has ended, at most `seconds`; does not reap it. May return early. Switches."""
         hub = get_hub_if_any()
         if hub is None:
             self._sleep_natively(seconds)
@@ -275,7 +277,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         try:
             fd = os.pidfd_open(self.pid)
         except ProcessLookupError:
-            return  # somebody else has reaped it, which the next look tells
+            return  # other code has reaped it; the caller's next look finds that out
         except (AttributeError, OSError):
             waiter = hub.new_waiter(self)
             with ChildEnd(hub.loop, self.pid) as end:
@@ -304,12 +306,12 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             close_fd(fd)
 
     def send_signal(self, sig: int) -> None:
-        """As subprocess.Popen.send_signal. It never goes to another process, whoever waits meanwhile."""
+        """Like subprocess.Popen.send_signal. The signal never reaches another process that has got the same pid."""
         self.poll()
         if self.returncode is not None:
             return
         with self._waitpid_lock:
-            # While it is held no thread reaps the child here, so its pid stays its own.
+            # While the lock is held, no thread reaps the child through this object, so its pid cannot be reused.
             if self.returncode is None:
                 try:
                     os.kill(self.pid, sig)
@@ -319,19 +321,18 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
     # Communicating.
 
     def communicate(self, input: Any = None, timeout: float | None = None) -> tuple[Any, Any]:
-        """As subprocess.Popen.communicate. Switches.
+        """Like subprocess.Popen.communicate. Switches.
 
-        After a timeout, a kill or an interrupt it can be called again, without `input`, and loses nothing: what was
-        read is kept, and what was not written yet is written.
+        After a timeout, a kill or another interrupt, the caller can call it again, without `input`. No data is lost:
+        the next call keeps what was read, and writes the rest of the input.
         """
         if timeout is not None:
             as_seconds(timeout, "a timeout")
         elif not self._communication_started:
             files = [each for each in (self.stdin, self.stdout, self.stderr) if each is not None]
             if len(files) == 1 and isinstance(files[0], Pipe) and not files[0].closed:
-                timeout = (
-                    inf  # else the standard library would read it at one go, and lose it where that is interrupted
-                )
+                # Without a timeout the standard library would read it in one call; an interrupt would lose the data.
+                timeout = inf
         return super().communicate(input, timeout)
 
     def _communicate(self, input: Any, endtime: float | None, orig_timeout: float | None) -> tuple[Any, Any]:
@@ -345,17 +346,17 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             self._check_timeout(endtime, orig_timeout, *parts, skip_check_and_raise=True)
         self.wait(timeout=None if endtime is None or endtime == inf else endtime - monotonic())
         self._outcome = self._finish(self.stdout, parts[0]), self._finish(self.stderr, parts[1])
-        self._exchange = None  # with all that it read, in pieces
+        self._exchange = None  # frees the pieces that it read
         return self._outcome
 
     def _begin_input(self, input: Any) -> memoryview | None:
-        """What is to be written to stdin, if anything, after what is in its buffer, which is written now."""
+        """Flush stdin, and return the data to write to it, if any. Without `input`, close it. May switch."""
         if self.stdin is None:
             return None
         try:
             self.stdin.flush()
         except BrokenPipeError:
-            pass  # as of everything that the child does not want
+            pass  # the child has closed its input: unwanted data is dropped, as everywhere in communicate
         if not input:
             try:
                 self.stdin.close()
@@ -367,7 +368,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         return memoryview(input).cast("B")
 
     def _finish(self, file: Any, parts: list[bytes] | None) -> Any:
-        """All that came from `file`, which is closed: bytes or text."""
+        """Return all data that came from `file`, as bytes or text. Closes a Pipe."""
         if parts is None:
             return None
         data = b"".join(parts)
@@ -377,15 +378,17 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
             return self._translate_newlines(data, file.encoding, file.errors)
         return data
 
-    # Being waited for, together with others.
+    # For `hubcore.wait` and `iwait`.
 
     def ready(self) -> bool:
-        """Whether the child has ended. Never switches."""
+        """Return whether the child has ended. Reaps it if so. Never switches."""
         return self._reap() is not None
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
-        """Have `callback(self)` called once, when the child has ended, in the calling thread's hub, where it must not
-        wait. If it has ended already, soon. In a thread without a hub, a thread of its own waits and calls it.
+        """Call `callback(self)` once in the calling thread's hub when the child has ended; soon if it already has.
+
+        The callback must not wait. In a thread without a hub, a new thread waits for the child and calls it. Never
+        switches. TypeError if `callback` is not callable.
         """
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
@@ -394,7 +397,7 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
         link.start()
 
     def unlink(self, callback: object) -> None:
-        """Undo a `rawlink` of `callback`; harmless if there is none or it was called. In the thread that linked."""
+        """Undo a `rawlink` of `callback`; do nothing if there is none or it was called. In the linking thread only."""
         for link in tuple(self._links):
             if link.callback is callback or (not isinstance(callback, DirectLink) and link.callback == callback):
                 link.stop()

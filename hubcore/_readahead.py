@@ -1,7 +1,8 @@
-"""TLS sockets that may hold what the kernel has given already: readable, though select(2) and the like cannot know.
+"""TLS sockets that hold data which they have already read: readable, although select(2) and poll(2) cannot see it.
 
-Fact: an SSLSocket with a timeout other than 0 takes all ciphertext that is there, and hands out what was asked for.
-Consequence: select, poll and epoll ask it before they believe the kernel. They know sockets by fd, so this does too.
+Fact: an SSLSocket with a timeout other than 0 reads all pending ciphertext, and returns only what the caller asked for.
+Consequence: select, poll and epoll ask the sockets in this registry as well as the kernel. The registry is keyed by fd,
+because those calls know a socket only by its fd.
 """
 
 from __future__ import annotations
@@ -13,21 +14,21 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any
 
-sockets: dict[int, ref[Any]] = {}  # each SSLSocket that is open, by its fd
+sockets: dict[int, ref[Any]] = {}  # every open SSLSocket, by its fd
 
 
 def enter(fd: int, sock: Any) -> None:
-    """`sock` is an SSLSocket and has the number `fd` from now on."""
+    """Register the SSLSocket `sock` under its number `fd`."""
     sockets[fd] = ref(sock)
 
 
 def leave(fd: int) -> None:
-    """The number is, or will soon be, another's."""
+    """Remove the entry of `fd`, before the number gets another owner."""
     sockets.pop(fd, None)
 
 
 def readable(fds: Collection[int]) -> set[int]:
-    """Those of `fds` whose socket can be read without the kernel. Decrypts what has come in; never switches."""
+    """Return those of `fds` whose socket is readable without the kernel. Decrypts what is pending. Never switches."""
     found = set()
     if sockets:
         for fd in sockets.keys() & fds:
@@ -41,7 +42,7 @@ def readable(fds: Collection[int]) -> set[int]:
 
 
 def added(events: list[tuple[int, int]], wanted: dict[int, int], mask: int) -> list[tuple[int, int]]:
-    """`events`, pairs of an fd and what came, and `mask` for each that `wanted` asks for it and that is readable."""
+    """Return `events`, pairs of fd and events, plus `mask` for each readable fd for which `wanted` asks for it."""
     found = [fd for fd in readable(wanted.keys()) if wanted[fd] & mask] if sockets else None
     if not found:
         return events

@@ -1,4 +1,4 @@
-"""The look-ups of the socket module, as functions: each asks the resolver of the calling thread's hub."""
+"""The look-ups of the socket module, as functions. Each asks the resolver of the calling thread's hub."""
 
 from __future__ import annotations
 
@@ -28,37 +28,40 @@ def getaddrinfo(
     proto: int = 0,
     flags: int = 0,
 ) -> list[tuple[int, int, int, str, Any]]:
-    """socket.getaddrinfo, cooperatively; with the numbers of families and types as plain ints. Switches."""
+    """Like socket.getaddrinfo, but families and types are plain ints. Switches."""
     found: list[tuple[int, int, int, str, Any]] = get_hub().resolver.getaddrinfo(host, port, family, type, proto, flags)
     return found
 
 
 def gethostbyname(hostname: str) -> str:
-    """socket.gethostbyname, cooperatively. Switches."""
+    """Like socket.gethostbyname. Switches."""
     found: str = get_hub().resolver.gethostbyname(hostname)
     return found
 
 
 def gethostbyname_ex(hostname: str) -> tuple[str, list[str], list[str]]:
-    """socket.gethostbyname_ex, cooperatively. Switches."""
+    """Like socket.gethostbyname_ex. Switches."""
     found: tuple[str, list[str], list[str]] = get_hub().resolver.gethostbyname_ex(hostname)
     return found
 
 
 def gethostbyaddr(ip_address: str) -> tuple[str, list[str], list[str]]:
-    """socket.gethostbyaddr, cooperatively. Switches."""
+    """Like socket.gethostbyaddr. Switches."""
     found: tuple[str, list[str], list[str]] = get_hub().resolver.gethostbyaddr(ip_address)
     return found
 
 
 def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
-    """socket.getnameinfo, cooperatively. Switches."""
+    """Like socket.getnameinfo. Switches."""
     found: tuple[str, str] = get_hub().resolver.getnameinfo(sockaddr, flags)
     return found
 
 
 def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
-    """`address`, of an internet family, with its host looked up; what is wrong is left to the C code. Switches."""
+    """Return `address`, of an Internet family, with its host looked up. Switches.
+
+    An invalid address is returned unchanged: the C code raises the right error for it.
+    """
     if not isinstance(address, tuple) or not address:
         return address
     host = address[0]
@@ -66,14 +69,14 @@ def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
         return address
     port = address[1] if len(address) > 1 else 0
     if not isinstance(port, int):
-        return address  # the C code has the right error for that
+        return address  # the C code raises the right error for it
     if not 0 <= port <= 65535:
-        port = 0  # likewise, once the host is found
+        port = 0  # the C code raises the error for the port, once the host is found
     if isinstance(host, str):
         if "\0" in host:
             return address
         if host.isascii():
-            host = host.encode()  # as the C code has it: only what is not ASCII goes through the idna codec
+            host = host.encode()  # like the C code: only a non-ASCII name goes through the idna codec
     elif isinstance(host, bytearray):
         host = bytes(host)
     found = getaddrinfo(host, port, family, kind, proto)

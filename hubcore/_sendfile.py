@@ -1,4 +1,4 @@
-"""socket.sendfile's quick way, from file to socket inside the kernel, with the waits in the hub."""
+"""socket.sendfile by sendfile(2): the kernel copies from file to socket, and the waits are in the hub."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from hubcore._sockwait import FdWaits
 
-_MOST = 1 << 30  # in one call; some kernels refuse 2 GiB and more
-_give_up = socket._GiveupOnSendfile  # type: ignore[attr-defined]  # how socket.sendfile is told to go on by send()
+_MOST = 1 << 30  # bytes in one call; some kernels refuse 2 GiB and more
+_give_up = socket._GiveupOnSendfile  # type: ignore[attr-defined]  # makes socket.sendfile continue with send()
 
 
 def send(waits: FdWaits, file: Any, offset: int, count: int | None) -> int:
-    """Send `count` bytes of `file` (None: all) from `offset` on, and leave the file's position behind the last sent.
+    """Send `count` bytes of `file` (None: all) from `offset` on, and set the file's position after the last byte sent.
 
-    Switches when the kernel takes no more; the socket's timeout is each wait's, as in the standard library. Raises
-    what socket.sendfile goes on by send() after, if the file is not one of a file system.
+    Switches when the kernel accepts no more. As in the standard library, the socket's timeout applies to each wait.
+    If sendfile(2) does not work for the file, raises the exception after which socket.sendfile continues with send().
     """
     try:
         fileno = file.fileno()
@@ -36,7 +36,7 @@ def send(waits: FdWaits, file: Any, offset: int, count: int | None) -> int:
         raise ValueError("non-blocking sockets are not supported")
     if not hasattr(os, "sendfile"):
         raise _give_up("this platform has no sendfile")
-    set_blocking(waits.fd, False)  # for sendfile has no flag of its own; see _sockio
+    set_blocking(waits.fd, False)  # sendfile(2) has no flag like MSG_DONTWAIT, which `_sockio` uses
     sent = 0
     try:
         while count is None or sent < count:

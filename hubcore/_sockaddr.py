@@ -1,8 +1,8 @@
 # cython: annotation_typing=True, binding=True
-"""The compiled path of accept, recvfrom and sendto: what `_sockio` is for calls that have to do with an address.
+"""The compiled path of accept, recvfrom and sendto, as `_sockio` is for calls without an address.
 
-For IPv4, IPv6 and Unix sockets. The functions are methods of `hubcore.socket.socket`; what they leave to others they
-call there, by the names `_accept_any`, `_recvfrom_any` and `_sendto_any`.
+For IPv4, IPv6 and Unix sockets. The functions are methods of `hubcore.socket.socket`. For cases that they do not handle
+they call its methods `_accept_any`, `_recvfrom_any` and `_sendto_any`.
 """
 
 import cython
@@ -33,11 +33,11 @@ from hubcore._originals import close_fd
 
 _LARGEST = cython.declare(cython.Py_ssize_t, 65536)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
-# The address of the call that is being made; used only while the GIL is held, and not across a switch.
+# The address of the current call. Valid only while the GIL is held, and never across a switch.
 _address = cython.declare(sys.hubcore_address)
 _socket_class = cython.declare(object, None)
-# Addresses of IPv4 come again and again: those that came last as they were told, each at a place that follows from it
-# and from nothing else; and the one that was sent to last. A tuple of a str and an int does not change.
+# IPv4 addresses recur. These caches hold the tuples of recent senders, each at an index computed from the address
+# alone, and the last target. Sharing a tuple is safe: a tuple of a str and an int is immutable.
 _KNOWN = cython.declare(cython.uint, 64)
 _known = cython.declare(list, [None] * 64)
 _known_keys = cython.declare(cython.ulonglong[64])
@@ -54,12 +54,12 @@ if _scratch == cython.NULL:
 
 
 def methods_of(cls: object) -> None:
-    """The functions here are methods of `cls`, and of what inherits it, from now on."""
+    """Find the slot of `cls` that holds the FdWaits; the functions here then serve `cls` and its subclasses."""
     hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
 
 
 def accepted_are(cls: object) -> None:
-    """What accept() returns is a `cls` from now on."""
+    """Set the class of the sockets that accept() returns."""
     global _socket_class
     _socket_class = cls
 
@@ -79,13 +79,13 @@ def _may_wait(waits: FdWaits, flags: cython.int) -> cython.bint:
 @cython.inline
 @cython.exceptval(check=False)
 def _key() -> cython.ulonglong:
-    """The IPv4 address in `_address` as one number, which is not 0."""
+    """Return the IPv4 address and port in `_address` as one number, never 0."""
     return (cython.cast(cython.ulonglong, _address.v4.sin_addr.s_addr) << 17) | (_address.v4.sin_port << 1) | 1
 
 
 @cython.cfunc
 def _new_ipv4():
-    # Not by inet_ntop(3), whose printf is a seventh of all that accept() and close() take outside the kernel.
+    # inet_ntop(3) calls printf, which takes a seventh of the time of accept() and close() outside the kernel.
     text: cython.char[16]
     length: cython.Py_ssize_t = sys.hubcore_ipv4_text(_address.v4.sin_addr.s_addr, text)
     return (text[:length].decode("ascii"), sys.ntohs(_address.v4.sin_port))
@@ -93,7 +93,7 @@ def _new_ipv4():
 
 @cython.cfunc
 def _peer(length: sys.socklen_t):
-    """Who sent a datagram, as `_read_address` tells: by the same tuple as before, if that was lately."""
+    """Return a datagram's sender, like `_read_address`; for a recent sender, the same tuple as before."""
     global _recent, _recent_key
     if length == 0 or _address.any.sa_family != sys.AF_INET:
         return _read_address(length)
@@ -112,11 +112,11 @@ def _peer(length: sys.socklen_t):
 
 @cython.cfunc
 def _read_address(length: sys.socklen_t):
-    """What is in `_address`, as the standard library writes it."""
+    """Return the address in `_address` in the standard library's form."""
     text: cython.char[64]
     family: cython.int = _address.any.sa_family
     if length == 0:
-        return None  # the kernel gave none, as for a connected stream
+        return None  # the kernel returned none, as for a connected stream
     if family == sys.AF_INET:
         return _new_ipv4()
     if family == sys.AF_INET6:
@@ -130,7 +130,7 @@ def _read_address(length: sys.socklen_t):
         )
     size: cython.Py_ssize_t = cython.cast(cython.Py_ssize_t, length) - sys.hubcore_path_offset
     if size > 0 and _address.un.sun_path[0] == 0:
-        return PyBytes_FromStringAndSize(_address.un.sun_path, size)  # abstract
+        return PyBytes_FromStringAndSize(_address.un.sun_path, size)  # an abstract address
     if size <= 0:
         return ""
     return os.fsdecode(PyBytes_FromStringAndSize(_address.un.sun_path, size).partition(b"\0")[0])
@@ -155,7 +155,7 @@ def _note_target(address: object):
 @cython.cfunc
 @cython.exceptval(-1)
 def _write_address(family: cython.int, address: object) -> cython.int:
-    """Put `address` into `_address`: its length, or 0 if it takes more than that, such as a look-up."""
+    """Put `address` into `_address` and return its length; 0 if that takes more, such as a look-up."""
     if family == sys.AF_INET and (address is _recent or address is _target):
         _put_ipv4(_recent_key if address is _recent else _target_key)
         return cython.sizeof(sys.sockaddr_in)
@@ -167,7 +167,7 @@ def _write_address(family: cython.int, address: object) -> cython.int:
         return 0
     name: cython.p_const_char = sys.PyUnicode_AsUTF8(host)
     if strlen(name) != cython.cast(cython.size_t, len(host)):
-        return 0  # not ASCII, or with a NUL in it
+        return 0  # not ASCII, or it contains a NUL
     memset(cython.address(_address), 0, cython.sizeof(sys.hubcore_address))
     if family == sys.AF_INET:
         if sys.inet_pton(family, name, cython.address(_address.v4.sin_addr)) != 1:
@@ -195,7 +195,7 @@ def _is_ours(waits: FdWaits) -> cython.bint:
 
 
 def accept(self: object) -> tuple:
-    """socket.accept, cooperatively: a connection and its address. Switches when none is there."""
+    """Like socket.accept: return a connection and its address. Switches if no connection is pending."""
     waits: FdWaits = waits_of(self)
     if not _is_ours(waits):
         return self._accept_any()
@@ -225,7 +225,7 @@ def accept(self: object) -> tuple:
 
 @cython.cfunc
 def _accepted(listener: object, waits: FdWaits, fd: cython.int):
-    """The socket of `fd`, a connection of `listener`; where that fails the fd is the caller's to close."""
+    """Return the socket of `fd`, a connection of `listener`. If this fails, the caller must close the fd."""
     timeout = _default_timeout()
     own: FdWaits = FdWaits.__new__(FdWaits)
     own._begin(fd, waits.stream, -1.0 if timeout is None else timeout)
@@ -233,11 +233,11 @@ def _accepted(listener: object, waits: FdWaits, fd: cython.int):
     own.kind = waits.kind
     own.proto = waits.proto
     sock = hubcore_blank(_socket_class, _no_args)
-    # What the standard library's class adds to the C one.
+    # The attributes that the standard library's class adds to the C class.
     sock._io_refs = 0
     sock._closed = False
     sock._fd_waits = own
-    # Told that it is non-blocking, the C class makes no system call for it.
+    # With this flag in the type the C class makes no system call to set non-blocking mode.
     kind: cython.int = waits.kind | sys.SOCK_NONBLOCK
     if hubcore_may_copy_socket():
         sys.PySys_Audit(
@@ -251,7 +251,7 @@ def _accepted(listener: object, waits: FdWaits, fd: cython.int):
 
 
 def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> tuple:
-    """socket.recvfrom, cooperatively: what came and from where. Switches when there is nothing."""
+    """Like socket.recvfrom: return the data and the sender's address. Switches if no data is ready."""
     waits: FdWaits = waits_of(self)
     if bufsize < 0:
         raise ValueError("negative buffersize in recvfrom")
@@ -273,7 +273,7 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
             cython.address(length),
         )
         if n >= 0:
-            # The address first: making it runs no code of others, but making the tuple may.
+            # `_address` is read before the result tuple is made: making a tuple may run other code (the collector's).
             data = PyBytes_FromStringAndSize(_scratch, n)
             return data, _peer(length)
         error = sys.errno
@@ -285,7 +285,7 @@ def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) ->
 
 
 def sendto(self: object, data: object, *args: object) -> int:
-    """socket.sendto, cooperatively; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
+    """Like socket.sendto. Looks up a host name cooperatively. Switches if the kernel accepts no data."""
     waits: FdWaits = waits_of(self)
     count: cython.Py_ssize_t = len(args)
     if not 1 <= count <= 2 or not (waits.family == sys.AF_INET or waits.family == sys.AF_INET6):
@@ -309,7 +309,7 @@ def sendto(self: object, data: object, *args: object) -> int:
     PyObject_GetBuffer(data, cython.address(view), PyBUF_SIMPLE)
     try:
         while True:
-            # Others may have used it: while this one let them run, or waited.
+            # Other greenlets may have changed `_address` while this one yielded or waited.
             length = _write_address(waits.family, address)
             n = sys.sendto(waits.fd, view.buf, view.len, flags | sys.MSG_DONTWAIT, cython.address(_address.any), length)
             if n >= 0:

@@ -1,15 +1,15 @@
 # cython: annotation_typing=True, binding=True
-"""The compiled path of recv, recv_into, send and sendall: straight to the system call, a wait only when it would block.
+"""The compiled path of recv, recv_into, send and sendall: call the kernel first, wait only if the call would block.
 
 The functions are methods of `hubcore.socket.socket`, whose `_fd_waits` is its FdWaits. Where this module is not
-built, that class does the same by way of the standard library's socket.
+built, that class does the same through the standard library's socket.
 
-Facts: greenlet copies the C stack between a task's entry and its switch, so nothing large may lie there; and a buffer
-that a greenlet holds while it waits is memory that every idle connection costs. Consequence: reads go into one scratch
-buffer of the module, used only while the GIL is held, and the bytes object is made when its size is known.
+Facts: greenlet copies the C stack between a task's entry and its switch, so nothing large may lie there. A buffer that
+a greenlet holds during a wait is memory that every idle connection costs. Consequence: reads go into one scratch
+buffer of the module, used only while the GIL is held; the bytes object is made when its size is known.
 
-Fact: whether an fd is non-blocking belongs to the open file, which it may share with a duplicate that somebody has
-made blocking, such as `detach`, or a process that got it. Consequence: each call says itself that it must not block.
+Fact: the non-blocking flag belongs to the open file, not to the fd. A duplicate of the fd shares the open file, and
+`detach`, or another process that has the duplicate, may make it blocking. Consequence: each call passes MSG_DONTWAIT.
 """
 
 import cython
@@ -32,7 +32,7 @@ from cython.cimports.hubcore._sockslot import hubcore_find_slot, waits_of
 from cython.cimports.hubcore._sockwait import FdWaits
 from cython.cimports.hubcore.hub import Hub, hub_here
 
-# Copying more than this takes the kernel longer than giving up the GIL and taking it back.
+# For more bytes than this, the kernel's copy takes longer than releasing and retaking the GIL.
 _LARGE = cython.declare(cython.Py_ssize_t, 65536)
 _WOULD_BLOCK = cython.declare(cython.Py_ssize_t, -2)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
@@ -42,14 +42,14 @@ if _scratch == cython.NULL:
 
 
 def methods_of(cls: object) -> None:
-    """The functions here are methods of `cls`, and of what inherits it, from now on."""
+    """Find the slot of `cls` that holds the FdWaits; the functions here then serve `cls` and its subclasses."""
     hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
 
 
 @cython.cfunc
 @cython.exceptval(-1)
 def _recv(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags: cython.int) -> cython.Py_ssize_t:
-    """One recv(2): how many bytes it got, or that it would block."""
+    """Call recv(2) once. Return the number of bytes, or _WOULD_BLOCK."""
     n: cython.Py_ssize_t
     error: cython.int
     while True:
@@ -71,7 +71,7 @@ def _recv(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags:
 @cython.cfunc
 @cython.exceptval(-1)
 def _send(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags: cython.int) -> cython.Py_ssize_t:
-    """One send(2): how many bytes it took, or that it would block."""
+    """Call send(2) once. Return the number of bytes, or _WOULD_BLOCK."""
     n: cython.Py_ssize_t
     error: cython.int
     while True:
@@ -105,13 +105,13 @@ def _would_block():
 @cython.cfunc
 @cython.inline
 def _may_wait(waits: FdWaits, flags: cython.int) -> cython.bint:
-    """Whether a call that would block waits; as in the standard library MSG_DONTWAIT does not end a timeout early."""
+    """Return whether a call that would block waits. As in the standard library, a timeout overrides MSG_DONTWAIT."""
     return waits.timeout > 0.0 or (waits.timeout < 0.0 and not flags & sys.MSG_DONTWAIT)
 
 
 @cython.cfunc
 def _before_read(waits: FdWaits, flags: cython.int):
-    """After a short read the next would find nothing: wait first."""
+    """Wait first if the last read was short: an immediate read would find nothing."""
     if waits.short_read:
         waits.short_read = False
         if flags == 0 and waits.timeout != 0.0:
@@ -119,14 +119,14 @@ def _before_read(waits: FdWaits, flags: cython.int):
 
 
 def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> bytes:
-    """socket.recv, cooperatively: up to `bufsize` bytes, as soon as there are any. Switches when there are none."""
+    """Like socket.recv: return up to `bufsize` bytes as soon as any arrive. Switches if no data is ready."""
     waits: FdWaits = waits_of(self)
     if bufsize <= 0:
         if bufsize < 0:
             raise ValueError("negative buffersize in recv")
-        return b""  # there may be nothing to read, and nothing is what was asked for
+        return b""  # a call for no bytes must not wait for data
     if flags & sys.MSG_TRUNC:
-        return self._recv_any(bufsize, flags)  # the kernel may tell of more than it has put into the buffer
+        return self._recv_any(bufsize, flags)  # the kernel may return a size larger than what it put into the buffer
     if waits.short_read:
         _before_read(waits, flags)
     elif waits.timeout != 0.0:
@@ -144,7 +144,7 @@ def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> byt
             if n >= 0:
                 data = data[:n]
                 break
-            data = None  # not to be held while waiting
+            data = None  # so that the wait holds no buffer
         if not _may_wait(waits, flags):
             _would_block()
         waits.wait_read(waits.timeout)
@@ -163,7 +163,7 @@ def _get_writable(buffer: object, view: cython.pointer[cython.Py_buffer]):
 
 
 def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags: cython.int = 0) -> int:
-    """socket.recv_into, cooperatively. Switches when there is nothing to read."""
+    """Like socket.recv_into. Switches if no data is ready."""
     waits: FdWaits = waits_of(self)
     view: cython.Py_buffer
     n: cython.Py_ssize_t
@@ -196,7 +196,7 @@ def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags
 
 
 def send(self: object, data: object, flags: cython.int = 0) -> int:
-    """socket.send, cooperatively: as much of `data` as the kernel takes. Switches when it takes nothing."""
+    """Like socket.send: return how many bytes of `data` the kernel accepted. Switches if it accepts none."""
     waits: FdWaits = waits_of(self)
     if waits.timeout != 0.0:
         waits._spend()
@@ -216,7 +216,7 @@ def send(self: object, data: object, flags: cython.int = 0) -> int:
 
 
 def sendall(self: object, data: object, flags: cython.int = 0) -> None:
-    """socket.sendall, cooperatively: all of `data`. Switches when the kernel takes no more; the timeout is for all."""
+    """Like socket.sendall. Switches when the kernel accepts no more; the timeout covers the whole call."""
     waits: FdWaits = waits_of(self)
     if waits.timeout != 0.0:
         waits._spend()
@@ -243,7 +243,7 @@ def sendall(self: object, data: object, flags: cython.int = 0) -> None:
 @cython.cfunc
 @cython.exceptval(-2.0, check=True)
 def _wait_to_send_more(waits: FdWaits, end: cython.double) -> cython.double:
-    """Wait within the time that is left until `end`; return `end`, which is set at the first wait."""
+    """Wait until the socket is writable, or until `end`. Return `end`; the first wait sets it."""
     if waits.timeout < 0.0:
         waits.wait_write(-1.0)
         return end
@@ -259,26 +259,26 @@ def _wait_to_send_more(waits: FdWaits, end: cython.double) -> cython.double:
 
 
 def close(self: object) -> None:
-    """socket.close: the fd is closed when no file made of the socket is open any more. Never switches."""
+    """Like socket.close: the fd is closed once every file from makefile() is closed. Never switches."""
     self._closed = True
     if self._io_refs <= 0:
         self._real_close()
 
 
 def _real_close(self: object, _ss: object = None) -> None:
-    """Close the fd; whoever waits for it gets OSError (EBADF)."""
+    """Close the fd. Greenlets that wait for it get OSError (EBADF). Never switches."""
     waits: FdWaits = waits_of(self)
     waits.close()
     if waits.fd >= 0:
         hub: Hub = hub_here()
         if hub is not None and not hub.loop.closed and waits.fd in hub.loop.fd_watches:
-            hub.loop.closing_fd(waits.fd)  # for those who wait in other ways, such as select
+            hub.loop.closing_fd(waits.fd)  # for greenlets that wait by other means, such as select
     waits.fd = -1
     _native_close(self)
 
 
 def recv_ready(waits, size):
-    """Up to `size` bytes, at most 64 KiB, of what is there; None where there is nothing. Never switches."""
+    """Return up to `size` bytes, at most 64 KiB, of the data that is ready; None if there is none. Never switches."""
     n: cython.Py_ssize_t = _recv(waits.fd, _scratch, size if size < _LARGE else _LARGE, 0)
     if n < 0:
         return None
@@ -286,16 +286,17 @@ def recv_ready(waits, size):
 
 
 def send_ready(waits, data, start):
-    """How many bytes of `data` from `start` on the kernel takes now. Never switches."""
+    """Send `data` from `start` on. Return how many bytes the kernel accepted, maybe 0. Never switches."""
     n: cython.Py_ssize_t = _send(waits.fd, PyBytes_AS_STRING(data) + start, len(data) - start, 0)
     return n if n >= 0 else 0
 
 
 def close_unread(fd: cython.int) -> None:
-    """Close `fd`, of a socket, and what has come in with it: unread, it would make the kernel reset the
-    connection, and drop what is still to be sent.
+    """Read the pending input of the socket `fd`, then close it. Never switches.
+
+    If input is left unread at close, the kernel resets the connection and drops the data that is still to be sent.
     """
-    # Not without the GIL: the peer may be in another thread of this process, about to send.
+    # The GIL is held from the read to the close: the peer may be a thread of this process that is about to send.
     sys.recv(fd, _scratch, _LARGE, sys.MSG_DONTWAIT)
     if sys.close(fd):
         _raise(sys.errno)

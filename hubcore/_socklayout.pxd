@@ -1,15 +1,15 @@
-# Where CPython's C socket keeps what makes it one: accept() copies it from the listener.
+# The layout of CPython's C socket: accept() copies the struct from the listener.
 #
-# Facts: `_socket.socket.__init__` asks the kernel for the name of an fd that it is given, a system call for each
-# connection, only to see that it is a socket; and a connection has everything from its listener but the fd. The struct
-# begins with the fd and owns nothing. Consequence: the first connection of a process is made by `__init__` and compared
-# with its listener; if they are equal but for the fd, the others are copies. If not, `__init__` makes them all.
+# Facts: `_socket.socket.__init__` with an fd calls getsockname(2), one system call for each connection, only to check
+# that the fd is a socket. A connection shares all fields with its listener but the fd. The struct begins with the fd
+# and owns nothing. Consequence: `__init__` makes the first connection of a process, which is then compared with its
+# listener. If they are equal but for the fd, later connections are copies; if not, `__init__` makes all of them.
 
 from cpython.object cimport PyObject
 
 cdef extern from *:
     """
-    static Py_ssize_t hubcore_socket_size;  /* 0: not known yet; negative: not to be copied */
+    static Py_ssize_t hubcore_socket_size;  /* 0: not known yet; negative: do not copy */
 
     #define HUBCORE_SOCKET_FD(object) ((int *) ((char *) (object) + sizeof(PyObject)))
     #define HUBCORE_SOCKET_REST ((Py_ssize_t) (sizeof(PyObject) + sizeof(int)))
@@ -35,7 +35,7 @@ cdef extern from *:
     #endif
     }
 
-    /* Whether `blank` could be made the socket of `fd`, a connection of `listener`. */
+    /* Make `blank` the socket of `fd`, a connection of `listener`; returns whether that was possible. */
     static inline int hubcore_copy_socket(PyObject *native, PyObject *listener, PyObject *blank, int fd)
     {
         if (hubcore_socket_size <= 0 || !PyObject_TypeCheck(listener, (PyTypeObject *) native) ||

@@ -1,5 +1,5 @@
-# Where hubcore.socket.socket keeps its FdWaits: the fast path reads the slot itself, which for each operation is
-# quicker than to have its descriptor looked up by name. Each module that does so finds the slot for itself.
+# Where hubcore.socket.socket keeps its FdWaits. The fast path reads the slot directly; for each operation that is
+# quicker than an attribute look-up. Each module that uses this file finds the slot for itself.
 
 from cpython.object cimport PyObject
 
@@ -20,7 +20,7 @@ cdef extern from *:
         }
     }
 
-    /* What is in it, borrowed; NULL where it is empty, or `object` is no such socket. */
+    /* The slot's content, a borrowed reference; NULL if the slot is empty or `object` is no such socket. */
     static inline PyObject *hubcore_in_slot(PyObject *object)
     {
         PyTypeObject *type = Py_TYPE(object);
@@ -33,7 +33,7 @@ cdef extern from *:
     PyObject* hubcore_in_slot(object sock)
 
 cdef inline FdWaits waits_of(object sock):
-    """`sock._fd_waits`."""
+    """Return `sock._fd_waits`."""
     cdef PyObject* found = hubcore_in_slot(sock)
     if found == NULL:
         return sock._fd_waits

@@ -1,4 +1,4 @@
-"""How a socket waits: its two watchers, which stay on between waits, and its timeout."""
+"""The waits of a socket: its two watchers, which stay on between waits, and its timeout."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 class FdWaits:
-    """The waits of one socket, from whatever thread it is used in: one may read in one while another writes in another.
+    """The waits of one socket, in any thread. One thread may read while another writes.
 
-    `timeout` is the socket's: seconds, negative for none, 0 for a non-blocking socket. `short_read` remembers that the
-    last read got less than it asked for: the next would find nothing, so it waits first; watching is level-triggered,
-    so nothing that arrived meanwhile is missed. `came_nonblocking` is whether the fd was that before it got a socket
-    here, and nobody has set a timeout since.
+    `timeout` is the socket's: seconds, negative for none, 0 for a non-blocking socket. `short_read` is whether the last
+    read got less than it asked for: the next read would find nothing, so it waits first. Watching is level-triggered,
+    so the wait misses nothing that arrived meanwhile. `came_nonblocking` is whether the fd was non-blocking when the
+    socket was made from it, and the program has set no timeout since.
     """
 
     __slots__ = (
@@ -52,7 +52,7 @@ class FdWaits:
         self.fd = fd
         self.stream = stream
         self.timeout = timeout
-        self.family = self.kind = self.proto = 0  # of the socket, for the calls that have to do with an address
+        self.family = self.kind = self.proto = 0  # the socket's, for the calls that take or return an address
         self.ref = True
         self.short_read = False
         self.came_nonblocking = False
@@ -60,7 +60,7 @@ class FdWaits:
         self._writer: Io | None = None
 
     def wait_read(self, timeout: float) -> None:
-        """Wait until the fd is readable. TimeoutError after `timeout` seconds (negative: no limit)."""
+        """Wait until the fd is readable. TimeoutError after `timeout` seconds (negative: no limit). Switches."""
         hub = get_hub()
         io = self._reader
         if io is None or io.loop is not hub.loop:
@@ -68,7 +68,7 @@ class FdWaits:
         self._wait(hub, io, timeout)
 
     def wait_write(self, timeout: float) -> None:
-        """As `wait_read`, until it is writable."""
+        """Wait until the fd is writable, like `wait_read`. Switches."""
         hub = get_hub()
         io = self._writer
         if io is None or io.loop is not hub.loop:
@@ -76,7 +76,7 @@ class FdWaits:
         self._wait(hub, io, timeout)
 
     def wait_connected(self, timeout: float) -> None:
-        """As `wait_write`, once: an fd that is connected is nearly always writable, so it is not watched on."""
+        """Like `wait_write`, but stop watching afterwards: a connected fd is nearly always writable. Switches."""
         try:
             self.wait_write(timeout)
         finally:
@@ -85,13 +85,13 @@ class FdWaits:
                 io._end()
 
     def _new_io(self, hub: Hub, events: int, old: Io | None) -> Io:
-        """A watcher in `hub`'s loop in place of `old`, which another thread, or this process before a fork, used."""
+        """Return a watcher in `hub`'s loop. It replaces `old`, of another thread or of this process before a fork."""
         if self.fd < 0:
             raise OSError(EBADF, os.strerror(EBADF))
         if old is not None:
             if old.waiter is not None and not old.loop.closed:
                 raise ConcurrentObjectUseError(
-                    f"fd {self.fd} is already waited for in another thread, by {old.waiter.greenlet!r}"
+                    f"{old.waiter.greenlet!r} in another thread already waits for fd {self.fd}"
                 )
             _close_watcher(old)
         return hub.loop.io(self.fd, events, self.ref)
@@ -109,12 +109,12 @@ class FdWaits:
             raise TimeoutError("timed out")
 
     def _spend(self) -> None:
-        """An operation succeeded without waiting."""
+        """Count an operation that may succeed without a wait against the budget. May switch."""
         hub = get_hub()
         hub.spend()
 
     def close(self) -> None:
-        """The fd is about to be closed, or to be someone else's: whoever waits gets OSError (EBADF)."""
+        """End the waits with OSError (EBADF). Call it before the fd is closed or gets another owner. Never switches."""
         reader, writer = self._reader, self._writer
         self._reader = self._writer = None
         self.short_read = False
@@ -124,18 +124,18 @@ class FdWaits:
             _close_watcher(writer)
 
     def __del__(self) -> None:
-        # Dropped without close(): the loop must not go on watching an fd whose number will soon be another's.
+        # Dropped without close(): the loop must stop watching the fd, because the kernel will reuse its number.
         # At the end of the process no loop runs any more, and modules may have lost their names.
         if not process_ends():
             self.close()
 
 
 def blocks_for_others(sock: Any) -> bool:
-    """Whether who gets the fd of `sock`, a socket of ours, may and should find it blocking.
+    """Return whether the fd of `sock`, a hubcore socket, can and should be made blocking for its next owner.
 
-    It should where the standard library's would be. It may once it is connected: what else has the same open file may
-    be our sockets, which can accept and connect without blocking only by the fd's flag; for what is done with a
-    connection, each call has one of its own.
+    It should be blocking where the standard library's socket would be. It can be once the socket is connected. Another
+    hubcore socket may share the same open file, and its accept and connect rely on the fd's non-blocking flag; calls on
+    a connection pass a flag of their own.
     """
     waits = sock._fd_waits
     if waits.timeout >= 0.0 or waits.came_nonblocking:
@@ -150,7 +150,7 @@ def blocks_for_others(sock: Any) -> bool:
 def _close_watcher(io: Io) -> None:
     loop = io.loop
     if loop.closed:
-        return  # with its hub, or it was the parent's before a fork
+        return  # closed with its hub, or it was the parent's before a fork
     if loop.thread_ident == get_ident():
         io.close()
     else:

@@ -1,4 +1,4 @@
-"""SSLContext: the standard library's, whose sockets are ours."""
+"""SSLContext: the standard library's class, with hubcore's sockets."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# OpenSSL's context. The standard library's setters find it by `super(SSLContext, SSLContext)`, where the first name is
-# looked up when they run: once our class has taken that name in the module, they would find themselves.
+# OpenSSL's context. The standard library's setters reach it by `super(SSLContext, SSLContext)` and look that name up
+# when they run. After patching, the name means the class below, so the setters would call themselves.
 _native: Any = _stdlib.SSLContext.__base__
 
 
 class SSLContext(_stdlib.SSLContext):
-    """ssl.SSLContext: the same, but `wrap_socket` gives a cooperative socket."""
+    """ssl.SSLContext, but `wrap_socket` returns a cooperative socket."""
 
     sslsocket_class = SSLSocket
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
-        """As ssl.SSLContext.load_cert_chain; an error names the file that is not there or cannot be read."""
+        """Like ssl.SSLContext.load_cert_chain; an error names the file that is missing or unreadable."""
         try:
             super().load_cert_chain(certfile, keyfile, password)
         except OSError as error:
             raise _named(error, certfile, keyfile) from None
 
     def load_verify_locations(self, cafile: Any = None, capath: Any = None, cadata: Any = None) -> None:
-        """As ssl.SSLContext.load_verify_locations; an error names the file."""
+        """Like ssl.SSLContext.load_verify_locations; an error names the file."""
         try:
             super().load_verify_locations(cafile, capath, cadata)
         except OSError as error:
@@ -36,7 +36,7 @@ class SSLContext(_stdlib.SSLContext):
 
     @property
     def options(self) -> Any:
-        """As ssl.SSLContext.options."""
+        """Like ssl.SSLContext.options."""
         return super().options
 
     @options.setter
@@ -45,7 +45,7 @@ class SSLContext(_stdlib.SSLContext):
 
     @property
     def verify_flags(self) -> Any:
-        """As ssl.SSLContext.verify_flags."""
+        """Like ssl.SSLContext.verify_flags."""
         return super().verify_flags
 
     @verify_flags.setter
@@ -54,7 +54,7 @@ class SSLContext(_stdlib.SSLContext):
 
     @property
     def verify_mode(self) -> Any:
-        """As ssl.SSLContext.verify_mode."""
+        """Like ssl.SSLContext.verify_mode."""
         return super().verify_mode
 
     @verify_mode.setter
@@ -63,7 +63,7 @@ class SSLContext(_stdlib.SSLContext):
 
     @property
     def minimum_version(self) -> Any:
-        """As ssl.SSLContext.minimum_version."""
+        """Like ssl.SSLContext.minimum_version."""
         return super().minimum_version
 
     @minimum_version.setter
@@ -74,7 +74,7 @@ class SSLContext(_stdlib.SSLContext):
 
     @property
     def maximum_version(self) -> Any:
-        """As ssl.SSLContext.maximum_version."""
+        """Like ssl.SSLContext.maximum_version."""
         return super().maximum_version
 
     @maximum_version.setter
@@ -93,10 +93,10 @@ class SSLContext(_stdlib.SSLContext):
 
 
 def _named(error: OSError, *paths: Any) -> OSError:
-    """`error`, which OpenSSL raised when it was to read one of `paths`, with the name of that."""
+    """Return `error`, which OpenSSL raised while it read one of `paths`, with the file's name added."""
     given = [path for path in paths if path is not None]
     if isinstance(error, _stdlib.SSLError):
-        error.add_note("in " + " or ".join(repr(path) for path in given))  # its text is only its reason
+        error.add_note("in " + " or ".join(repr(path) for path in given))  # the text itself holds only the reason
     elif error.filename is None:
         for path in given:
             try:
@@ -109,7 +109,7 @@ def _named(error: OSError, *paths: Any) -> OSError:
 
 
 def _with_enums(callback: Any) -> Any:
-    """For OpenSSL: calls `callback` with members of the enumerations, where there are any, for numbers."""
+    """Return a function for OpenSSL that calls `callback` with enum members in place of numbers, where they exist."""
     if not callable(callback):
         raise TypeError(f"{callback} is not callable.")
     enums: Any = _stdlib

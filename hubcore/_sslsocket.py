@@ -1,7 +1,7 @@
-"""SSLSocket: the standard library's, on a socket of ours, with a Tls where that one has OpenSSL's object.
+"""SSLSocket: the standard library's class on hubcore's socket, with a Tls in place of OpenSSL's object.
 
-The standard library's class comes first among the bases: what it hands on to the plain socket, by super(), so reaches
-ours, which waits in the hub.
+The standard library's class is the first base. Its super() calls for the plain socket therefore reach hubcore's socket,
+which waits in the hub.
 """
 
 from __future__ import annotations
@@ -25,18 +25,18 @@ if TYPE_CHECKING:
 
 
 class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's socket, beside ours
-    """ssl.SSLSocket, cooperatively: the same methods and errors; what would block lets other greenlets run.
+    """ssl.SSLSocket, made cooperative: same methods and errors; a call that would block lets other greenlets run.
 
-    Made by SSLContext.wrap_socket. One greenlet may read while others write: each send or sendall goes out in one
-    piece. After an error of `sendall` the connection goes on where it was: what had been encrypted is sent first.
-    Unless its timeout is 0, it is read ahead of what was asked for: hubcore.select knows of that; who waits for its
-    file descriptor in another way asks pending().
+    SSLContext.wrap_socket makes it. One greenlet may read while others write: each send or sendall goes out in one
+    piece. After an error of `sendall` the connection goes on where it was: the encrypted part is sent first. Unless its
+    timeout is 0, the socket reads ahead of the caller. hubcore.select takes that into account; a program that waits for
+    the file descriptor by other means must check pending() first.
     """
 
     __slots__ = ("_outer", "_rest", "_sslobj")
 
     _outer: Tls | None
-    _rest: bytes  # what came in after the end of TLS
+    _rest: bytes  # data that arrived after the end of TLS
     _sslobj: Any  # the Tls
     _context: Any
     _session: Any
@@ -91,7 +91,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
                     if timeout == 0.0:
                         raise ValueError("do_handshake_on_connect should not be specified for non-blocking sockets")
                     self.do_handshake()
-        except BaseException:  # nobody else has this socket, and `sock` is none any more
+        except BaseException:  # the caller gets no reference to this socket, and `sock` no longer has the fd
             with suppress(OSError):
                 self.close()
             raise
@@ -108,7 +108,10 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         return True
 
     def _refuse_early_data(self, error: OSError) -> None:
-        """Data of a connection that ended before its handshake must not pass for what came through TLS (bpo-108310)."""
+        """Raise SSLError if the connection ended before its handshake and left data (bpo-108310).
+
+        Such data must not pass for data that came through TLS.
+        """
         self.setblocking(False)
         try:
             data = socket.recv(self, 1)
@@ -139,7 +142,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
     write = _tlscalls.write
 
     def unwrap(self) -> Any:
-        """As ssl.SSLSocket.unwrap: end TLS, and go on without, on the socket that is returned. Switches."""
+        """Like ssl.SSLSocket.unwrap: end TLS and return the socket, which goes on without it. Switches."""
         tls = self._sslobj
         if tls is None:
             raise ValueError(f"No SSL wrapper around {self}")
@@ -153,7 +156,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         return self
 
     def _readable_now(self) -> bool:
-        """Whether a read would succeed, or say that this was all, without the kernel. Never switches."""
+        """Return whether a read would return, or raise, without the kernel. Never switches."""
         return bool(self._rest) if self._sslobj is None else self._sslobj.readable()
 
     def _let_go(self) -> int:
@@ -170,7 +173,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
             super()._real_close()
 
     def shutdown(self, how: int) -> None:
-        """As ssl.SSLSocket.shutdown: of the socket, and without a word to the peer by TLS."""
+        """Like ssl.SSLSocket.shutdown: shut down the plain socket, without a TLS alert to the peer. Never switches."""
         self._outer = None
         super().shutdown(how)
 

@@ -1,6 +1,6 @@
-"""Contexts of TLS that were made before `ssl` was patched: they go on working, and give cooperative sockets.
+"""TLS contexts that were made before `ssl` was patched: they keep working, and make cooperative sockets.
 
-HTTP libraries make one when they are imported, and keep it.
+HTTP libraries make such a context when they are imported, and keep it.
 """
 
 from __future__ import annotations
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
 
 
 def adapt_contexts() -> None:
-    """Change the standard library's own class SSLContext in place. Done again, it changes nothing."""
+    """Change the standard library's own class SSLContext in place. A second call changes nothing."""
     cls: Any = original("ssl", "SSLContext")
     if cls.sslsocket_class is original("ssl", "SSLSocket"):
         cls.sslsocket_class = SSLSocket
-    # Its setters say `super(SSLContext, SSLContext)`, and look that name up in the module when they run. There it is
-    # our class by now, whose next one is this class, so they would call themselves without end.
+    # Its setters call `super(SSLContext, SSLContext)` and look that name up in the module when they run. The name now
+    # means hubcore's class, whose base is this class, so the setters would recurse without end.
     names = {**vars(_stdlib), "SSLContext": cls}
     for name, value in list(vars(cls).items()):
         if isinstance(value, property) and isinstance(value.fset, FunctionType):

@@ -31,7 +31,7 @@ cdef extern from *:
     #define SOCK_NONBLOCK 0
     #endif
 
-    /* accept(2); the connection is non-blocking and closed by exec. */
+    /* accept(2); the connection is non-blocking and close-on-exec. */
     static int hubcore_accept(int fd, struct sockaddr *address, socklen_t *length)
     {
     #if defined(SOCK_CLOEXEC) && (defined(__linux__) || defined(__FreeBSD__))
@@ -48,7 +48,7 @@ cdef extern from *:
     #endif
     }
 
-    /* An IPv4 address in network order, in digits and dots, without a NUL at the end; how long that is, 15 at most. */
+    /* Write an IPv4 address (network order) as text, without a NUL; returns the length, at most 15. */
     static Py_ssize_t hubcore_ipv4_text(uint32_t address, char *text)
     {
         const unsigned char *byte = (const unsigned char *) &address;

@@ -1,7 +1,7 @@
-"""One TLS connection: OpenSSL between two memory buffers, and a Wire that carries what it makes of them.
+"""One TLS connection: OpenSSL between two memory buffers, and a Wire that carries the ciphertext.
 
-A Tls is what an SSLSocket has in `_sslobj`, in place of the standard library's own object, whose methods it has: those
-that wait are here, the others are OpenSSL's.
+An SSLSocket holds a Tls in `_sslobj`, in place of the standard library's own object, and a Tls has that object's
+methods. The methods that wait are here; the others are OpenSSL's.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from hubcore._sockwait import FdWaits
 
-_RECORD = 16384  # the most plaintext that one record holds
-_BATCH = 4 * _RECORD  # of plaintext, encrypted at once and sent by one system call
+_RECORD = 16384  # the most bytes of plaintext in one record
+_BATCH = 4 * _RECORD  # bytes of plaintext that are encrypted together and sent by one system call
 
 _LATE_READ = "The read operation timed out"
 _LATE_WRITE = "The write operation timed out"
@@ -27,26 +27,27 @@ _LATE_HANDSHAKE = "The handshake operation timed out"
 class Tls(Wire):
     """The TLS of one socket: `read`, `write`, `do_handshake`, `shutdown`, with the timeout of the socket's `waits`.
 
-    One greenlet may read while others write, each write in one piece. `early` is ciphertext that has come in already.
+    One greenlet may read while others write; each write goes out in one piece. `early` is ciphertext that has already
+    arrived.
     """
 
     __slots__ = ("_ahead", "_ended", "_failed", "_tried", "_untouched")
 
     def __init__(self, waits: FdWaits, outer: Wire | None, early: bytes) -> None:
         Wire.__init__(self, waits, outer)
-        self._ahead: bytes | None = None  # what pending() has found
-        self._ended: bool = False  # as pending() has found
-        self._failed: bool = False  # a handshake has, or a shutdown
-        self._tried: bytes | None = None  # what a write has encrypted that could not be sent in time
-        self._untouched = True  # nothing was ever read
+        self._ahead: bytes | None = None  # plaintext that pending() has decrypted
+        self._ended: bool = False  # whether pending() has found the end, or an error
+        self._failed: bool = False  # whether a handshake or a shutdown has failed
+        self._tried: bytes | None = None  # the data that a timed-out write had already encrypted
+        self._untouched = True  # whether nothing was ever read
         if early:
             self._take_in(early)
 
     def start(
         self, context: Any, owner: object, server_side: bool, server_hostname: str | None, session: object
     ) -> None:
-        """Make OpenSSL's object; `owner` is what the context's callbacks get."""
-        # SSLContext.wrap_bio by its private name, because that one has no `owner`.
+        """Create OpenSSL's object. The context's callbacks get `owner`."""
+        # The private form of SSLContext.wrap_bio: the public one has no `owner`.
         self._native = context._wrap_bio(
             self._incoming,
             self._outgoing,
@@ -61,7 +62,7 @@ class Tls(Wire):
 
     @property
     def context(self) -> Any:
-        """The SSLContext in use. An SNI callback may set another."""
+        """The SSLContext in use. An SNI callback may set another one."""
         return self._native.context
 
     @context.setter
@@ -70,7 +71,7 @@ class Tls(Wire):
 
     @property
     def session(self) -> Any:
-        """The SSLSession; a client sets one that it wants to go on with."""
+        """The SSLSession. A client sets one to resume it."""
         return self._native.session
 
     @session.setter
@@ -80,7 +81,10 @@ class Tls(Wire):
     # Reading.
 
     def read(self, size: int = 1024, buffer: Any = None) -> Any:
-        """Up to `size` bytes, or how many of them were put into `buffer`; none at the end. Switches until any come."""
+        """Return up to `size` bytes or, with `buffer`, fill it and return their number; none at the end.
+
+        Switches until data arrives.
+        """
         if self._fd_waits.timeout != 0.0 and not self._fd_waits.short_read:
             self._fd_waits._spend()
         return self._read(size, buffer, -1.0, _LATE_READ)
@@ -105,11 +109,11 @@ class Tls(Wire):
                 raise
             else:
                 count = len(found) if buffer is None else found
-                # Less than asked for: that was the end of a record, and another is not there without more ciphertext.
+                # OpenSSL returned less than `size`: it reached the end of a record, and no complete record follows.
                 self._more = count == 0 or count >= size
                 if self._records == 1 and self._body == 0 and self._head == 0 and not self._more:
-                    # And where it was the only one, the buffer is empty, and being data it needed no answer. To ask
-                    # OpenSSL's buffers costs more than all else that is done here.
+                    # It was the only record, so the incoming buffer is empty; a record of data needs no answer. Asking
+                    # OpenSSL's buffers would cost more than everything else here.
                     self._records = 0
                 elif self._outgoing.pending:
                     self._answer()
@@ -119,7 +123,7 @@ class Tls(Wire):
             end = self._fill(end, late, True)
 
     def pending(self) -> int:
-        """How many bytes can be read at once, those of records among them that have come in but are not decrypted."""
+        """Return how many bytes a read can return at once. Decrypts a record that has arrived. Never switches."""
         if self._ahead is not None:
             return len(self._ahead)
         count: int = self._native.pending()
@@ -128,17 +132,17 @@ class Tls(Wire):
                 self._ahead = self._native.read(_RECORD) or None
                 self._ended = self._ahead is None
             except SSLWantReadError:
-                pass  # there is only a part of a record
+                pass  # only a part of a record has arrived
             except SSLError:
-                self._ended = True  # the next read raises it as well
+                self._ended = True  # the next read raises it, too
             self._more = True
             self._answer()
             return len(self._ahead) if self._ahead is not None else 0
         return count
 
     def readable(self) -> bool:
-        """Whether a read would succeed, fail, or say that this was all, without more from the socket."""
-        if self._native.version() is None:  # to read would be to go on with the handshake
+        """Return whether a read would return, or raise, without more input from the socket. Never switches."""
+        if self._native.version() is None:  # a read would continue the handshake
             return self._incoming.pending > 0
         return self.pending() > 0 or self._ended
 
@@ -158,7 +162,7 @@ class Tls(Wire):
         return len(found)
 
     def take_back(self, data: bytes) -> None:
-        """A connection within this one has ended, and did not need `data`, which comes next."""
+        """Take `data`, the rest that an inner connection did not read, back as the next data to read."""
         self._carries = False
         if data:
             self._ahead = data + (self._ahead or b"")
@@ -166,10 +170,11 @@ class Tls(Wire):
     # Writing.
 
     def write(self, data: Any) -> int:
-        """Encrypt and send `data`; how much of it: all, where the socket has not a timeout of 0. Switches to wait.
+        """Encrypt and send `data`. Return how much was sent: all, unless the timeout is 0. May switch.
 
-        After a TimeoutError or SSLWantWriteError call it again with the same data, as with OpenSSL; what was encrypted
-        is not sent twice. It may also be given up: then what was encrypted arrives, and other data after it.
+        After a TimeoutError or SSLWantWriteError call it again with the same data, as with OpenSSL: the encrypted part
+        is not sent twice. The caller may also abandon the write: then the encrypted part arrives, and other data after
+        it.
         """
         if self._fd_waits.timeout != 0.0:
             self._fd_waits._spend()
@@ -197,7 +202,7 @@ class Tls(Wire):
         return count
 
     def _push_encrypted(self) -> bool:
-        """As `_push`, knowing that there is something, and nobody else who has more while this does not switch."""
+        """Like `_push`, when there is ciphertext to send; no other greenlet adds more, because this never switches."""
         self._unsent = self._outgoing.read()
         self._start = 0
         return self._push_unsent()
@@ -230,7 +235,7 @@ class Tls(Wire):
         return sent
 
     def _encrypt(self, data: Any, end: float) -> float:
-        """Have OpenSSL write `data`, after a handshake if there has been none."""
+        """Let OpenSSL encrypt `data`, after a handshake if there was none. Switches only for the handshake."""
         while True:
             try:
                 self._native.write(data)
@@ -244,10 +249,10 @@ class Tls(Wire):
             end = self._drain(end, _LATE_WRITE)
             end = self._fill(end, _LATE_WRITE, False)
 
-    # The beginning and the end.
+    # Handshake and shutdown.
 
     def do_handshake(self) -> None:
-        """Agree with the peer on keys, and on who it is. Switches."""
+        """Do the TLS handshake with the peer. Switches."""
         end = self._exchange(self._native.do_handshake, _LATE_HANDSHAKE)
         if self._native.server_side and self._native.version() == "TLSv1.3":
             self._send_tickets(end)
@@ -255,9 +260,9 @@ class Tls(Wire):
             self._flush(end, _LATE_HANDSHAKE)
 
     def shutdown(self) -> bytes:
-        """Tell the peer that this was all and wait until it says so too. Switches.
+        """Send the close alert and wait for the peer's. Switches.
 
-        Returns what had come in with it already, which is no longer TLS.
+        Return the data that arrived after the peer's alert, which is no longer TLS.
         """
         end = self._exchange(self._native.shutdown, _LATE_READ)
         self._flush(end, _LATE_WRITE)
@@ -265,7 +270,7 @@ class Tls(Wire):
         return rest
 
     def _exchange(self, step: Any, late: str) -> float:
-        """Take `step` until it is done with what the peer says. What it wrote last is not sent."""
+        """Repeat `step` until it needs no more input from the peer. Its last output is not sent. Switches."""
         end = -1.0
         while True:
             try:
@@ -274,7 +279,7 @@ class Tls(Wire):
                 pass
             except BaseException:
                 self._failed = True
-                self._answer()  # the alert that says why
+                self._answer()  # the alert with the reason
                 raise
             else:
                 return end
@@ -282,9 +287,9 @@ class Tls(Wire):
             end = self._fill(end, late, False)
 
     def leaves_unread(self) -> bool:
-        """Whether the peer has sent what nobody has read, nor will, so that closing has to care.
+        """Return whether the peer may have sent data that no read will take, so that `close` must read it first.
 
-        That is a server's tickets; or the rest of what came when a handshake failed, whose alert has to arrive.
+        That is a server's session tickets, or the rest of the input after a failed handshake, whose alert must arrive.
         """
         native = self._native
         if self._failed and self._outer is None:
@@ -292,10 +297,10 @@ class Tls(Wire):
         return self._untouched and self._outer is None and not native.server_side and native.version() == "TLSv1.3"
 
     def _send_tickets(self, end: float) -> None:
-        """Send what a handshake ends with: tickets for the client to go on with another time.
+        """Send the session tickets that end a handshake. Switches.
 
-        It may have gone by then and does not miss them: as in OpenSSL that is no error. The first goes by itself, so
-        that the second shows it, and not the first read.
+        The client may have closed the connection by then. As in OpenSSL that is no error. The first ticket goes out by
+        itself, so that the send of the second, and not the first read, gets the error of a closed connection.
         """
         if self._unsent is None and not self._outgoing.pending:
             return

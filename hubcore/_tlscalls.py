@@ -1,5 +1,5 @@
 # cython: binding=True
-"""Those methods of SSLSocket that a busy connection calls: straight to its Tls, or, where there is none, the socket."""
+"""The methods of SSLSocket that a busy connection calls. They call its Tls or, without one, the plain socket."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _plain_sendall: Any = socket.sendall
 
 @cython.locals(tls=Tls)
 def recv(self: Any, buflen: int = 1024, flags: int = 0) -> bytes:
-    """As ssl.SSLSocket.recv. Switches when nothing is there."""
+    """Like ssl.SSLSocket.recv. Switches if no data is ready."""
     tls = self._sslobj
     if tls is None:
         return _plain_recv(self, buflen, flags) if not self._rest else _from_rest(self, buflen, flags)
@@ -41,7 +41,7 @@ def recv(self: Any, buflen: int = 1024, flags: int = 0) -> bytes:
 
 @cython.locals(tls=Tls)
 def recv_into(self: Any, buffer: Any, nbytes: int | None = None, flags: int = 0) -> int:
-    """As ssl.SSLSocket.recv_into. Switches when nothing is there."""
+    """Like ssl.SSLSocket.recv_into. Switches if no data is ready."""
     if nbytes is None:
         with memoryview(buffer) as view:
             nbytes = view.nbytes or 1024
@@ -68,7 +68,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int | None = None, flags: int = 0)
 
 @cython.locals(tls=Tls)
 def send(self: Any, data: Any, flags: int = 0) -> int:
-    """As ssl.SSLSocket.send. Switches when the kernel takes no more."""
+    """Like ssl.SSLSocket.send. Switches when the kernel accepts no more."""
     tls = self._sslobj
     count: int
     if tls is None:
@@ -82,7 +82,7 @@ def send(self: Any, data: Any, flags: int = 0) -> int:
 
 @cython.locals(tls=Tls)
 def sendall(self: Any, data: Any, flags: int = 0) -> None:
-    """As ssl.SSLSocket.sendall. Switches when the kernel takes no more."""
+    """Like ssl.SSLSocket.sendall. Switches when the kernel accepts no more."""
     tls = self._sslobj
     if tls is None:
         _plain_sendall(self, data, flags)
@@ -100,7 +100,7 @@ def sendall(self: Any, data: Any, flags: int = 0) -> None:
 
 @cython.locals(tls=Tls)
 def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:
-    """As ssl.SSLSocket.read. Switches when nothing is there."""
+    """Like ssl.SSLSocket.read. Switches if no data is ready."""
     tls = self._sslobj
     if tls is None:
         raise ValueError("Read on closed or unwrapped SSL socket.")
@@ -114,7 +114,7 @@ def read(self: Any, len: int = 1024, buffer: Any = None) -> Any:
 
 @cython.locals(tls=Tls)
 def write(self: Any, data: Any) -> int:
-    """As ssl.SSLSocket.write. Switches when the kernel takes no more."""
+    """Like ssl.SSLSocket.write. Switches when the kernel accepts no more."""
     tls = self._sslobj
     if tls is None:
         raise ValueError("Write on closed or unwrapped SSL socket.")
@@ -127,7 +127,7 @@ def _no_flags(sock: Any, name: str) -> ValueError:
 
 
 def _from_rest(sock: Any, size: int, flags: int) -> bytes:
-    """What came in after the end of TLS, before the socket gives more."""
+    """Return data that arrived after the end of TLS; it comes before the socket's own."""
     if size < 0:
         raise ValueError("negative buffersize in recv")
     data: bytes = sock._rest[:size]

@@ -1,4 +1,4 @@
-"""What a StreamServer's TLS arguments mean."""
+"""The TLS arguments of a StreamServer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ _OF_WRAPPING = ("do_handshake_on_connect", "suppress_ragged_eofs", "server_side"
 
 
 def wrapper(ssl_args: dict[str, Any]) -> Callable[[Any], Any]:
-    """A function that makes a TLS socket of an accepted one. TypeError where `ssl_args` have no meaning together."""
+    """Return a function that wraps an accepted socket in TLS. TypeError if `ssl_args` contradict each other."""
     context = ssl_args.get("ssl_context")
     given = {name: ssl_args[name] for name in _OF_CONTEXT if ssl_args.get(name) is not None}
     wrapping = {name: ssl_args[name] for name in _OF_WRAPPING if name in ssl_args}
     wrapping.setdefault("server_side", True)
     unknown = set(ssl_args) - {"ssl_context", *_OF_CONTEXT, *_OF_WRAPPING}
     if unknown:
-        raise TypeError(f"a server has no argument {', '.join(sorted(unknown))}")
+        raise TypeError(f"the server got unexpected arguments: {', '.join(sorted(unknown))}")
     if context is None and "certfile" not in given:
         raise TypeError("a TLS server needs an ssl_context, or a certfile (and keyfile)")
     if context is not None and given:
-        raise TypeError(f"with an ssl_context, {', '.join(sorted(given))} must be set in that")
+        raise TypeError(f"set {', '.join(sorted(given))} in the ssl_context instead of passing both")
     from hubcore._sslcontext import SSLContext
 
     if context is None:

@@ -1,9 +1,8 @@
-"""The ciphertext side of a TLS connection: what OpenSSL wrote to a buffer goes out by the socket, what came in goes to
-OpenSSL's other buffer.
+"""The ciphertext side of a TLS connection: it moves ciphertext between OpenSSL's two memory buffers and the socket.
 
-Ciphertext has to go out in the order in which it was made, and may be made by a reader too: TLS answers to some of
-what it reads. Consequence: one greenlet at a time sends, under a lock, all that there is until there is no more. A
-reader never waits for that lock nor for the kernel, because the peer may be unable to take more until it is read from.
+Facts: ciphertext must go out in the order in which OpenSSL made it, and a reader may cause some, too, because TLS
+answers some records. Consequence: one greenlet at a time sends, under a lock, until the buffer is empty. A reader never
+waits for that lock or for the kernel, because the peer may be unable to receive until its own output is read.
 """
 
 from __future__ import annotations
@@ -24,16 +23,16 @@ if TYPE_CHECKING:
 
     from hubcore._sockwait import FdWaits
 
-# Of ciphertext, read at once: OpenSSL's buffer grows to the most that it ever held and stays so, for each connection.
+# Bytes of ciphertext in one read. OpenSSL's buffer keeps the largest size that it ever had, for each connection.
 _AT_ONCE = 32768
-_HEADER = 5  # of a record; its last two bytes say how long the rest is
+_HEADER = 5  # bytes of a record's header; the last two are the length of the rest
 
 
 class Wire:
-    """Carries the ciphertext of one connection over a socket, given by its `waits`, or through `outer`: TLS in TLS.
+    """Carries the ciphertext of one connection over the socket of `waits`, or through `outer`: TLS in TLS.
 
-    Times are those of the loop's clock; `end` is when an operation times out, negative while it has not waited yet,
-    and `late` what its TimeoutError then says.
+    Times are those of the loop's clock. `end` is when an operation times out, negative while it has not waited yet;
+    `late` is the text of its TimeoutError.
     """
 
     __slots__ = (
@@ -57,7 +56,7 @@ class Wire:
     def __init__(self, waits: FdWaits, outer: Wire | None) -> None:
         self._fd_waits = waits
         self._outer = outer
-        self._carries: bool = False  # another connection, which sends for this one
+        self._carries: bool = False  # whether it carries an inner connection, which then sends for this one
         if self._outer is not None:
             self._outer._fd_waits = waits
             self._outer._carries = True
@@ -65,22 +64,22 @@ class Wire:
         self._outgoing = MemoryBIO()
         self._native: Any = None
         self._lock = Semaphore()
-        self._unsent: bytes | None = None  # what the kernel has not taken yet: from _start on
+        self._unsent: bytes | None = None  # ciphertext that the kernel has not accepted yet, from _start on
         self._start = 0
-        self._head = 0  # how much has come in of the header of a record
+        self._head = 0  # how many bytes of the current record's header have arrived
         self._length = 0  # the first byte of its length
-        self._body = 0  # and, once that is whole, how much is still to come of the rest
-        self._records = 0  # of those begun in OpenSSL's buffer, how many may still be there: never too few
-        self._asked = False  # a reader had something to send while another had the lock
-        self._more = True  # OpenSSL may have something to say without being given more
+        self._body = 0  # how many bytes of the record are still to come, once its header is complete
+        self._records = 0  # an upper bound of the records in OpenSSL's incoming buffer, incomplete ones included
+        self._asked = False  # whether a reader had ciphertext to send while another greenlet held the lock
+        self._more = True  # whether OpenSSL may return data without more input
 
     # In.
 
     def _fill(self, end: float, late: str, ahead: bool) -> float:
-        """Give OpenSSL of what the peer sent, or the end of it. Switches until there is any.
+        """Give OpenSSL input from the peer, or its end. Switches until there is some.
 
-        Without `ahead`, or with a timeout of 0, that is to the end of a record at most, as OpenSSL itself reads: the
-        rest may not be TLS any more, and who does not wait here waits for the file descriptor.
+        Without `ahead`, or with a timeout of 0, it reads at most to the end of a record, as OpenSSL itself does: the
+        rest may not be TLS any more, and a program that does not wait here waits for the file descriptor.
         """
         waits = self._fd_waits
         data: bytes | None
@@ -111,7 +110,7 @@ class Wire:
         return end
 
     def _to_come(self) -> int:
-        """How much of the current record, or of its header, has not come in yet."""
+        """Return how many bytes of the current record, or of its header, have not arrived yet."""
         return self._body if self._body > 0 else _HEADER - self._head
 
     def _take_in(self, data: bytes) -> None:
@@ -140,7 +139,7 @@ class Wire:
         raise NotImplementedError
 
     def _decrypted(self, end: float, late: str, size: int) -> bytes:
-        """For a connection within this one: up to `size` bytes of its ciphertext, none at the end."""
+        """Return up to `size` bytes of ciphertext for the inner connection, none at the end. Switches."""
         try:
             data: bytes = self._read(size, None, end, late)
         except SSLEOFError:
@@ -150,7 +149,7 @@ class Wire:
     # Out.
 
     def _push(self) -> bool:
-        """Have the kernel take what it can without waiting; whether that was all. The caller has the lock."""
+        """Send what the kernel accepts without a wait. Return whether that was all. The caller holds the lock."""
         while True:
             if self._unsent is None:
                 if not self._outgoing.pending:
@@ -174,7 +173,7 @@ class Wire:
         return True
 
     def _drain(self, end: float, late: str) -> float:
-        """Send all that there is; the caller has the lock. Switches when the kernel takes no more."""
+        """Send all pending ciphertext. The caller holds the lock. Switches when the kernel accepts no more."""
         while not self._push():
             if self._fd_waits.timeout == 0.0:
                 raise SSLWantWriteError(SSL_ERROR_WANT_WRITE, "The operation did not complete (write)")
@@ -182,7 +181,7 @@ class Wire:
         return end
 
     def _flush(self, end: float, late: str) -> float:
-        """Send all that there is, after who does so now, if anybody does. May switch."""
+        """Send all pending ciphertext, after the greenlet that is sending now, if there is one. May switch."""
         if self._unsent is None and not self._outgoing.pending:
             return end
         end = self._acquire(end, late)
@@ -209,16 +208,16 @@ class Wire:
         return end
 
     def _release(self) -> None:
-        """Give the lock back, and see to what a reader has left to who had it."""
+        """Release the lock, then send the ciphertext that a reader left to its holder. Never switches."""
         self._lock.release()
         if self._asked:
             self._asked = False
             self._answer()
 
     def _answer(self) -> None:
-        """Send what OpenSSL has to say to what it read, without waiting: where that needs patience, behind its back.
+        """Send OpenSSL's answers to its input, without a wait; if the kernel accepts no more, in a raw greenlet.
 
-        Never raises: should the connection be broken, whoever reads or writes next gets to know.
+        Never switches and never raises: if the connection is broken, the next read or write raises the error.
         """
         while self._unsent is not None or self._outgoing.pending:
             if not self._lock._take():
@@ -244,7 +243,7 @@ class Wire:
     # Waiting.
 
     def _wait(self, to_write: bool, end: float, late: str) -> float:
-        """Wait until the socket is readable, or writable; return `end`, which is set at the first wait."""
+        """Wait until the socket is readable, or writable. Return `end`; the first wait sets it. Switches."""
         waits = self._fd_waits
         timeout = waits.timeout
         if timeout > 0.0:
@@ -261,7 +260,7 @@ class Wire:
                 waits.wait_read(timeout)
         except TimeoutError as error:
             if error.args != ("timed out",):
-                raise  # somebody else's, by way of Timeout or kill
+                raise  # not this wait's: a Timeout or a kill raised it
         else:
             return end
         raise TimeoutError(late)

@@ -1,4 +1,4 @@
-"""Waiting for any fd: what drivers of other people's sockets use."""
+"""Waits for any fd, for drivers of sockets that are not hubcore's."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _DEFAULT = TimeoutError("timed out")
 
 
 class cancel_wait_ex(OSError):
-    """What a wait ends with when its fd is closed by another greenlet."""
+    """The error that ends a wait when another greenlet closes the fd."""
 
     def __init__(self) -> None:
         super().__init__(EBADF, "the file descriptor was closed in another greenlet")
@@ -25,7 +25,7 @@ class cancel_wait_ex(OSError):
 def wait(io: Io, timeout: float | None = None, timeout_exc: BaseException | type[BaseException] = _DEFAULT) -> None:
     """Wait until the io watcher `io` has an event. Raises `timeout_exc` after `timeout` seconds. Switches."""
     if not isinstance(io, Io):
-        raise TypeError(f"what is waited for is an io watcher (hub.loop.io), not {io!r}; wait_read takes an fd")
+        raise TypeError(f"wait() takes an io watcher (hub.loop.io), not {io!r}; for an fd use wait_read()")
     hub = get_hub()
     waiter = hub.new_waiter(io)
     io.attach(waiter)
@@ -62,7 +62,7 @@ def wait_write(
     timeout_exc: BaseException | type[BaseException] = _DEFAULT,
     event: object = None,
 ) -> None:
-    """As `wait_read`, until `fileno` is writable. `event` is accepted for gevent's sake."""
+    """Like `wait_read`, until `fileno` is writable. `event` is accepted for compatibility with gevent."""
     _wait_fd(fileno, WRITE, timeout, timeout_exc)
 
 
@@ -72,17 +72,17 @@ def wait_readwrite(
     timeout_exc: BaseException | type[BaseException] = _DEFAULT,
     event: object = None,
 ) -> None:
-    """As `wait_read`, until `fileno` is readable or writable. `event` is accepted for gevent's sake."""
+    """Like `wait_read`, until `fileno` is readable or writable. `event` is accepted for compatibility with gevent."""
     _wait_fd(fileno, READ | WRITE, timeout, timeout_exc)
 
 
 def cancel_wait(watcher: Io, error: BaseException | type[BaseException] = cancel_wait_ex) -> None:
-    """Raise `error` in the greenlet that waits for the io watcher, if one does. Never switches."""
+    """Raise `error` in the greenlet that waits for the io watcher, if there is one. Never switches."""
     watcher.fail(error() if isinstance(error, type) else error)
 
 
 def closing_fd(fd: int) -> None:
-    """Whoever closes `fd` says so just before: whoever of this thread's hub waits for it gets OSError (EBADF).
+    """Raise OSError (EBADF) in the greenlets of this thread that wait for `fd`. Call it just before closing `fd`.
 
     Never switches, and never makes a hub.
     """

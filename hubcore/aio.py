@@ -1,11 +1,11 @@
 """asyncio beside greenlets: coroutines run in greenlets, and wait for them.
 
-    hubcore.spawn(aio.run, main())     a coroutine, as asyncio.run does it, in a greenlet; others go on
-    await aio.wrap(greenlet)           in a coroutine
-    aio.run_in(loop, coroutine())      in a greenlet, for a loop that runs in another, or in another thread
+    hubcore.spawn(aio.run, main())     runs a coroutine like asyncio.run, in a greenlet, while other greenlets go on
+    await aio.wrap(greenlet)           a coroutine waits for a greenlet
+    aio.run_in(loop, coroutine())      a greenlet waits for a coroutine in the loop of another greenlet or thread
 
-Each greenlet has its own running loop, so any number of loops run in a thread at once, and asyncio.run itself works in
-a greenlet, too. A coroutine that calls something that waits in the hub (`hubcore.sleep`) holds up its own loop only.
+Each greenlet has its own running loop, so any number of loops run in one thread at once, and asyncio.run itself works
+in a greenlet. A coroutine that waits in the hub, for example in `hubcore.sleep`, holds up its own loop only.
 """
 
 from __future__ import annotations
@@ -34,12 +34,13 @@ def run(
     debug: bool | None = None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
 ) -> T:
-    """Run the coroutine in a new loop in the calling greenlet and return what it returns, as asyncio.run. Switches.
+    """Run the coroutine in a new loop in the calling greenlet and return its result, like asyncio.run. Switches.
 
-    A kill of the greenlet, a Timeout or a cancelled scope cancels the coroutine: `run` waits until it has cleaned up,
-    and then raises what cancelled it. If the coroutine catches the CancelledError and returns, that is the result, and
-    only a scope goes on cancelling. The loop is an EventLoop unless `loop_factory` makes another one, which waits in
-    the hub only if its selector does, and does nothing about kills. RuntimeError in a coroutine.
+    A kill of the greenlet, a Timeout or a cancelled scope cancels the coroutine: `run` waits until the coroutine has
+    cleaned up, then raises the exception that cancelled it. If the coroutine catches the CancelledError and returns a
+    value, `run` returns that value; only a scope goes on cancelling. The loop is an EventLoop unless `loop_factory`
+    makes another one. Such a loop waits in the hub only if its selector does, and does not react to kills.
+    RuntimeError if the caller is a coroutine.
     """
     if asyncio._get_running_loop() is not None:
         if asyncio.iscoroutine(main):
@@ -52,7 +53,7 @@ def run(
     try:
         return runner.run(main)
     finally:
-        # It cancels the tasks that are left and waits for them, also where a scope has ended what went before.
+        # The runner cancels the remaining tasks and waits for them. The shield lets it wait in a cancelled scope, too.
         with CancelScope(shield=True):
             runner.close()
         if isinstance(loop, EventLoop):
@@ -60,16 +61,16 @@ def run(
 
 
 def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
-    """Run the coroutine as a task of `loop`, which runs in another greenlet or thread, and return what it returns.
+    """Run the coroutine as a task of `loop`, which runs in another greenlet or thread, and return its result.
 
-    Switches. A kill of the calling greenlet, a Timeout or a cancelled scope cancels the task, and is raised when that
-    has ended. The task sees a copy of the caller's context variables. RuntimeError in a coroutine of `loop`, which
-    would wait for itself, and if `loop` is closed.
+    Switches. A kill of the calling greenlet, a Timeout or a cancelled scope cancels the task, and is raised when the
+    task has ended. The task sees a copy of the caller's context variables. RuntimeError if the caller is a coroutine
+    of `loop`, which would wait for itself, and if `loop` is closed.
     """
     call = _Call(loop, coroutine)
     try:
         if asyncio._get_running_loop() is loop:
-            raise RuntimeError(f"this greenlet runs {loop!r}, and would wait for itself; await the coroutine")
+            raise RuntimeError(f"this greenlet runs {loop!r} and would wait for itself; await the coroutine")
         loop.call_soon_threadsafe(call.begin)
     except BaseException:
         coroutine.close()
@@ -84,11 +85,11 @@ def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -
                 call.result.wait()
         raise
     finally:
-        del call  # the traceback of what it failed with refers to this frame
+        del call  # its exception's traceback refers to this frame
 
 
 class _Call:
-    """One coroutine on its way through the loop of another greenlet or thread."""
+    """One coroutine that runs in the loop of another greenlet or thread, for `run_in`."""
 
     __slots__ = ("context", "coroutine", "loop", "result", "task")
 
@@ -100,16 +101,16 @@ class _Call:
         self.task: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:
-        """In the loop."""
+        """Start the task. Runs in the loop."""
         try:
             self.task = self.loop.create_task(self.coroutine, context=self.context)
-        except Exception as error:  # it is no coroutine
+        except Exception as error:  # for example, it is not a coroutine
             self.result.set_exception(error)
             return
         self.task.add_done_callback(self._end)
 
     def cancel(self) -> None:
-        """In the loop."""
+        """Cancel the task. Runs in the loop."""
         if self.task is not None:
             self.task.cancel()
 

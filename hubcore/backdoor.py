@@ -1,7 +1,7 @@
 """A Python prompt into a running process: BackdoorServer.
 
-Whoever can connect can do whatever the process can, so it listens on a Unix socket that only its user can open, or on
-a loopback address.
+A client that connects can do everything that the process can. Therefore the server listens on a Unix socket that only
+its own user can open, or on a loopback address.
 
     server = BackdoorServer(locals={"app": app})
     server.start()
@@ -25,14 +25,15 @@ _HOSTS_OF_LOOPBACK = "127.0.0.1 or ::1"
 
 
 class BackdoorServer(StreamServer):
-    """Serves a Python prompt, one greenlet per connection, in which `locals` are the variables.
+    """Serves a Python prompt, one greenlet per connection, with `locals` as its variables.
 
-    `listener` is as for StreamServer; None, the default, is a Unix socket named after the process in $XDG_RUNTIME_DIR
-    or the folder for temporary files. A Unix socket that it makes can be opened by this user only. An address that
-    other machines can reach is a ValueError unless `allow_remote` is true; nothing asks for a password there.
+    `listener` is as for StreamServer; None, the default, means a Unix socket named after the process, in
+    $XDG_RUNTIME_DIR or the folder for temporary files. Only this user can open a Unix socket that the server makes. An
+    address that other machines can reach raises ValueError unless `allow_remote` is true; the server asks for no
+    password.
 
-    Each connection has variables and standard streams of its own, which greenlets that are spawned from it share.
-    quit(), exit(), Ctrl-D and sys.exit() end the connection. What blocks at the prompt blocks the whole hub.
+    Each connection has its own variables and standard streams; the greenlets that are spawned from it share them.
+    quit(), exit(), Ctrl-D and sys.exit() end the connection. A blocking call at the prompt blocks the whole hub.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class BackdoorServer(StreamServer):
             self._check(self.address, bound=self.socket is not None)
 
     def make_listener(self, address: Any) -> socket.socket:
-        """As StreamServer's, and nobody else may open it."""
+        """Like StreamServer's, but a Unix socket can be opened by this user only."""
         if isinstance(address, tuple):
             listener = super().make_listener(address)
             try:
@@ -61,7 +62,7 @@ class BackdoorServer(StreamServer):
                 listener.close()
                 raise
             return listener
-        # The mask is what decides before the file is there; it is the whole process's, for this moment.
+        # Only the umask protects the file from the moment it exists. It is process-wide, so it changes only briefly.
         mask = os.umask(0o177)
         try:
             return super().make_listener(address)
@@ -76,7 +77,7 @@ class BackdoorServer(StreamServer):
             here = ipaddress.ip_address(host.partition("%")[0])
         except ValueError:
             if host:
-                return  # a name: what it stands for is looked at once it is bound
+                return  # a name: its address is checked once it is bound
             here = ipaddress.ip_address("::")
         here = getattr(here, "ipv4_mapped", None) or here
         if not here.is_loopback and not self.allow_remote:
@@ -84,12 +85,12 @@ class BackdoorServer(StreamServer):
                 self.socket, unused = None, self.socket
                 unused.close()
             raise ValueError(
-                f"a backdoor on {address!r} could be opened from other machines; use {_HOSTS_OF_LOOPBACK} or a path, "
-                "or say allow_remote=True"
+                f"other machines could open a backdoor on {address!r}; use {_HOSTS_OF_LOOPBACK} or a path, "
+                "or pass allow_remote=True"
             )
 
     def handle(self, conn: Any, _address: Any) -> None:
-        """Serve a prompt on `conn` until its end. Switches."""
+        """Serve a prompt on `conn` until the connection ends. Switches."""
         from hubcore._console import Console
 
         banner = self.banner
@@ -98,11 +99,11 @@ class BackdoorServer(StreamServer):
         try:
             Console(conn, self.locals).run(banner)
         except OSError:
-            pass  # the peer has vanished
+            pass  # the peer has disconnected
 
 
 def default_path() -> str:
-    """Where a backdoor listens that was not told."""
+    """Return the path where a backdoor without a `listener` listens."""
     folder = os.environ.get("XDG_RUNTIME_DIR")
     if not folder:
         import tempfile

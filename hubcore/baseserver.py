@@ -1,4 +1,4 @@
-"""What every server does: listen, take what comes while there is room, and stop."""
+"""The base of all servers: listen, accept while there is room, stop."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Self
 
-#: Errors of accept() that only say that this one connection came to nothing.
+#: Errors of accept() that concern one connection only.
 _PASSING = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR, errno.EAGAIN, errno.EPERM}
 
 
 class _Ended(DirectLink):
-    """Takes a handler that has ended out of a server's `handlers`, at once: a call from the hub costs more."""
+    """Removes a handler from a server's `handlers` as soon as it ends. A direct link costs less than a hub callback."""
 
     __slots__ = ("handlers",)
 
@@ -36,23 +36,23 @@ class _Ended(DirectLink):
 
 
 class BaseServer:
-    """A server on `listener`, an address or a socket, that calls `handle(*args)` for each thing that comes.
+    """A server on `listener`, an address or a socket, that calls `handle(*args)` for each connection or datagram.
 
-    `spawn` says in what: "default" and "raw" in a new greenlet each, None in the accepting greenlet itself, a callable
-    does it itself, an object with `spawn`, `full` and `wait_available` (a Pool) limits how many, and a number is a Pool
-    of that size.
+    `spawn` selects where the handler runs. "default": in a new Greenlet. "raw": in a new raw greenlet. None: in the
+    accepting greenlet itself. A callable: it is called with the handler and its arguments. An object with `spawn`,
+    `full` and `wait_available` (a Pool): it spawns the handlers and limits their number. A number: a Pool of that size.
     """
 
-    #: Seconds before the next try after an error such as EMFILE; doubled at each in a row.
+    #: Seconds before the next attempt after an error such as EMFILE; doubled after each further error.
     min_delay = 0.01
     max_delay = 1.0
-    #: How many to take without a wait before others get their turn.
+    #: How many connections or datagrams the server takes without a wait before it yields.
     max_accept = 100
     #: Seconds that stop() gives handlers to finish before it kills them.
     stop_timeout = 1
     #: Seconds that stop() waits for handlers that it has killed.
     kill_timeout = 1
-    #: What is called for each thing that comes: the argument of that name, or a method of a subclass.
+    #: The handler: the argument of that name, or a method of a subclass.
     handle: Callable[..., object] | None = None
     #: Errors of accept() after which the server stops.
     fatal_errors = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
@@ -70,20 +70,20 @@ class BaseServer:
     # For subclasses.
 
     def make_listener(self, address: Any) -> Any:
-        """A listening socket for `address`."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to listen")
+        """Return a listening socket for `address`."""
+        raise NotImplementedError(f"{type(self).__name__} must define make_listener()")
 
     def do_read(self) -> tuple[Any, ...] | None:
-        """The arguments of the next call of `handle`; may switch. None: nothing after all."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to accept")
+        """Return the arguments for the next call of `handle`, or None if nothing came after all. May switch."""
+        raise NotImplementedError(f"{type(self).__name__} must define do_read()")
 
     def do_close(self, *args: Any) -> None:
-        """Release what `do_read` returned, when its handler has ended or could not be started."""
+        """Release what `do_read` returned. Called when its handler has ended or could not be started."""
 
     # Setting up.
 
     def set_listener(self, listener: Any) -> None:
-        """Listen on `listener`: a listening socket, or an address that is bound at `start`."""
+        """Listen on `listener`: a listening socket, or an address that `start` binds. Never switches."""
         if hasattr(listener, "accept") or hasattr(listener, "recvfrom"):
             self.socket: Any = listener
             self.address = listener.getsockname()
@@ -91,16 +91,16 @@ class BaseServer:
             self.socket = None
             self.address = parse_address(listener)
         else:
-            raise TypeError(f"a server listens on an address or a socket, not on {listener!r}")
+            raise TypeError(f"listener must be an address or a socket, not {listener!r}")
 
     def set_handle(self, handle: Callable[..., object]) -> None:
-        """Call `handle` for what comes from now on. TypeError if it cannot be called."""
+        """Set the handler for later connections or datagrams. TypeError if `handle` is not callable."""
         if not callable(handle):
-            raise TypeError(f"a server's handle is callable, not {handle!r}")
+            raise TypeError(f"a server's handle must be callable, not {handle!r}")
         self.handle = handle
 
     def set_spawn(self, spawn: Any) -> None:
-        """See the class."""
+        """Set where handlers run; the class's docstring lists the values of `spawn`."""
         self.pool: Any = None
         if spawn == "default":
             self._spawn: Callable[..., Any] | None = Greenlet.spawn
@@ -117,65 +117,66 @@ class BaseServer:
             self.pool = spawn
             self._spawn = spawn.spawn
         else:
-            raise TypeError(f"spawn is 'default', 'raw', None, a callable, a pool or its size, not {spawn!r}")
+            raise TypeError(f"spawn must be 'default', 'raw', None, a callable, a pool or its size, not {spawn!r}")
 
     @property
     def started(self) -> bool:
-        """Whether it accepts."""
+        """Whether the server accepts connections or datagrams."""
         return self._acceptor is not None
 
     @property
     def closed(self) -> bool:
-        """Whether it neither listens nor accepts."""
+        """Whether the server neither listens nor accepts."""
         return self.socket is None
 
     @property
     def server_host(self) -> str | None:
-        """The host it listens on, for an Internet address."""
+        """The host that the server listens on; None if its address is not an Internet address."""
         return self.address[0] if isinstance(self.address, tuple) else None
 
     @property
     def server_port(self) -> int | None:
-        """The port it listens on, for an Internet address."""
+        """The port that the server listens on; None if its address is not an Internet address."""
         return self.address[1] if isinstance(self.address, tuple) else None
 
     def full(self) -> bool:
-        """Whether its pool has no room, so that it does not accept."""
+        """Return whether the server's pool is full, so that the server does not accept."""
         return bool(self.pool is not None and self.pool.full())
 
     # Running.
 
     def start(self) -> None:
-        """Listen and accept, in the background. Never switches. Harmless when started."""
+        """Listen, and accept in a background greenlet. Never switches. Does nothing if the server is started."""
         if self.started:
             return
-        preload_reporting()  # while there are file descriptors for it: accept() fails when they run out
+        # accept() fails when file descriptors run out, and an import needs one: import the reporting code now.
+        preload_reporting()
         self.init_socket()
         self.start_accepting()
 
     def init_socket(self) -> None:
-        """Listen, unless it does already: what `start` does first."""
+        """Bind and listen, unless the server listens already. `start` does this first."""
         if self.socket is None:
             self.socket = self.make_listener(self.address)
             self.address = self.socket.getsockname()
 
     def is_fatal_error(self, ex: BaseException) -> bool:
-        """Whether the server stops after the error `ex` of `do_read`."""
+        """Return whether the server stops after the error `ex` of `do_read`."""
         return isinstance(ex, OSError) and ex.errno in self.fatal_errors
 
     def start_accepting(self) -> None:
-        """Accept on the socket that it listens on."""
+        """Start to accept on the socket that the server listens on. Never switches."""
         if self._acceptor is None:
             self._acceptor = spawn(self._accept_forever)
 
     def stop_accepting(self) -> None:
-        """Accept no more; go on listening."""
+        """Stop accepting, but keep listening. Never switches."""
         acceptor, self._acceptor = self._acceptor, None
         if acceptor is not None:
             acceptor.kill(block=False)
 
     def close(self) -> None:
-        """Accept no more and listen no more; handlers go on. Never switches."""
+        """Stop accepting and listening; handlers go on. Never switches."""
         self.stop_accepting()
         socket, self.socket = self.socket, None
         if socket is not None:
@@ -185,10 +186,10 @@ class BaseServer:
             waiter.wake()
 
     def stop(self, timeout: float | None = None) -> None:
-        """Close; wait for the handlers, `timeout` seconds (default `stop_timeout`), and kill those left. Switches.
+        """Close, wait up to `timeout` seconds (default `stop_timeout`) for the handlers, then kill the rest. Switches.
 
-        Only this server's handlers, when it shares a pool with others. Greenlets of spawn="raw" and of a callable that
-        returns something else are nobody to wait for.
+        This concerns only this server's own handlers, also when servers share a pool. The server cannot wait for
+        handlers of spawn="raw", nor for those of a callable that does not return a Greenlet.
         """
         self.close()
         if timeout is None:
@@ -200,7 +201,7 @@ class BaseServer:
         killall([each for each in handlers if not each.ready()], timeout=self.kill_timeout)
 
     def serve_forever(self, stop_timeout: float | None = None) -> None:
-        """Start, and wait until the server is stopped or this greenlet is interrupted; then stop. Switches."""
+        """Start, wait until the server is stopped or the calling greenlet is interrupted, then stop. Switches."""
         if not self.started:
             self.start()
         hub = get_hub()
@@ -227,7 +228,7 @@ class BaseServer:
                     self._acceptor = None
                     self.close()
                     return
-                # Such as EMFILE: there will be room again when other connections end. Told once, until it goes well.
+                # Such as EMFILE: room returns when other connections end. Report only the first error of a series.
                 if delay == self.min_delay:
                     get_hub().handle_error(self, *sys.exc_info())
                 sleep(delay)
@@ -239,7 +240,7 @@ class BaseServer:
             try:
                 self.do_handle(*args)
             except Exception:
-                # A handler that failed in this greenlet, or one that could not be spawned: the next may go better.
+                # A handler failed in this greenlet, or could not be spawned. The next one may succeed.
                 get_hub().handle_error(self, *sys.exc_info())
             taken += 1
             if taken >= self.max_accept:
@@ -247,7 +248,7 @@ class BaseServer:
                 sleep(0)
 
     def do_handle(self, *args: Any) -> None:
-        """Have `handle(*args)` run."""
+        """Run `handle(*args)` where `spawn` says. May switch."""
         if self._spawn is None:
             self._run_handler(*args)
             return
@@ -268,7 +269,7 @@ class BaseServer:
 
     def _call_handle(self, *args: Any) -> None:
         if self.handle is None:
-            raise TypeError(f"{self!r} was given nothing to handle connections with")
+            raise TypeError(f"{self!r} has no handler; pass handle= or call set_handle()")
         self.handle(*args)
 
     def __enter__(self) -> Self:
@@ -284,14 +285,14 @@ class BaseServer:
 
 
 def parse_address(address: Any) -> Any:
-    """`address` as bind() takes it: "host:port", ":port" and a bare port become tuples; a path stays what it is."""
+    """Return `address` in bind()'s form: "host:port", ":port" and a bare port become tuples; a path is unchanged."""
     if isinstance(address, int):
         address = ("", address)
     if isinstance(address, str) and "/" not in address and not address.startswith("\0"):
         host, _, port = address.rpartition(":")
         if port.isascii() and port.isdigit():
             return parse_address(("" if host == "*" else host.strip("[]"), int(port)))
-        # A Unix socket of that name in the current folder is not what anybody means by "localhost".
+        # bind() would create a Unix socket of that name in the current folder; "localhost" does not mean that.
         raise ValueError(f"{address!r} is neither host:port nor a path with a '/'")
     if isinstance(address, tuple):
         _check_pair(address)
@@ -299,11 +300,11 @@ def parse_address(address: Any) -> Any:
 
 
 def _check_pair(address: tuple[Any, ...]) -> None:
-    right = "a server's address is (host, port), with a port of 0 to 65535"
+    right = "a server's address must be (host, port) with a port from 0 to 65535"
     if len(address) < 2 or not isinstance(address[0], (str, bytes)) or not isinstance(address[1], int):
         raise TypeError(f"{right}, not {address!r}")
     if not 0 <= address[1] <= 65535:
-        raise OverflowError(f"{right}, not {address!r}")  # as bind() does
+        raise OverflowError(f"{right}, not {address!r}")  # bind() raises the same class
 
 
 __all__ = ["BaseServer", "parse_address"]

@@ -1,11 +1,12 @@
-"""Cooperative files: what the io module's `open` gives, but a read or a write lets other greenlets run.
+"""Cooperative files: like the io module's, but a read or a write lets other greenlets run.
 
-    FileObjectPosix    waits for the fd: pipes, terminals, FIFOs. On a regular file it behaves as the io module does.
-    FileObjectThread   each operation on the file itself runs in a worker thread: for regular files
-    FileObjectBlock    the io module's, as it is
+    FileObjectPosix    waits for the fd: pipes, terminals, FIFOs. On a regular file it behaves like the io module.
+    FileObjectThread   runs each operation on the underlying file in a worker thread: for regular files
+    FileObjectBlock    the io module's file, which blocks the thread
 
-`FileObject` is one of the three, by `hubcore.config.fileobject` or the environment variable HUBCORE_FILE ("posix",
-"thread", "block"; a class, or "package.module:Class") when this module is imported; by default the first.
+`FileObject` is one of the three. `hubcore.config.fileobject` or the environment variable HUBCORE_FILE ("posix",
+"thread", "block"; a class, or "package.module:Class") selects it when this module is imported; the default is the
+first.
 """
 
 from __future__ import annotations
@@ -48,13 +49,13 @@ class FileObjectClosed(OSError, ValueError):
 
 
 class _FileObject:
-    """A file on a raw one of the subclass's kind, with the io module's own buffers and text on top.
+    """A file: a raw file of the subclass's kind, under the io module's own buffer and text layers.
 
-    `fobj` is a path, an fd or an open file, and everything else is as in `open`; with `closefd` False the fd, or the
-    open file, is not closed with this. Greenlets may share it: each operation is done before the next begins, also a
-    long `write`, so that nothing comes in between (`atomic_write` asks for what is always so). To close it ends the
-    waits of the others with OSError (EBADF). As in the io module, an exception in the middle of a line or of a long
-    read loses what of it was there already.
+    `fobj` is a path, an fd or an open file. The other arguments are those of `open`; with `closefd` False, closing
+    this object leaves the fd, or the open file, open. Greenlets may share a file: each operation, also a long `write`,
+    finishes before the next begins, so operations never interleave (hence `atomic_write` changes nothing). Closing the
+    file ends the waits of other greenlets with OSError (EBADF). As in the io module, an exception in the middle of a
+    line or of a long read loses the data that was already read.
     """
 
     default_bufsize = io.DEFAULT_BUFFER_SIZE
@@ -85,16 +86,16 @@ class _FileObject:
         self._closing = False
         self._reading = self._writing = RLock()
         if binary and (self._io is raw or isinstance(self._io, io.BufferedRWPair)):
-            self._writing = RLock()  # nothing is shared between the directions
+            self._writing = RLock()  # the two directions share no state
 
     def _open_raw(self, fobj: Any, mode: str, closefd: bool) -> Any:
-        raise NotImplementedError(f"{type(self).__name__} does not say how to open a file")
+        raise NotImplementedError(f"{type(self).__name__} must define _open_raw()")
 
     def _fd_of_given(self) -> int:
-        """The fd of the open file that was given, after what it has in its buffer was written."""
+        """Flush the open file that was passed in, and return its fd."""
         fileno = getattr(self._given, "fileno", None)
         if fileno is None:
-            raise TypeError(f"{type(self).__name__} takes a path, an fd or a file that has one, not {self._given!r}")
+            raise TypeError(f"{type(self).__name__} takes a path, an fd or a file with an fd, not {self._given!r}")
         if getattr(self._given, "writable", bool)():
             self._given.flush()  # type: ignore[union-attr]
         fd: int = fileno()
@@ -102,18 +103,18 @@ class _FileObject:
 
     @property
     def io(self) -> Any:
-        """The io module's object that this one is made on. What is done with it directly is not done in turn."""
+        """The io module's object underneath. Operations on it directly are not serialized with the others."""
         return self._io
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed."""
+        """Whether the file was closed."""
         return self._closing or bool(self._io.closed)
 
     def close(self) -> None:
-        """Write what is left to be written, and close it. Closing twice is harmless. May switch.
+        """Flush the file and close it; does nothing if it is closed. May switch.
 
-        Others that are in an operation get OSError (EBADF). What one of them could not write is lost.
+        Other greenlets that are inside an operation get OSError (EBADF). Data that one of them could not write is lost.
         """
         if self._closing:
             return
@@ -137,7 +138,7 @@ class _FileObject:
 
     def __getattr__(self, name: str) -> Any:
         if name == "_io":
-            raise AttributeError(f"{type(self).__name__!r} object was never opened")
+            raise AttributeError(f"{type(self).__name__!r} object was never opened; its __init__() did not finish")
         value = getattr(self._io, name)
         return partial(self._call, name) if name in _IN_TURN else value
 
@@ -169,7 +170,7 @@ class _FileObject:
 
 
 class FileObjectPosix(_FileObject):
-    """A file that waits for its fd, which becomes non-blocking: for pipes, terminals, FIFOs."""
+    """A file that makes its fd non-blocking and waits for it in the hub: for pipes, terminals, FIFOs."""
 
     def _open_raw(self, fobj: Any, mode: str, closefd: bool) -> Any:
         if self._given is not None:
@@ -178,10 +179,10 @@ class FileObjectPosix(_FileObject):
 
 
 class FileObjectThread(_FileObject):
-    """A file whose operations run in worker threads: for regular files, and whatever no loop can watch.
+    """A file whose operations run in worker threads: for regular files and other files that no loop can watch.
 
-    `fobj` may be any binary file, also one without an fd. `lock` and `threadpool` are accepted for gevent's sake:
-    operations come one after the other, in threads for files.
+    `fobj` may be any binary file, also one without an fd. `lock` and `threadpool` are accepted for compatibility with
+    gevent and ignored: operations always run one after the other, in threads reserved for files.
     """
 
     def __init__(self, fobj: Any, *args: Any, lock: object = True, threadpool: object = None, **kwargs: Any) -> None:
@@ -211,7 +212,7 @@ class FileObjectBlock(_FileObject):
 
 
 class _Unclosed:
-    """A file as somebody else's, who closes it."""
+    """A file that its owner closes: `close` does nothing."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
@@ -224,7 +225,7 @@ class _Unclosed:
 
 
 def _check(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) -> None:
-    """Raise what `open` has to say against these, if anything."""
+    """Raise the error that `open` raises for these arguments, if it refuses them."""
     if isinstance(mode, str):
         mode = mode.replace("x", "w")
     open(os.devnull, mode, buffering, encoding, errors, newline).close()
@@ -233,7 +234,7 @@ def _check(mode: Any, buffering: Any, encoding: Any, errors: Any, newline: Any) 
 def _layers(
     raw: Any, mode: str, binary: bool, buffering: int, encoding: str | None, errors: str | None, newline: str | None
 ) -> Any:
-    """What `open` makes of a raw file; for reading and writing a pipe, which it refuses, a pair of buffers."""
+    """Return the layers that `open` puts on a raw file. For "+" on a pipe, which `open` refuses, use a buffer pair."""
     line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
     if buffering == 0:
         return raw
@@ -255,7 +256,7 @@ def _layers(
 
 
 def file_object_class(chosen: str | type | None = None) -> Any:
-    """The class that `chosen`, or the configuration, names. ValueError if none is called that."""
+    """Return the class that `chosen`, or else the configuration, names. ValueError if there is no such class."""
     chosen = chosen or config.fileobject or "posix"
     if not isinstance(chosen, str):
         return chosen
@@ -265,7 +266,7 @@ def file_object_class(chosen: str | type | None = None) -> Any:
     module, colon, name = chosen.partition(":")
     if not colon:
         raise ValueError(
-            f"no kind of file is called {chosen!r}; there are {', '.join(built_in)}, or package.module:Class"
+            f"unknown kind of file {chosen!r}; choose from {', '.join(built_in)} or give package.module:Class"
         )
     from importlib import import_module
 

@@ -1,9 +1,9 @@
-"""The standard library's os module, cooperatively: what waits for a child, a pipe or a thread lets other greenlets run.
+"""The standard library's os module, made cooperative: waits for a child, a pipe or a thread let other greenlets run.
 
-Everything that is not here is the standard library's own. So are `fork`, `forkpty`, `posix_spawn` and `posix_spawnp`
-where this module is patched in, because nothing has to be done about them: what a fork does to hubs, `_fork` has Python
-do at every fork, and children are waited for by pidfd. Other than in gevent nothing reaps a child for you; who calls
-`os.fork()` calls `os.waitpid()`.
+Every other name is the standard library's own. Patching leaves `fork`, `forkpty`, `posix_spawn` and `posix_spawnp`
+alone because they need no replacement: Python itself runs hubcore's at-fork handlers at every fork, and hubcore waits
+for children by pidfd. Unlike gevent, hubcore reaps no child on its own: a program that calls `os.fork()` must call
+`os.waitpid()`.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ writev = _fdcalls.writev
 get_blocking = _fdcalls.get_blocking
 set_blocking = _fdcalls.set_blocking
 
-# The originals, whatever the module has later.
+# The originals; patching may replace the module's names later.
 _fork = _stdlib.fork
 _forkpty = _stdlib.forkpty
 _read = _originals.read_fd
@@ -45,12 +45,12 @@ _system = _stdlib.system
 
 
 def fork_gevent() -> int:
-    """os.fork(): the child starts with a fresh hub and runs none of this process's greenlets. gevent's name for it."""
+    """Call os.fork(). The child starts with a fresh hub and runs none of this process's greenlets. gevent's name."""
     return _fork()
 
 
 def forkpty_gevent() -> tuple[int, int]:
-    """os.forkpty(), likewise."""
+    """Call os.forkpty(). The child starts with a fresh hub, as after `fork_gevent`. gevent's name."""
     return _forkpty()
 
 
@@ -60,12 +60,12 @@ def fork_and_watch(
     ref: bool = False,
     fork: Callable[[], int] = fork_gevent,
 ) -> int:
-    """Fork, and in the parent have the hub call `callback(watcher)` when the child has ended.
+    """Fork; in the parent, the hub calls `callback(watcher)` when the child has ended.
 
-    The watcher has its `rpid` and `rstatus`, and has reaped it; `waitpid` still gives the status, once. With `ref` it
-    keeps the loop alive. Without `callback` nothing is watched: the child is the caller's to wait for.
+    The watcher reaps the child and has its `rpid` and `rstatus`; `waitpid` still returns the status, once. With `ref`
+    the watcher keeps the loop alive. Without `callback` there is no watcher: the caller must wait for the child.
     """
-    check_callback(callback)  # in the child an error would come too late
+    check_callback(callback)  # before the fork: an error in the child would come too late
     pid = fork()
     if pid and callback is not None:
         _watch(pid, callback, loop, ref)
@@ -78,7 +78,7 @@ def forkpty_and_watch(
     ref: bool = False,
     forkpty: Callable[[], tuple[int, int]] = forkpty_gevent,
 ) -> tuple[int, int]:
-    """As `fork_and_watch`, with a terminal: the result is the child's pid and the terminal's fd."""
+    """Like `fork_and_watch`, with a pseudo-terminal. Return the child's pid and the terminal's fd."""
     check_callback(callback)
     pid, fd = forkpty()
     if pid and callback is not None:
@@ -100,17 +100,17 @@ def _watch(pid: int, callback: Callable[[Any], object], loop: Loop | None, ref: 
 
 
 def fork(*args: Any, **kwargs: Any) -> int:
-    """os.fork(), as `fork_and_watch` with the same arguments."""
+    """Like os.fork(); takes the arguments of `fork_and_watch`."""
     return fork_and_watch(*args, **kwargs)
 
 
 def forkpty(*args: Any, **kwargs: Any) -> tuple[int, int]:
-    """os.forkpty(), as `forkpty_and_watch` with the same arguments."""
+    """Like os.forkpty(); takes the arguments of `forkpty_and_watch`."""
     return forkpty_and_watch(*args, **kwargs)
 
 
 def close(fd: int) -> None:
-    """As os.close. Whoever of this thread's greenlets waits for `fd` gets OSError (EBADF). Never switches."""
+    """Like os.close. Greenlets of this thread that wait for `fd` get OSError (EBADF). Never switches."""
     if isinstance(fd, int):
         closing_fd(fd)
         _fdcalls.seems_blocking.pop(fd, None)
@@ -118,7 +118,7 @@ def close(fd: int) -> None:
 
 
 def make_nonblocking(fd: int) -> bool | None:
-    """Make `fd` non-blocking; True if that changed it, None if it was so before."""
+    """Make `fd` non-blocking. Return True if it was blocking, None if it was not."""
     if not get_blocking(fd):
         return None
     set_blocking(fd, False)
@@ -126,7 +126,7 @@ def make_nonblocking(fd: int) -> bool | None:
 
 
 def nb_read(fd: int, n: int) -> bytes:
-    """os.read of a non-blocking `fd`, which waits until there is something. Switches when nothing is there."""
+    """Like os.read on a non-blocking `fd`, but wait until data arrives. Switches if no data is ready."""
     while True:
         try:
             return _read(fd, n)
@@ -135,7 +135,10 @@ def nb_read(fd: int, n: int) -> bytes:
 
 
 def nb_write(fd: int, buf: Any) -> int:
-    """os.write to a non-blocking `fd`, which waits until there is room for some of `buf`; how much that was."""
+    """Like os.write to a non-blocking `fd`, but wait until some of `buf` fits. Return the number of bytes written.
+
+    Switches if there is no room.
+    """
     while True:
         try:
             return _write(fd, buf)
@@ -144,19 +147,19 @@ def nb_write(fd: int, buf: Any) -> int:
 
 
 def tp_read(fd: int, n: int) -> bytes:
-    """os.read in the hub's thread pool: for a blocking `fd`, also one that cannot be watched. Switches."""
+    """Like os.read, in the hub's thread pool: for a blocking `fd`, also one that no loop can watch. Switches."""
     data: bytes = get_hub().threadpool.apply(_read, (fd, n))
     return data
 
 
 def tp_write(fd: int, buf: Any) -> int:
-    """os.write in the hub's thread pool. Switches."""
+    """Like os.write, in the hub's thread pool. Switches."""
     count: int = get_hub().threadpool.apply(_write, (fd, buf))
     return count
 
 
 def system(command: Any) -> int:
-    """As os.system, in a worker thread. Switches. A kill ends the wait, not the command."""
+    """Like os.system, in a worker thread. Switches. A kill of the greenlet ends its wait, not the command."""
     if get_hub_if_any() is None:
         return _system(command)
     job = Job(None, _system, (command,), {})
@@ -166,7 +169,7 @@ def system(command: Any) -> int:
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Looked up, not copied: every name of the running Python version is found, also one that is set later.
     return getattr(_stdlib, name)
 
 

@@ -1,7 +1,7 @@
-"""The standard library's select module, cooperatively: `select`, `poll` objects and real epoll (or kqueue) objects.
+"""The standard library's select module, made cooperative: `select`, `poll` objects and real epoll (or kqueue) objects.
 
-What they accept, return and raise is the standard library's. Everything that is not here, the constants among it, is
-the standard library's own.
+Arguments, results and errors are the standard library's. Every other name, constants included, is the standard
+library's own.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# Not by the module: there, these may be ours.
+# The original: after patching, the module's own name is hubcore's.
 _native_select: Any = original("select", "select")
 
 if hasattr(_stdlib, "epoll"):
@@ -29,15 +29,15 @@ if hasattr(_stdlib, "kqueue"):
 
 
 def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> tuple[list[Any], list[Any], list[Any]]:
-    """As select.select: those of the three lists that can be read, can be written, have an exceptional condition.
+    """Like select.select: return the items that are readable, that are writable, that have an exceptional condition.
 
-    Waits for the first, `timeout` seconds at most. Switches, unless something is ready at once. That one of them is
-    closed meanwhile by a cooperative socket or file ends the wait with OSError (EBADF).
+    Waits until at least one is ready, for at most `timeout` seconds. Switches, unless one is ready at once. If a
+    cooperative socket or file among them is closed meanwhile, the wait ends with OSError (EBADF).
     """
     seconds = seconds_of(timeout, 1.0, _judge_of_select)
     if seconds < 0.0 and timeout is not None:
         _judge_of_select(timeout)
-    # The lists themselves: a fileno() may change one, and an iterator gives its items only once.
+    # Lists are used without a copy, because a fileno() may change one; an iterator yields its items only once.
     lists = (_items(rlist), _items(wlist), _items(xlist))
     spend()
     found = _look(lists)
@@ -72,15 +72,16 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> 
 
 
 class poll:
-    """A select.poll object, cooperatively.
+    """A select.poll object, made cooperative.
 
-    What is registered while somebody polls counts from the next call. One at a time: a second gets RuntimeError.
+    An fd that is registered during a `poll` call counts from the next call. Only one greenlet may poll at a time: a
+    second gets RuntimeError.
     """
 
     __slots__ = ("__weakref__", "_events", "_poll", "_polling")
 
     def __new__(cls) -> poll:
-        # In the standard library `poll` is a function, and the type of what it returns cannot be called.
+        # In the standard library `poll` is a function, and the type of the object it returns cannot be called.
         return super().__new__(_PollObject if cls is poll else cls)
 
     def __init__(self) -> None:
@@ -89,25 +90,25 @@ class poll:
         self._polling = False
 
     def register(self, fd: Any, eventmask: int = _stdlib.POLLIN | _stdlib.POLLPRI | _stdlib.POLLOUT) -> None:
-        """As poll.register: report these events of `fd`, a number or something with a fileno()."""
+        """Like poll.register: report these events of `fd`, a number or an object with a fileno() method."""
         fd = _fd(fd)
         self._poll.register(fd, eventmask)
         self._events[fd] = index(eventmask)
 
     def modify(self, fd: Any, eventmask: int) -> None:
-        """As poll.modify; OSError (ENOENT) if `fd` is not registered."""
+        """Like poll.modify; OSError (ENOENT) if `fd` is not registered."""
         fd = _fd(fd)
         self._poll.modify(fd, eventmask)
         self._events[fd] = index(eventmask)
 
     def unregister(self, fd: Any) -> None:
-        """As poll.unregister; KeyError if `fd` is not registered."""
+        """Like poll.unregister; KeyError if `fd` is not registered."""
         fd = _fd(fd)
         self._poll.unregister(fd)
         del self._events[fd]
 
     def poll(self, timeout: float | None = None) -> list[tuple[int, int]]:
-        """As poll.poll: pairs of fd and events, waiting for the first `timeout` milliseconds at most. May switch."""
+        """Like poll.poll: return pairs of fd and events; wait at most `timeout` milliseconds for one. May switch."""
         seconds = seconds_of(timeout, 0.001, _judge_of_poll)
         if self._polling:
             raise RuntimeError("concurrent poll() invocation")
@@ -141,7 +142,7 @@ def _look(lists: Any) -> tuple[list[Any], list[Any], list[Any]]:
 
 
 def _items_of(items: list[Any], fds: list[int], ready: list[int]) -> list[Any]:
-    """Those of `items` whose fd is among the ready ones."""
+    """Return the items whose fd is among the ready ones."""
     if len(ready) == len(fds):
         return list(items)
     those = set(ready)
@@ -154,11 +155,11 @@ def _items(given: Any) -> Any:
     try:
         return list(given)
     except TypeError:
-        return given  # the C code has the right error for that
+        return given  # the C code raises the right error for it
 
 
 def _fd(item: Any) -> Any:
-    """The number of `item`, or `item` itself if that cannot be told: the C code has the right error for that."""
+    """Return the fd of `item`, or `item` itself if it has none: the C code raises the right error for it."""
     if isinstance(item, int):
         return item
     fileno = getattr(item, "fileno", None)
@@ -167,7 +168,7 @@ def _fd(item: Any) -> Any:
 
 
 class _Accepted(Exception):
-    """The C code came as far as the first item, so the timeout was right."""
+    """The C code reached the first item, so it accepted the timeout."""
 
 
 class _Item:
@@ -176,7 +177,7 @@ class _Item:
 
 
 def _judge_of_select(timeout: Any) -> None:
-    """Raise what select has to say against `timeout`, if anything, without waiting for it."""
+    """Raise the error that select raises for `timeout`, if it refuses it, without a wait."""
     try:
         _native_select([_Item()], [], [], timeout)
     except _Accepted:
@@ -184,17 +185,17 @@ def _judge_of_select(timeout: Any) -> None:
 
 
 def _judge_of_poll(timeout: Any) -> None:
-    """Raise what a poll object has to say against `timeout`, if anything, without waiting for it."""
+    """Raise the error that a poll object raises for `timeout`, if it refuses it, without a wait."""
     ready_at_once = native_poll()
     ready_at_once.register(_NEVER_OPEN)
     ready_at_once.poll(timeout)
 
 
-_NEVER_OPEN = 0x7FFFFFFF  # poll(2) tells of an fd that is not open at once
+_NEVER_OPEN = 0x7FFFFFFF  # poll(2) returns at once for an fd that is not open
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Looked up, not copied: every name of the running Python version is found, also one that is set later.
     return getattr(_stdlib, name)
 
 
@@ -202,7 +203,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-#: What `hubcore.monkey` replaces in the standard library's module.
+#: The names that `hubcore.monkey` replaces in the standard library's module.
 __implements__ = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
 __all__ = ["error", "poll", "select"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]

@@ -1,6 +1,6 @@
 """The standard library's selectors module on `hubcore.select`: a selector's `select` lets other greenlets run.
 
-asyncio's SelectorEventLoop takes one, and then runs in a greenlet while others go on. Everything that is not here is
+An asyncio SelectorEventLoop with such a selector runs in one greenlet while other greenlets go on. Every other name is
 the standard library's own.
 """
 
@@ -18,18 +18,18 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
 
 
-# The standard library's classes say by a private class attribute what they are made on; tests/test_selectors.py would
-# tell if a version of Python had it no more.
+# A private class attribute of the standard library's classes names the object underneath; tests/test_selectors.py
+# fails if a version of Python no longer has it.
 
 
 class SelectSelector(_stdlib.SelectSelector):
-    """selectors.SelectSelector, cooperatively."""
+    """selectors.SelectSelector, made cooperative."""
 
     _select = staticmethod(_select.select)
 
 
 class PollSelector(_stdlib.PollSelector):
-    """selectors.PollSelector, cooperatively."""
+    """selectors.PollSelector, made cooperative."""
 
     _selector_cls = _select.poll
 
@@ -40,7 +40,7 @@ _NativeKqueueSelector: Any = getattr(_stdlib, "KqueueSelector", None)
 if hasattr(_stdlib, "EpollSelector"):
 
     class EpollSelector(_stdlib.EpollSelector):
-        """selectors.EpollSelector, cooperatively."""
+        """selectors.EpollSelector, made cooperative."""
 
         _selector_cls = _select.epoll
 
@@ -49,7 +49,7 @@ if hasattr(_stdlib, "EpollSelector"):
 if _NativeKqueueSelector is not None:
 
     class KqueueSelector(_NativeKqueueSelector):  # type: ignore[misc]
-        """selectors.KqueueSelector, cooperatively."""
+        """selectors.KqueueSelector, made cooperative."""
 
         def __init__(self) -> None:
             super().__init__()
@@ -61,7 +61,10 @@ if _NativeKqueueSelector is not None:
 
 
 class DefaultSelector(_Best):  # type: ignore[misc]
-    """The best selector of the system, cooperatively. `hub` is accepted for gevent's sake: the caller's is used."""
+    """The system's best selector, made cooperative.
+
+    `hub` is accepted for compatibility with gevent and ignored: `select` waits in the hub of the calling thread.
+    """
 
     def __init__(self, hub: Hub | None = None) -> None:
         super().__init__()
@@ -84,7 +87,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-#: What `hubcore.monkey` replaces in the standard library's module.
+#: The names that `hubcore.monkey` replaces in the standard library's module.
 __implements__ = [
     name
     for name in ("DefaultSelector", "SelectSelector", "PollSelector", "EpollSelector", "KqueueSelector")

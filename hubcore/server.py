@@ -1,4 +1,4 @@
-"""Servers: StreamServer, a greenlet per connection, and DatagramServer, one per datagram."""
+"""Servers: StreamServer runs a greenlet per connection, DatagramServer a greenlet per datagram."""
 
 from __future__ import annotations
 
@@ -14,46 +14,47 @@ if TYPE_CHECKING:
 
 
 class _SocketServer(BaseServer):
-    """What StreamServer and DatagramServer have in common: the socket."""
+    """The base of StreamServer and DatagramServer: it owns the socket."""
 
-    #: Whether to bind an address that connections of an earlier server still use; None: yes.
+    #: Whether to bind an address that connections of an earlier server still use (SO_REUSEADDR). None is the default:
+    #: True for StreamServer, False for DatagramServer.
     reuse_addr: bool | None = None
-    #: Whether several processes may serve the same port, each getting its share (SO_REUSEPORT).
+    #: Whether several processes may serve the same port, each with a share of the traffic (SO_REUSEPORT).
     reuse_port = False
 
     _own_path: OwnPath | None = None
 
     def set_listener(self, listener: Any) -> None:
-        """Listen on `listener`: a socket, or what names one or where to bind one at `start`."""
+        """Listen on `listener`: a socket, an fd:// name of one, or an address that `start` binds. Never switches."""
         if isinstance(listener, str) and listener.startswith("fd://"):
             number = listener.removeprefix("fd://")
             if not number.isascii() or not number.isdigit():
-                raise ValueError(f"{listener!r} is no file descriptor; it takes fd:// and its number")
+                raise ValueError(f"{listener!r} names no file descriptor; use fd:// and a number, such as fd://3")
             listener = from_fd(int(number))
         elif hasattr(listener, "recvfrom") and not isinstance(listener, socket.socket):
-            # Another kind of socket would block everybody.
+            # Another kind of socket would block the whole thread.
             listener = socket.socket(listener.family, listener.type, listener.proto, fileno=listener.detach())
         super().set_listener(listener)
 
     def init_socket(self) -> None:
-        """Listen, unless it does already: what `start` does first."""
+        """Bind and listen, unless the server listens already. `start` does this first."""
         made = self.socket is None
         super().init_socket()
         if made and isinstance(self.address, (str, bytes)):
             self._own_path = OwnPath(self.address)
 
     def close(self) -> None:
-        """Accept no more and listen no more; handlers go on. A Unix socket that it made is removed. Never switches."""
+        """Stop accepting and listening; handlers go on. Remove the Unix socket that the server made. Never switches."""
         own, self._own_path = self._own_path, None
         if own is not None:
             own.remove()
         super().close()
 
     def _patiently(self, call: Callable[..., Any], *args: Any) -> Any:
-        """`call` of the socket, or None after a wait.
+        """Return the result of `call`, a method of the socket, or None if it would block or timed out. Switches.
 
-        A socket that was handed over may be non-blocking or have a timeout; both are its owner's wish for calls of
-        its own.
+        A socket that the program passed in may be non-blocking or have a timeout. Both settings concern the program's
+        own calls; the server waits all the same.
         """
         sock = self.socket
         try:
@@ -68,20 +69,20 @@ class _SocketServer(BaseServer):
 
 
 class StreamServer(_SocketServer):
-    """Calls `handle(socket, address)` for each connection, and closes the socket when that has returned or failed.
+    """Calls `handle(socket, address)` for each connection, and closes the socket when the handler returns or raises.
 
-    `listener` is (host, port), with port 0 for any free one, "host:port", a port alone, a path for a Unix socket (with
-    a "/"), "fd://3" for a listening socket that is open already, or a listening socket, which is the server's from then
-    on. An empty host is every address of this machine.
+    `listener` is (host, port), where port 0 means any free port; "host:port"; a port alone; a path for a Unix socket
+    (with a "/"); "fd://3" for a listening socket that is already open; or a listening socket, which then belongs to the
+    server. An empty host means every address of this machine.
 
-    With `ssl_context`, or `certfile` and `keyfile`, it serves TLS: `handle` gets the TLS socket after the handshake,
-    which happens in the connection's greenlet. A peer that fails at it, or takes longer than `handshake_timeout`, is
-    dropped, with a line in the log.
+    With `ssl_context`, or `certfile` and `keyfile`, the server speaks TLS: the handshake runs in the connection's
+    greenlet, and `handle` then gets the TLS socket. The server drops a peer whose handshake fails or takes longer than
+    `handshake_timeout`, and logs a line.
     """
 
-    #: How many connections wait in the kernel to be accepted.
+    #: How many connections may wait in the kernel to be accepted.
     backlog = 128
-    #: Seconds that a peer has for the TLS handshake; None for as long as it takes.
+    #: Seconds that a peer has for the TLS handshake; None means no limit.
     handshake_timeout: float | None = 60.0
 
     def __init__(
@@ -104,15 +105,15 @@ class StreamServer(_SocketServer):
             self._wrap = wrapper(ssl_args)
         if backlog is not None:
             if hasattr(listener, "accept"):
-                raise TypeError("backlog is for an address; a socket that is handed over listens already")
+                raise TypeError(f"backlog={backlog!r} needs an address; the given socket listens already")
             if not isinstance(backlog, int):
-                raise TypeError(f"backlog is a whole number of connections, or None, not {backlog!r}")
+                raise TypeError(f"backlog must be a whole number of connections or None, not {backlog!r}")
             self.backlog = backlog
         super().__init__(listener, handle, spawn)
 
     @classmethod
     def get_listener(cls, address: Any, backlog: int | None = None, family: int | None = None) -> socket.socket:
-        """A listening socket bound to `address`, as the class's attributes say."""
+        """Return a listening socket bound to `address`, configured by the class's attributes."""
         return bound(
             address,
             socket.SOCK_STREAM,
@@ -123,9 +124,9 @@ class StreamServer(_SocketServer):
         )
 
     def make_listener(self, address: Any) -> socket.socket:
-        """A listening socket bound to `address`, as the server's attributes say."""
+        """Return a listening socket bound to `address`, configured by the server's attributes."""
         if type(self).get_listener.__func__ is not StreamServer.get_listener.__func__:  # type: ignore[attr-defined]
-            return self.get_listener(address, self.backlog)  # a subclass has its own idea
+            return self.get_listener(address, self.backlog)  # a subclass has overridden it
         return bound(
             address,
             socket.SOCK_STREAM,
@@ -136,11 +137,11 @@ class StreamServer(_SocketServer):
 
     @property
     def ssl_enabled(self) -> bool:
-        """Whether it serves TLS."""
+        """Whether the server speaks TLS."""
         return self._wrap is not None
 
     def do_read(self) -> tuple[Any, ...] | None:
-        """The next connection and its address; None if there was none after all. Switches."""
+        """Return the next connection and its address, or None if none came after all. Switches."""
         listener = self.socket
         if listener is None:
             return None
@@ -155,21 +156,21 @@ class StreamServer(_SocketServer):
         if self._wrap is not None:
             self.wrap_socket_and_handle(*args)
         elif self.handle is not None:
-            self.handle(*args)  # what the next line does, without the way there
+            self.handle(*args)  # the next line does the same, with one more call
         else:
             super()._call_handle(*args)
 
     def wrap_socket_and_handle(self, client_socket: Any, address: Any) -> None:
-        """Do the TLS handshake on a connection and have it handled. Switches."""
+        """Do the TLS handshake on a connection, then call the handler. Switches."""
         assert self._wrap is not None
         try:
-            with Timeout(self.handshake_timeout, TimeoutError("the peer took too long for the TLS handshake")):
+            with Timeout(self.handshake_timeout, TimeoutError("the TLS handshake timed out")):
                 tls = self._wrap(client_socket)
-        except OSError as error:  # ssl.SSLError is one
+        except OSError as error:  # ssl.SSLError is a subclass
             import logging
 
             client_socket.close()
-            logging.getLogger("hubcore").info("%r: no TLS with %r: %s", self, address, error)
+            logging.getLogger("hubcore").info("%r: TLS handshake with %r failed: %s", self, address, error)
             return
         try:
             super()._call_handle(tls, address)
@@ -178,12 +179,13 @@ class StreamServer(_SocketServer):
 
 
 class DatagramServer(_SocketServer):
-    """Calls `handle(data, address)` for each datagram. Answer with `sendto(data, address)`.
+    """Calls `handle(data, address)` for each datagram. The handler answers with `sendto(data, address)`.
 
-    `listener` is as for StreamServer, or a bound datagram socket. To take one datagram after the other, `spawn=None`.
+    `listener` is as for StreamServer, or a bound datagram socket. With `spawn=None` the server handles one datagram
+    after the other.
     """
 
-    #: The most bytes of a datagram that are read; the rest of a larger one is lost.
+    #: The number of bytes that the server reads of a datagram; the rest of a larger one is lost.
     max_size = 65536
 
     def __init__(
@@ -200,30 +202,30 @@ class DatagramServer(_SocketServer):
 
     @classmethod
     def get_listener(cls, address: Any, family: int | None = None) -> socket.socket:
-        """A datagram socket bound to `address`, as the class's attributes say."""
+        """Return a datagram socket bound to `address`, configured by the class's attributes."""
         reuse = bool(cls.reuse_addr)  # a second server on a UDP port would take the first one's datagrams
         return bound(address, socket.SOCK_DGRAM, family, reuse_addr=reuse, reuse_port=cls.reuse_port)
 
     def make_listener(self, address: Any) -> socket.socket:
-        """A datagram socket bound to `address`, as the server's attributes say."""
+        """Return a datagram socket bound to `address`, configured by the server's attributes."""
         if type(self).get_listener.__func__ is not DatagramServer.get_listener.__func__:  # type: ignore[attr-defined]
             return self.get_listener(address)
         reuse = bool(self.reuse_addr)
         return bound(address, socket.SOCK_DGRAM, reuse_addr=reuse, reuse_port=self.reuse_port)
 
     def do_read(self) -> tuple[Any, ...] | None:
-        """The next datagram and where it came from; None if there was none after all. Switches."""
+        """Return the next datagram and its sender's address, or None if none came after all. Switches."""
         sock = self.socket
         if sock is None:
             return None
         try:
             datagram: tuple[Any, ...] | None = self._patiently(sock.recvfrom, self.max_size)
         except (ConnectionRefusedError, ConnectionResetError):
-            return None  # an earlier answer found nobody; that is no news about what comes
+            return None  # the error of an earlier answer to a peer that is gone; it says nothing about later datagrams
         return datagram
 
     def sendto(self, *args: Any) -> int:
-        """Send from the address that the server listens on: `sendto(data, address)`. As socket.sendto."""
+        """Send from the address that the server listens on: `sendto(data, address)`. Like socket.sendto. May switch."""
         if self.socket is None:
             raise OSError(f"{self!r} has no socket to send from; start() it first")
         sent: int = self.socket.sendto(*args)

@@ -1,7 +1,7 @@
-"""The standard library's socket module, cooperatively: what would block waits in the hub instead.
+"""The standard library's socket module, made cooperative: calls that would block wait in the hub.
 
-`socket` is a subclass of the standard library's socket class, so it is accepted wherever one is. Everything that is
-not here, the constants among it, is the standard library's own.
+`socket` is a subclass of the standard library's socket class, so code that checks for that class accepts it. Every
+other name, constants included, is the standard library's own.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from hubcore.hub import get_hub, sleep
 try:
     from hubcore import _sockaddr as _fast_addressed
     from hubcore import _sockio as _fast
-except ImportError:  # an uncompiled run: the same by way of the standard library's socket
+except ImportError:  # an uncompiled run: the class below then uses the standard library's socket
     _fast = _fast_addressed = None  # type: ignore[assignment]
 
 TYPE_CHECKING = False
@@ -38,14 +38,15 @@ _INTERNET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
 _STREAM = int(_stdlib.SOCK_STREAM)
 _NONBLOCK = int(getattr(_stdlib, "SOCK_NONBLOCK", 0))
 _DONTWAIT = getattr(_stdlib, "MSG_DONTWAIT", 0)
-_truth = bool if sys.version_info >= (3, 12) else index  # of setblocking's argument, as the standard library has it
+_truth = bool if sys.version_info >= (3, 12) else index  # how the standard library converts setblocking's argument
 
 
 class socket(_stdlib.socket):
-    """socket.socket, cooperatively: the same methods and errors; what would block lets other greenlets run.
+    """socket.socket, made cooperative: same methods and errors; a call that would block lets other greenlets run.
 
     One greenlet may read while another writes. A second reader (or writer) gets ConcurrentObjectUseError. Closing a
-    socket wakes whoever waits on it with OSError (EBADF). Usable from any thread, in each direction by one at a time.
+    socket raises OSError (EBADF) in every greenlet that waits on it. Any thread may use a socket; at any moment one
+    thread may read and one may write.
     """
 
     __slots__ = ("_fd_waits",)
@@ -54,14 +55,14 @@ class socket(_stdlib.socket):
         timeout: float | None = None
         came_nonblocking = False
         if fileno is None and _NONBLOCK:
-            # Asked for by the type, it takes no system call of its own.
+            # As a flag of the type, non-blocking mode needs no system call of its own.
             if type == -1:
                 type = _stdlib.SOCK_STREAM
             timeout = 0.0 if type & _NONBLOCK else getdefaulttimeout()
             super().__init__(family, int(type) | _NONBLOCK, proto)
         else:
             super().__init__(family, type, proto, fileno)
-            timeout = _native.gettimeout(self)  # the default one, or 0.0 for SOCK_NONBLOCK
+            timeout = _native.gettimeout(self)  # the default timeout, or 0.0 for SOCK_NONBLOCK
             came_nonblocking = timeout is None and not get_blocking(_native.fileno(self))
             _native.settimeout(self, 0.0)
         kind = _native.type.__get__(self)
@@ -93,43 +94,44 @@ class socket(_stdlib.socket):
             wait(waits.timeout)
 
     def _with_flags(self, flags: int, call: Callable[..., Any], *args: Any, write: bool = False) -> Any:
-        """As `_when_readable`, unless `flags` say not to wait."""
+        """Like `_when_readable` (`write`: `_when_writable`). With no timeout, MSG_DONTWAIT in `flags` forbids waits."""
         if _DONTWAIT and _DONTWAIT & index(flags) and self._fd_waits.timeout < 0.0:
             return call(self, *args)
         return self._until_it_does(call, args, self._fd_waits.wait_write if write else self._fd_waits.wait_read)
 
-    # Timeouts: the fd itself is always non-blocking, or each call says that it must not block.
+    # Timeouts. The fd itself is non-blocking, or each call passes the flag that keeps it from blocking.
 
     def settimeout(self, howlong: float | None) -> None:
-        """As socket.settimeout: seconds, None to wait for as long as it takes, 0 not to wait at all."""
+        """Like socket.settimeout: `howlong` is in seconds; None waits without limit, 0 makes calls not wait at all."""
         if howlong is None:
             self._set_timeout(_FOREVER)
             return
         if not hasattr(howlong, "__float__"):
-            raise TypeError(f"a timeout is a number of seconds or None, not {howlong!r}")
+            raise TypeError(f"settimeout(): timeout must be a number of seconds or None, not {howlong!r}")
         seconds = float(howlong)
         if not seconds >= 0.0:
             raise ValueError("Timeout value out of range")
         self._set_timeout(seconds)
 
     def gettimeout(self) -> float | None:
-        """As socket.gettimeout."""
+        """Like socket.gettimeout."""
         value = self._fd_waits.timeout
         return None if value < 0 else value
 
     timeout = property(gettimeout, doc="The timeout in seconds, or None.")
 
     def setblocking(self, flag: bool) -> None:
-        """As socket.setblocking."""
+        """Like socket.setblocking."""
         self._set_timeout(_FOREVER if _truth(flag) else 0.0)
 
     def _set_timeout(self, seconds: float) -> None:
-        _native.setblocking(self, False)  # for its error, and it may share the flag with another process
+        # It raises the right error for a closed socket, and another process that shares the flag may have cleared it.
+        _native.setblocking(self, False)
         self._fd_waits.timeout = seconds
         self._fd_waits.came_nonblocking = False
 
     def getblocking(self) -> bool:
-        """As socket.getblocking."""
+        """Like socket.getblocking."""
         return self._fd_waits.timeout != 0.0
 
     @property
@@ -139,7 +141,7 @@ class socket(_stdlib.socket):
 
     @property
     def ref(self) -> bool:
-        """Whether waiting on this socket keeps the loop alive. Set it before the first wait."""
+        """Whether a wait on this socket keeps the loop alive. Set it before the first wait."""
         return self._fd_waits.ref
 
     @ref.setter
@@ -149,16 +151,16 @@ class socket(_stdlib.socket):
     # Connecting.
 
     def bind(self, address: Any) -> None:
-        """As socket.bind; a host name is looked up cooperatively. Switches only for that."""
+        """Like socket.bind. Looks up a host name cooperatively, and switches only for that."""
         _native.bind(self, _resolved(self, address))
 
     def accept(self) -> tuple[socket, Any]:
-        """As socket.accept, hence not of a subclass. Switches when no connection is there."""
+        """Like socket.accept: the connection is a `socket`, never a subclass. Switches if no connection is pending."""
         fd, address = self._when_readable(_native._accept)  # type: ignore[attr-defined]
         return socket(self.family, self.type, self.proto, fileno=fd), address
 
     def connect(self, address: Any) -> None:
-        """As socket.connect; a host name is looked up cooperatively. Switches."""
+        """Like socket.connect. Looks up a host name cooperatively. Switches."""
         waits = self._fd_waits
         address = _resolved(self, address)
         code = _native.connect_ex(self, address)
@@ -175,8 +177,8 @@ class socket(_stdlib.socket):
             raise OSError(code, os.strerror(code))
 
     def _connect_when_there_is_room(self, address: Any) -> int:
-        # The listener of a Unix socket has its backlog full. No event says when that changes: the socket that is not
-        # yet connected counts as writable all the time.
+        # The backlog of a listening Unix socket is full. No event reports when that changes, because the kernel
+        # reports an unconnected socket as writable all the time. Hence a poll with growing delays.
         loop = get_hub().loop
         timeout = self._fd_waits.timeout
         end = loop.update_now() + timeout
@@ -192,7 +194,7 @@ class socket(_stdlib.socket):
             delay = min(delay * 2, 0.05)
 
     def connect_ex(self, address: Any) -> int:
-        """As socket.connect_ex: `connect`, with the error's number as the result."""
+        """Like socket.connect_ex: call `connect` and return the error's number, or 0. Switches."""
         try:
             socket.connect(self, address)
         except TimeoutError as error:
@@ -205,25 +207,25 @@ class socket(_stdlib.socket):
             return error.errno
         return 0
 
-    # Receiving and sending. What the fast path has is replaced below where it is built.
+    # Receiving and sending. In a compiled build the fast path below replaces some of these methods.
 
     def recv(self, bufsize: int, flags: int = 0) -> bytes:
-        """As socket.recv. Switches when nothing is there."""
+        """Like socket.recv. Switches if no data is ready."""
         data: bytes = self._with_flags(flags, _native.recv, bufsize, index(flags) | _DONTWAIT)
         return data
 
     def recv_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> int:
-        """As socket.recv_into. Switches when nothing is there."""
+        """Like socket.recv_into. Switches if no data is ready."""
         n: int = self._with_flags(flags, _native.recv_into, buffer, nbytes, index(flags) | _DONTWAIT)
         return n
 
     def send(self, data: Any, flags: int = 0) -> int:
-        """As socket.send. Switches when the kernel takes nothing."""
+        """Like socket.send. Switches if the kernel accepts no data."""
         n: int = self._with_flags(flags, _native.send, data, index(flags) | _DONTWAIT, write=True)
         return n
 
     def sendall(self, data: Any, flags: int = 0) -> None:
-        """As socket.sendall. Switches when the kernel takes no more; the timeout is for all of it."""
+        """Like socket.sendall. Switches when the kernel accepts no more; the timeout covers the whole call."""
         waits = self._fd_waits
         loop = get_hub().loop
         end = loop.update_now() + waits.timeout
@@ -243,27 +245,27 @@ class socket(_stdlib.socket):
                     waits.wait_write(left if waits.timeout > 0.0 else _FOREVER)
 
     def recvfrom(self, bufsize: int, flags: int = 0) -> tuple[bytes, Any]:
-        """As socket.recvfrom. Switches when nothing is there."""
+        """Like socket.recvfrom. Switches if no data is ready."""
         found: tuple[bytes, Any] = self._with_flags(flags, _native.recvfrom, bufsize, index(flags) | _DONTWAIT)
         return found
 
     def recvfrom_into(self, buffer: Any, nbytes: int = 0, flags: int = 0) -> tuple[int, Any]:
-        """As socket.recvfrom_into. Switches when nothing is there."""
+        """Like socket.recvfrom_into. Switches if no data is ready."""
         found: tuple[int, Any] = self._with_flags(
             flags, _native.recvfrom_into, buffer, nbytes, index(flags) | _DONTWAIT
         )
         return found
 
     def recvmsg(self, bufsize: int, ancbufsize: int = 0, flags: int = 0) -> Any:
-        """As socket.recvmsg. Switches when nothing is there."""
+        """Like socket.recvmsg. Switches if no data is ready."""
         return self._with_flags(flags, _native.recvmsg, bufsize, ancbufsize, index(flags) | _DONTWAIT)
 
     def recvmsg_into(self, buffers: Any, ancbufsize: int = 0, flags: int = 0) -> Any:
-        """As socket.recvmsg_into. Switches when nothing is there."""
+        """Like socket.recvmsg_into. Switches if no data is ready."""
         return self._with_flags(flags, _native.recvmsg_into, _again(buffers), ancbufsize, index(flags) | _DONTWAIT)
 
     def sendmsg(self, buffers: Any, ancdata: Any = (), flags: int = 0, address: Any = None) -> int:
-        """As socket.sendmsg; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
+        """Like socket.sendmsg. Looks up a host name cooperatively. Switches if the kernel accepts no data."""
         if address is not None:
             address = _resolved(self, address)
         buffers, ancdata = _again(buffers), _again(ancdata)
@@ -275,13 +277,13 @@ class socket(_stdlib.socket):
     if hasattr(_native, "sendmsg_afalg"):
 
         def sendmsg_afalg(self, msg: Any = (), **how: Any) -> int:
-            """As socket.sendmsg_afalg. Switches when the kernel takes nothing."""
+            """Like socket.sendmsg_afalg. Switches if the kernel accepts no data."""
             msg = _again(msg)
             n: int = self._when_writable(lambda sock: _native.sendmsg_afalg(sock, msg, **how))
             return n
 
     def sendto(self, data: Any, *args: Any) -> int:
-        """As socket.sendto; a host name is looked up cooperatively. Switches when the kernel takes nothing."""
+        """Like socket.sendto. Looks up a host name cooperatively. Switches if the kernel accepts no data."""
         flags = args[0] if len(args) == 2 else 0
         if 1 <= len(args) <= 2:
             args = (index(flags) | _DONTWAIT, _resolved(self, args[-1]))
@@ -289,7 +291,7 @@ class socket(_stdlib.socket):
         return n
 
     if _fast is not None:
-        # For what the fast path leaves to them.
+        # The fast path calls these for the cases that it does not handle.
         _recv_any, _accept_any, _recvfrom_any, _sendto_any = recv, accept, recvfrom, sendto
         recv = _fast.recv
         recv_into = _fast.recv_into
@@ -300,21 +302,24 @@ class socket(_stdlib.socket):
         sendto = _fast_addressed.sendto
 
     def _sendfile_use_sendfile(self, file: Any, offset: int = 0, count: int | None = None) -> int:
-        # What socket.sendfile tries first, and the standard library does by waiting in a selector of its own.
+        # socket.sendfile tries this first; the standard library's version waits in a selector of its own.
         self._check_sendfile_params(file, offset, count)  # type: ignore[attr-defined]
         return _sendfile.send(self._fd_waits, file, offset, count)
 
-    # The end.
+    # Closing.
 
     def _real_close(self, _ss: Any = _native) -> None:
         self._fd_waits.close()
         if self._fd_waits.fd >= 0:
-            closing_fd(self._fd_waits.fd)  # for those who wait in other ways, such as select
+            closing_fd(self._fd_waits.fd)  # for greenlets that wait by other means, such as select
         self._fd_waits.fd = -1
         _ss.close(self)
 
     def detach(self) -> int:
-        """As socket.detach: whoever waits gets OSError (EBADF). Connected and without a timeout, the fd is blocking."""
+        """Like socket.detach. Greenlets that wait on the socket get OSError (EBADF).
+
+        The returned fd blocks if the socket is connected and has no timeout. Never switches.
+        """
         blocking = blocks_for_others(self)
         fd = self._let_go()
         if blocking:
@@ -322,7 +327,7 @@ class socket(_stdlib.socket):
         return fd
 
     def _let_go(self) -> int:
-        """As `detach`, with the fd as it is: non-blocking."""
+        """Like `detach`, but leave the fd non-blocking."""
         self._fd_waits.close()
         self._fd_waits.fd = -1
         return super().detach()
@@ -333,7 +338,7 @@ class socket(_stdlib.socket):
 
     @property
     def closed(self) -> bool:
-        """Whether it was closed or detached."""
+        """Whether the socket was closed or detached."""
         return self._fd_waits.fd < 0
 
 
@@ -341,12 +346,12 @@ if _fast is not None:
     _fast.methods_of(socket)
     _fast_addressed.methods_of(socket)
     _fast_addressed.accepted_are(socket)
-_native_socketpair: Any = original("socket", "socketpair")  # of the module, it may be ours
-SocketType = _native  # as in the standard library: what every socket is an instance of
+_native_socketpair: Any = original("socket", "socketpair")  # after patching, the module's own name is ours
+SocketType = _native  # as in the standard library: the base class of every socket
 
 
 def _again(values: Any) -> Any:
-    """`values` as a thing that can be gone through for each try, if it is not; what is no iterable stays what it is."""
+    """Return `values` as a sequence, so that each attempt can iterate over it; a non-iterable is returned as it is."""
     return values if isinstance(values, (list, tuple)) or not hasattr(values, "__iter__") else list(values)
 
 
@@ -357,7 +362,7 @@ def _octets(view: memoryview) -> memoryview:
 
 
 def _resolved(sock: socket, address: Any) -> Any:
-    """`address` with its host looked up, so that the C code has no look-up left to block in."""
+    """Return `address` with its host looked up, so that the C code makes no blocking look-up."""
     waits = sock._fd_waits
     return _resolver.resolved(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
 
@@ -370,7 +375,7 @@ def getaddrinfo(
     proto: int = 0,
     flags: int = 0,
 ) -> list[tuple[_stdlib.AddressFamily, _stdlib.SocketKind, int, str, Any]]:
-    """socket.getaddrinfo, cooperatively. Switches."""
+    """Like socket.getaddrinfo. Switches."""
     convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
     return [
         (convert(family, _stdlib.AddressFamily), convert(kind, _stdlib.SocketKind), proto, name, address)
@@ -379,7 +384,7 @@ def getaddrinfo(
 
 
 def getfqdn(name: str = "") -> str:
-    """socket.getfqdn, cooperatively. Switches."""
+    """Like socket.getfqdn. Switches."""
     name = name.strip()
     if not name or name in ("0.0.0.0", "::"):
         name = _stdlib.gethostname()
@@ -400,11 +405,12 @@ def create_connection(
     *,
     all_errors: bool = False,
 ) -> socket:
-    """socket.create_connection, cooperatively and by RFC 8305: one that does not answer does not hold up the next.
+    """Like socket.create_connection, by RFC 8305: an address that does not answer does not hold up the next.
 
-    The families take turns; an attempt is given 250 ms before the next starts beside it, the first that succeeds wins,
-    and the others' sockets are closed. `timeout` is each attempt's, and the socket's afterwards. Of several failures
-    the last address's is raised. Switches.
+    The address families take turns. Each attempt has 250 ms before the next one starts beside it. The first attempt
+    that succeeds wins; the sockets of the others are closed. `timeout` (seconds) applies to each attempt, and to the
+    returned socket afterwards. If all fail, the last address's error is raised, or with `all_errors` an ExceptionGroup
+    of all. Switches.
     """
     host, port = host_and_port(address)
 
@@ -444,7 +450,7 @@ def create_server(
     reuse_port: bool = False,
     dualstack_ipv6: bool = False,
 ) -> socket:
-    """socket.create_server: a bound and listening socket whose accept() is cooperative."""
+    """Like socket.create_server: return a bound, listening socket whose accept() is cooperative."""
     if family in (_stdlib.AF_INET, _stdlib.AF_INET6):
         address = _resolver.resolved(family, _stdlib.SOCK_STREAM, 0, address)
     plain = _stdlib.create_server(
@@ -454,12 +460,12 @@ def create_server(
 
 
 def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:
-    """socket.fromfd: a socket on a duplicate of `fd`."""
+    """Like socket.fromfd: return a socket on a duplicate of `fd`."""
     return socket(family, type, proto, fileno=os.dup(fd))
 
 
 def socketpair(family: int | None = None, type: int = _stdlib.SOCK_STREAM, proto: int = 0) -> tuple[socket, socket]:
-    """socket.socketpair: two connected sockets."""
+    """Like socket.socketpair: return two connected sockets."""
     if family is None:
         family = getattr(_stdlib, "AF_UNIX", _stdlib.AF_INET)
     first, second = _native_socketpair(family, type, proto)
@@ -470,7 +476,7 @@ def socketpair(family: int | None = None, type: int = _stdlib.SOCK_STREAM, proto
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Looked up, not copied: every name of the running Python version is found, also one that is set later.
     return getattr(_stdlib, name)
 
 
@@ -478,7 +484,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-#: What `hubcore.monkey` replaces in the standard library's module, whose other functions are made of these.
+#: The names that `hubcore.monkey` replaces in the standard library's module; its other functions call these.
 __implements__ = [
     "create_connection", "fromfd", "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex",
     "getnameinfo", "socket", "socketpair",

@@ -1,8 +1,8 @@
-"""The standard library's ssl module, cooperatively: what would block waits in the hub instead.
+"""The standard library's ssl module, made cooperative: calls that would block wait in the hub.
 
-`SSLContext` and `SSLSocket` are subclasses of the standard library's, so they are accepted wherever those are.
-Everything that is not here, the constants among it, is the standard library's own. TLS is OpenSSL's, by way of
-memory buffers (MemoryBIO) between it and the socket.
+`SSLContext` and `SSLSocket` are subclasses of the standard library's, so code that checks for those accepts them.
+Every other name, constants included, is the standard library's own. OpenSSL does the TLS; memory buffers (MemoryBIO)
+stand between it and the socket.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _names: dict[str, Any] = {**vars(_stdlib), "SSLContext": SSLContext, "create_con
 
 
 def _with_our_context(name: str) -> Any:
-    """The standard library's function, as this version of Python has it, where SSLContext is ours."""
+    """Return the running Python version's own function, bound to globals in which SSLContext is hubcore's."""
     function: Any = getattr(_stdlib, name)
     ours = FunctionType(function.__code__, _names, name, function.__defaults__, function.__closure__)
     ours.__kwdefaults__ = function.__kwdefaults__
@@ -37,12 +37,12 @@ _create_unverified_context = _with_our_context("_create_unverified_context")
 _create_default_https_context = create_default_context
 _create_stdlib_context = _names["_create_stdlib_context"] = _create_unverified_context
 get_server_certificate = _with_our_context("get_server_certificate")
-if hasattr(_stdlib, "wrap_socket"):  # Python 3.12 has dropped it
+if hasattr(_stdlib, "wrap_socket"):  # Python 3.12 removed it
     wrap_socket = _with_our_context("wrap_socket")
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Looked up, not copied: every name of the running Python version is found, also one that is set later.
     return getattr(_stdlib, name)
 
 
@@ -50,7 +50,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-#: What `hubcore.monkey` replaces in the standard library's module, whose functions are made of these.
+#: The names that `hubcore.monkey` replaces in the standard library's module; its functions call these.
 __implements__ = ["SSLContext", "SSLSocket", "create_connection", "socket"]
 
 
@@ -61,5 +61,5 @@ def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) ->
         adapt_contexts()
 
 
-# The standard library's module has no list of its own: all that does not begin with an underscore is public.
+# The standard library's module has no __all__: every name without a leading underscore is public.
 __all__ = sorted(name for name in vars(_stdlib) if not name.startswith("_"))

@@ -1,7 +1,7 @@
-"""The standard library's subprocess module, cooperatively: what would block waits in the hub instead.
+"""The standard library's subprocess module, made cooperative: calls that would block wait in the hub.
 
-`Popen` is a subclass of the standard library's, and the functions here are made of it. Everything that is not here,
-the constants and errors among it, is the standard library's own.
+`Popen` is a subclass of the standard library's; the functions here use it. Every other name, constants and errors
+included, is the standard library's own.
 """
 
 from __future__ import annotations
@@ -25,12 +25,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-# What patching sets in the standard library's module. Its functions are made of its `Popen`, so they need no others.
+# The names that patching sets in the standard library's module. Its functions use its `Popen`, so this one suffices.
 __implements__ = ["Popen"]
 
 
 def call(*popenargs: Any, timeout: float | None = None, **kwargs: Any) -> int:
-    """As subprocess.call. Switches."""
+    """Like subprocess.call. Switches."""
     with Popen(*popenargs, **kwargs) as process:
         try:
             return process.wait(timeout=timeout)
@@ -40,7 +40,7 @@ def call(*popenargs: Any, timeout: float | None = None, **kwargs: Any) -> int:
 
 
 def check_call(*popenargs: Any, **kwargs: Any) -> int:
-    """As subprocess.check_call. Switches."""
+    """Like subprocess.check_call. Switches."""
     status = call(*popenargs, **kwargs)
     if status:
         raise CalledProcessError(status, _command(popenargs, kwargs))
@@ -48,12 +48,12 @@ def check_call(*popenargs: Any, **kwargs: Any) -> int:
 
 
 def check_output(*popenargs: Any, timeout: float | None = None, **kwargs: Any) -> Any:
-    """As subprocess.check_output. Switches."""
+    """Like subprocess.check_output. Switches."""
     for name in ("stdout", "check"):
         if name in kwargs:
             raise ValueError(f"{name} argument not allowed, it will be overridden.")
     if "input" in kwargs and kwargs["input"] is None:
-        # To give None is to give nothing, not to let the child have this process's standard input.
+        # input=None means empty input; the child does not inherit this process's standard input.
         text = any(kwargs.get(name) for name in ("universal_newlines", "text", "encoding", "errors"))
         kwargs["input"] = "" if text else b""
     return run(*popenargs, stdout=PIPE, timeout=timeout, check=True, **kwargs).stdout
@@ -67,7 +67,7 @@ def run(
     check: bool = False,
     **kwargs: Any,
 ) -> CompletedProcess[Any]:
-    """As subprocess.run. Switches. Whoever is killed or cancelled meanwhile kills the child, too, and reaps it."""
+    """Like subprocess.run. Switches. If the caller is killed or cancelled meanwhile, it kills and reaps the child."""
     if input is not None:
         if kwargs.get("stdin") is not None:
             raise ValueError("stdin and input arguments may not both be used.")
@@ -89,7 +89,7 @@ def run(
 
 
 def getstatusoutput(cmd: Any, *, encoding: str | None = None, errors: str | None = None) -> tuple[int, str]:
-    """As subprocess.getstatusoutput. Switches."""
+    """Like subprocess.getstatusoutput. Switches."""
     try:
         output = check_output(cmd, shell=True, text=True, stderr=STDOUT, encoding=encoding, errors=errors)
         status = 0
@@ -100,7 +100,7 @@ def getstatusoutput(cmd: Any, *, encoding: str | None = None, errors: str | None
 
 
 def getoutput(cmd: Any, *, encoding: str | None = None, errors: str | None = None) -> str:
-    """As subprocess.getoutput. Switches."""
+    """Like subprocess.getoutput. Switches."""
     return getstatusoutput(cmd, encoding=encoding, errors=errors)[1]
 
 
@@ -110,9 +110,9 @@ def _command(popenargs: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
 
 
 def _put_down(process: Popen, error: BaseException) -> None:
-    """Kill the child, because of `error`, and reap it, also in a cancelled scope, where every other wait would raise.
+    """Kill the child because of `error`, and reap it, also inside a cancelled scope, where every other wait raises.
 
-    After a Ctrl-C, which the child got as well, the program is not to wait for it any more.
+    After a Ctrl-C, which the child received as well, the program does not wait for the child.
     """
     process.kill()
     if isinstance(error, KeyboardInterrupt):
@@ -125,7 +125,7 @@ def _put_down(process: Popen, error: BaseException) -> None:
 
 
 def __getattr__(name: str) -> Any:
-    # Not copied, so that what the standard library has is there, whatever the version, and stays its own.
+    # Looked up, not copied: every name of the running Python version is found, also one that is set later.
     return getattr(_stdlib, name)
 
 

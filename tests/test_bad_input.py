@@ -46,7 +46,7 @@ RAISABLE = "an exception or a class of them, not 5"
 CALLABLE = "callable, not 5"
 MEMBERS = "only a greenlet can be a member of a group, not 5"
 PAIR = r"a pair \(host, port\), not "
-ADDRESS = r"is \(host, port\), with a port of 0 to 65535, not "
+ADDRESS = r"must be \(host, port\) with a port from 0 to 65535, not "
 NO_FILE = r"No such file or directory: '/nowhere\.pem'"
 CASES = [
     (lambda: loop_class(5), TypeError, "the backend asked for is 5; it takes a name, such as 'libev', or a subclass"),
@@ -132,16 +132,16 @@ CASES = [
     (lambda: socket.create_connection(5), TypeError, PAIR + "5"),
     (lambda: socket.wait_read(-1), ValueError, "cannot watch fd -1; it takes the number of an open file"),
     (lambda: socket.wait_read("x"), ValueError, "cannot watch fd 'x'; it takes the number of an open file"),
-    (lambda: socket.wait(5), TypeError, r"an io watcher \(hub.loop.io\), not 5; wait_read takes an fd"),
+    (lambda: socket.wait(5), TypeError, r"takes an io watcher \(hub.loop.io\), not 5; for an fd use wait_read"),
     (lambda: server.StreamServer("no port", nothing), ValueError, "'no port' is neither host:port nor a path"),
     (lambda: server.StreamServer(("a",), nothing), TypeError, ADDRESS + r"\('a',\)"),
     (lambda: server.StreamServer(("a", "b"), nothing), TypeError, ADDRESS + r"\('a', 'b'\)"),
     (lambda: server.StreamServer(("a", 65536), nothing), OverflowError, ADDRESS + r"\('a', 65536\)"),
     (lambda: server.StreamServer("a:65536", nothing), OverflowError, ADDRESS + r"\('a', 65536\)"),
     (lambda: server.DatagramServer(-1, nothing), OverflowError, ADDRESS + r"\('', -1\)"),
-    (lambda: server.StreamServer(None, nothing), TypeError, "an address or a socket, not on None"),
-    (lambda: server.StreamServer(0, 5), TypeError, "a server's handle is callable, not 5"),
-    (lambda: server.StreamServer(0, nothing, backlog="x"), TypeError, "backlog is a whole number .* not 'x'"),
+    (lambda: server.StreamServer(None, nothing), TypeError, "listener must be an address or a socket, not None"),
+    (lambda: server.StreamServer(0, 5), TypeError, "a server's handle must be callable, not 5"),
+    (lambda: server.StreamServer(0, nothing, backlog="x"), TypeError, "backlog must be a whole number .* not 'x'"),
     (lambda: server.StreamServer(0, nothing, spawn="x"), TypeError, "a pool or its size, not 'x'"),
     (lambda: server.StreamServer(0, nothing, certfile="/nowhere.pem"), FileNotFoundError, NO_FILE),
     (lambda: ssl.create_default_context(cafile="/nowhere.pem"), FileNotFoundError, NO_FILE),

@@ -198,14 +198,14 @@ def test_bad_input_is_status_2_and_one_clear_line(folder, arguments, words):
         (
             "HUB_RESOLVER",
             "wrong",
-            "HUB_RESOLVER is 'wrong', but no resolver is called 'wrong'; it takes thread, cares,",
+            "HUB_RESOLVER is 'wrong', but there is no resolver 'wrong'; choose from thread, cares,",
         ),
         ("HUB_RESOLVER", "nowhere.at:All", "HUB_RESOLVER is 'nowhere.at:All', but No module named 'nowhere'"),
         ("HUB_PATCH", "wrong", "HUB_PATCH is 'wrong'; it takes 1 for everything"),
         ("HUBCORE_RESOLVER_THREADS", "x", "HUBCORE_RESOLVER_THREADS is 'x'; it takes a whole number of 1 or more"),
         ("HUBCORE_MAX_BLOCKING_TIME", "-1", "HUBCORE_MAX_BLOCKING_TIME is '-1'; it takes a number of seconds above 0"),
         ("HUBCORE_MONITOR_THREAD", "maybe", "HUBCORE_MONITOR_THREAD is 'maybe'; it takes 1 or 0"),
-        ("HUBCORE_FILE", "wrong", "no kind of file is called 'wrong'; there are posix,"),
+        ("HUBCORE_FILE", "wrong", "unknown kind of file 'wrong'; choose from posix,"),
     ],
 )
 def test_what_is_wrong_with_the_environment_is_said_before_the_program_begins(folder, variable, value, words):

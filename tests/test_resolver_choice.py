@@ -88,15 +88,13 @@ def test_what_the_configuration_may_be(hub, monkeypatch):
     for wrong in ("thred", ["thred"]):
         with pytest.raises(ValueError, match=r"'thred'.*thread, cares"):
             resolver_class(wrong)
-    with pytest.raises(ValueError, match="no resolver is named"):
+    with pytest.raises(ValueError, match="which names no resolver"):
         resolver_class([])
     with pytest.raises(ImportError, match="nonsense"):
         resolver_class("nonsense.of:mine")
-    with pytest.raises(
-        ImportError, match="the resolver asked for is 'json:Nothing', but module 'json' has no 'Nothing'"
-    ):
+    with pytest.raises(ImportError, match="the chosen resolver is 'json:Nothing', but module 'json' has no 'Nothing'"):
         resolver_class("json:Nothing")
-    with pytest.raises(TypeError, match="the resolver asked for is 5; it takes a name"):
+    with pytest.raises(TypeError, match=r"the chosen resolver must be a name .* not 5"):
         resolver_class(5)
 
 

@@ -196,7 +196,7 @@ def test_a_server_without_a_handler_says_so(caplog):
                 raise ConnectionResetError
         server.set_handle(echo)
         assert ask(server) == b"hello"
-    assert "nothing to handle connections with" in str(caplog.records[0].exc_info[1])
+    assert "has no handler; pass handle=" in str(caplog.records[0].exc_info[1])
 
 
 def test_a_full_pool_keeps_connections_waiting(hub):

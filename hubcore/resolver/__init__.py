@@ -1,13 +1,13 @@
-"""Who looks up names: one resolver for each hub, `hub.resolver`, of the class that the configuration names.
+"""Resolvers look up names. Each hub has one, `hub.resolver`, of the class that the configuration names.
 
-    thread       the system's, in worker threads (the default)
-    cares        c-ares by the package pycares; `ares`, as in gevent, is the same
+    thread       the system's resolver, in worker threads (the default)
+    cares        c-ares through the package pycares; `ares` is gevent's name for it
     dnspython    the package dnspython on cooperative sockets
-    block        the system's, at once: everything else in the thread waits
+    block        the system's resolver, called directly: a look-up blocks the thread
 
-`hubcore.config.resolver`, or else the environment variable HUB_RESOLVER, gives a name, names by preference (a list, or
-separated by commas: the first whose package is installed), `package.module:Class`, a class, or a resolver itself.
-`hub.resolver` and `hub.resolver_class` may be set and deleted.
+`hubcore.config.resolver`, or else the environment variable HUB_RESOLVER, holds a name, several names in order of
+preference (a list, or separated by commas; the first whose package is installed is used), `package.module:Class`, a
+class, or a resolver object. A program may set and delete `hub.resolver` and `hub.resolver_class`.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ BUILT_IN = {
     "dnspython": "hubcore.resolver.dnspython:Resolver",
     "block": "hubcore.resolver.blocking:Resolver",
 }
-_NEEDS = {"cares": "pycares", "ares": "pycares", "dnspython": "dns"}  # the package that it imports
+_NEEDS = {"cares": "pycares", "ares": "pycares", "dnspython": "dns"}  # the package that each resolver imports
 
 
 class AbstractResolver:
-    """The five look-ups of the socket module, with its answers and errors; families and types are plain ints.
+    """The five look-ups of the socket module, with its results and errors; families and types are plain ints.
 
-    Any of them may switch. Greenlets share it; a look-up that is killed or times out ends for whoever waited.
+    Each of them may switch. Greenlets share a resolver. A kill or a Timeout ends the wait of that one greenlet only.
     """
 
     def __init__(self, hub: Hub | None = None) -> None:
         self.hub = hub
 
     def close(self) -> None:
-        """Release what it holds. It may be used again."""
+        """Release the resolver's resources. It can be used again afterwards."""
 
     def getaddrinfo(
         self,
@@ -54,31 +54,31 @@ class AbstractResolver:
         proto: int = 0,
         flags: int = 0,
     ) -> list[tuple[int, int, int, str, Any]]:
-        """As socket.getaddrinfo."""
-        raise NotImplementedError(f"{self!r} has no getaddrinfo")
+        """Like socket.getaddrinfo."""
+        raise NotImplementedError(f"{self!r} must define getaddrinfo()")
 
     def gethostbyname(self, hostname: str) -> str:
-        """As socket.gethostbyname."""
-        raise NotImplementedError(f"{self!r} has no gethostbyname")
+        """Like socket.gethostbyname."""
+        raise NotImplementedError(f"{self!r} must define gethostbyname()")
 
     def gethostbyname_ex(self, hostname: str) -> tuple[str, list[str], list[str]]:
-        """As socket.gethostbyname_ex."""
-        raise NotImplementedError(f"{self!r} has no gethostbyname_ex")
+        """Like socket.gethostbyname_ex."""
+        raise NotImplementedError(f"{self!r} must define gethostbyname_ex()")
 
     def gethostbyaddr(self, ip_address: str) -> tuple[str, list[str], list[str]]:
-        """As socket.gethostbyaddr."""
-        raise NotImplementedError(f"{self!r} has no gethostbyaddr")
+        """Like socket.gethostbyaddr."""
+        raise NotImplementedError(f"{self!r} must define gethostbyaddr()")
 
     def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
-        """As socket.getnameinfo."""
-        raise NotImplementedError(f"{self!r} has no getnameinfo")
+        """Like socket.getnameinfo."""
+        raise NotImplementedError(f"{self!r} must define getnameinfo()")
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} at {id(self):#x}>"
 
 
 def is_address(host: object) -> bool:
-    """Whether `host` is the text of an IPv4 or IPv6 address, so that there is nothing to look up."""
+    """Return whether `host` is the text of an IPv4 or IPv6 address, which needs no look-up."""
     if not isinstance(host, str) or not host:
         return False
     for family in (_socket.AF_INET, _socket.AF_INET6):
@@ -91,12 +91,12 @@ def is_address(host: object) -> bool:
 
 
 def resolver_class(chosen: Any = None) -> Any:
-    """The class that `chosen`, or the configuration, stands for, or the resolver itself if it is one.
+    """Return the class that `chosen`, or else the configuration, names; a resolver object is returned itself.
 
-    ValueError for a name that there is not, ImportError if none of those named is installed, TypeError for what is
-    neither.
+    ValueError for an unknown name, ImportError if the package of none of the names is installed, TypeError for a value
+    of another type.
     """
-    source = "the resolver asked for"
+    source = "the chosen resolver"
     if chosen is None:
         chosen, source = _configured()
     failures = []
@@ -111,9 +111,9 @@ def resolver_class(chosen: Any = None) -> Any:
 
 
 def check() -> None:
-    """Raise what a look-up would for a configuration that names no resolver there is. Imports nothing where it does.
+    """Raise the error that a look-up would raise if the configuration names no usable resolver.
 
-    For those who can say so early: the launchers, and a hub that is made.
+    If it names one, this imports nothing. Launchers and new hubs call it to report the error early.
     """
     chosen, source = _configured()
     for one in _preferences(chosen, source):
@@ -123,43 +123,43 @@ def check() -> None:
 
 
 def _configured() -> tuple[Any, str]:
-    """What the configuration names, and by what."""
+    """Return the configured resolver, and the name of the setting that holds it."""
     if config.resolver:
         return config.resolver, "hubcore.config.resolver"
     return os.environ.get("HUB_RESOLVER", "").strip() or "thread", "HUB_RESOLVER"
 
 
 def _preferences(chosen: Any, source: str) -> list[Any]:
-    """`chosen` as a list; ValueError or TypeError, of `source`, for a name that there is not and for what is none."""
+    """Return `chosen` as a list. ValueError for an unknown name, TypeError for a wrong type; both name `source`."""
     some = [name.strip() for name in chosen.split(",") if name.strip()] if isinstance(chosen, str) else chosen
     if not isinstance(some, (list, tuple)):
         some = [some]
     if not some:
-        raise ValueError(f"{source} is {chosen!r}: no resolver is named; it takes {', '.join(BUILT_IN)}")
+        raise ValueError(f"{source} is {chosen!r}, which names no resolver; choose from {', '.join(BUILT_IN)}")
     for one in some:
         if isinstance(one, str):
             if one not in BUILT_IN and ":" not in one:
                 raise ValueError(
-                    f"{source} is {chosen!r}, but no resolver is called {one!r}; it takes {', '.join(BUILT_IN)}, or "
-                    "package.module:Class"
+                    f"{source} is {chosen!r}, but there is no resolver {one!r}; choose from {', '.join(BUILT_IN)} or "
+                    "give package.module:Class"
                 )
         elif not callable(getattr(one, "getaddrinfo", None)):
             raise TypeError(
-                f"{source} is {chosen!r}; it takes a name ({', '.join(BUILT_IN)}, or package.module:Class), a class as "
-                "hubcore.resolver.AbstractResolver, or one of its objects"
+                f"{source} must be a name ({', '.join(BUILT_IN)}, or package.module:Class), a class like "
+                f"hubcore.resolver.AbstractResolver, or an object of such a class, not {chosen!r}"
             )
     return list(some)
 
 
 def _is_there(name: str) -> bool:
-    """Whether what the resolver of that name takes is installed."""
+    """Return whether the package that the resolver of that name needs is installed."""
     from importlib.util import find_spec
 
     package = _NEEDS.get(name) if name in BUILT_IN else name.partition(":")[0].partition(".")[0]
     try:
         return package is None or find_spec(package) is not None
     except (ImportError, ValueError):
-        return False  # somebody has put None, or something without a spec, into sys.modules
+        return False  # sys.modules holds None, or a module without a spec, under that name
 
 
 def _by_name(name: str) -> Any:
@@ -167,7 +167,7 @@ def _by_name(name: str) -> Any:
 
     module, _, attribute = BUILT_IN.get(name, name).partition(":")
     if not all(part.isidentifier() for part in module.split(".")):
-        raise ImportError(f"{module!r} is no module's name")
+        raise ImportError(f"{module!r} is not a module name")
     try:
         return getattr(import_module(module), attribute)
     except AttributeError as error:
@@ -175,13 +175,13 @@ def _by_name(name: str) -> Any:
 
 
 def class_for(hub: Hub) -> Any:
-    """What `hub.resolver_class` is until it is set."""
+    """Return the default of `hub.resolver_class`."""
     found = resolver_class()
     return found if isinstance(found, type) else type(found)
 
 
 def resolver_for(hub: Hub) -> Any:
-    """What `hub.resolver` is until it is set."""
+    """Return the default of `hub.resolver`."""
     found = resolver_class()
     if not isinstance(found, type) and hub.resolver_class is type(found):
         return found

@@ -1,8 +1,8 @@
-"""What resolvers that ask name servers themselves have in common: all but the asking.
+"""The base of resolvers that query name servers themselves.
 
-Only the query for a name is theirs. Everything that needs none (addresses, ports and services, bad input) is answered
-by the system's own functions, told that the host is an address, so that neither answers nor errors can differ; and
-what a query found is put through them, too.
+A subclass makes only the queries. Everything that needs no query (addresses, ports and services, bad input) goes to the
+system's own functions, with the flag that the host is an address, so neither results nor errors can differ. The
+addresses that a query found go through these functions, too.
 """
 
 from __future__ import annotations
@@ -33,14 +33,14 @@ _TEXTS = {
 
 
 def failure(code: int) -> gaierror:
-    """The system's gaierror of this number."""
+    """Return the system's gaierror for `code`."""
     return gaierror(code, _TEXTS[code])
 
 
 class DnsResolver(AbstractResolver):
-    """The five look-ups, made of two queries that a subclass knows how to make. Belongs to its hub's thread.
+    """The five look-ups, built on two queries that a subclass defines. Use it in its hub's thread only.
 
-    What is asked for while the same is under way shares the answer. A kill ends the wait of one, not the query.
+    Equal queries that run at the same time share one answer. A kill ends the wait of one greenlet, not the query.
     """
 
     def __init__(self, hub: Hub | None = None) -> None:
@@ -50,20 +50,20 @@ class DnsResolver(AbstractResolver):
     # The two queries.
 
     def _query_name(self, name: str, family: int) -> tuple[str, list[str], list[str]]:
-        """The canonical name, the aliases and the addresses of `name`. Switches. gaierror if there are none."""
-        raise NotImplementedError(f"{self!r} does not say how to ask for a name")
+        """Return the canonical name, the aliases and the addresses of `name`. Switches. gaierror if there are none."""
+        raise NotImplementedError(f"{self!r} must define _query_name()")
 
     def _query_address(self, address: str) -> tuple[str, list[str]]:
-        """The name and the aliases of `address`. Switches. herror if it has none."""
-        raise NotImplementedError(f"{self!r} does not say how to ask for an address")
+        """Return the name and the aliases of `address`. Switches. herror if it has none."""
+        raise NotImplementedError(f"{self!r} must define _query_address()")
 
     def close(self) -> None:
-        """End the queries under way."""
+        """End the running queries. Never switches."""
         for query in list(self._under_way.values()):
             query.kill(block=False)
         self._under_way.clear()
 
-    # Asking once for all.
+    # Shared queries.
 
     def _shared(self, query: Callable[..., Any], *args: Any) -> Any:
         key = (query.__name__, args)
@@ -74,7 +74,7 @@ class DnsResolver(AbstractResolver):
         if isinstance(found, GreenletExit):
             raise failure(_socket.EAI_AGAIN)  # the resolver was closed meanwhile
         if isinstance(found, BaseException):
-            # One of its own for each that waits: a traceback belongs to one stack.
+            # A new exception for each waiter: a traceback belongs to one stack.
             raise type(found)(*found.args)
         return found
 
@@ -88,7 +88,7 @@ class DnsResolver(AbstractResolver):
                 del self._under_way[key]
 
     def _look_up(self, host: str, family: int) -> tuple[str, list[str], list[str]]:
-        """The canonical name, the aliases and the addresses of `host`, of both families if `family` is AF_UNSPEC."""
+        """Return the canonical name, the aliases and the addresses of `host`. AF_UNSPEC: both families. Switches."""
         families = (AF_INET, AF_INET6) if family == AF_UNSPEC else (family,)
         local = _hosts.by_name(host, families)
         if local is not None:
@@ -100,7 +100,7 @@ class DnsResolver(AbstractResolver):
             for job in jobs:
                 answer = job.get()
                 if isinstance(answer, BaseException):
-                    # That one family failed for good matters more than that the other has no address.
+                    # A query that failed in one family takes precedence over the other family's lack of an address.
                     if error is None or answer.args[0] == _socket.EAI_AGAIN:
                         error = answer
                 else:
@@ -137,7 +137,7 @@ class DnsResolver(AbstractResolver):
         proto: int = 0,
         flags: int = 0,
     ) -> list[tuple[int, int, int, str, Any]]:
-        """As socket.getaddrinfo."""
+        """Like socket.getaddrinfo."""
         if not isinstance(flags, int) or flags & _NUMERIC:
             return _socket.getaddrinfo(host, port, family, type, proto, flags)
         try:
@@ -171,20 +171,20 @@ class DnsResolver(AbstractResolver):
         return canonical, aliases, [f"::ffff:{address}" for address in addresses]
 
     def gethostbyname(self, hostname: str) -> str:
-        """As socket.gethostbyname."""
+        """Like socket.gethostbyname."""
         if not _is_name(hostname):
             return _socket.gethostbyname(hostname)
         return self._look_up(_text(hostname), AF_INET)[2][0]
 
     def gethostbyname_ex(self, hostname: str) -> tuple[str, list[str], list[str]]:
-        """As socket.gethostbyname_ex."""
+        """Like socket.gethostbyname_ex."""
         if not _is_name(hostname):
             return _socket.gethostbyname_ex(hostname)
         canonical, aliases, addresses = self._look_up(_text(hostname), AF_INET)
         return canonical, list(aliases), list(addresses)
 
     def gethostbyaddr(self, ip_address: str) -> tuple[str, list[str], list[str]]:
-        """As socket.gethostbyaddr."""
+        """Like socket.gethostbyaddr."""
         if _is_name(ip_address):
             address = self._look_up(_text(ip_address), AF_UNSPEC)[2][0]
         elif _refused(ip_address):
@@ -198,7 +198,7 @@ class DnsResolver(AbstractResolver):
         return name, list(aliases), [address]
 
     def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
-        """As socket.getnameinfo."""
+        """Like socket.getnameinfo."""
         if not isinstance(sockaddr, tuple) or not isinstance(flags, int) or flags & _socket.NI_NUMERICHOST:
             return _socket.getnameinfo(sockaddr, flags)
         plain = (flags | _socket.NI_NUMERICHOST) & ~_socket.NI_NAMEREQD
@@ -213,7 +213,7 @@ class DnsResolver(AbstractResolver):
 
 
 def _is_name(host: Any) -> bool:
-    """Whether the system would look up `host`, and not take it for an address, or refuse it."""
+    """Return whether the system would look up `host`, rather than treat it as an address or refuse it."""
     if _refused(host) or host in ("<broadcast>", b"<broadcast>"):
         return False
     try:
@@ -221,26 +221,26 @@ def _is_name(host: Any) -> bool:
     except gaierror as error:
         return error.errno == _socket.EAI_NONAME
     except (ValueError, TypeError):
-        return False  # which it refuses
+        return False  # the system refuses it
     return False
 
 
 def _refused(host: object) -> bool:
-    """Whether the system has an answer, mostly an error, to `host` without looking further."""
+    """Return whether the system answers `host` without a look-up, mostly with an error."""
     if isinstance(host, str):
         return not host or "\0" in host
     return not isinstance(host, (bytes, bytearray)) or not host or b"\0" in host
 
 
 def _text(host: Any) -> str:
-    """The name as it is asked for."""
+    """Return the name in the form in which a query sends it."""
     if isinstance(host, str):
         return host if host.isascii() else host.encode("idna").decode("ascii")
     return bytes(host).decode("latin-1")
 
 
 def _in_order_of_preference(addresses: list[str]) -> list[str]:
-    """Those that can be reached from here first, then IPv6 before IPv4: the system's order, as far as it matters."""
+    """Sort addresses that this machine can reach first, then IPv6 before IPv4: the essence of the system's order."""
     if len({":" in address for address in addresses}) < 2:
         return addresses
     return sorted(addresses, key=lambda address: (not _reachable(address), ":" not in address))
@@ -253,7 +253,7 @@ def _reachable(address: str) -> bool:
     except OSError:
         return False
     try:
-        sock.connect((address, 53))  # of UDP: it only asks for a route
+        sock.connect((address, 53))  # UDP: connect only looks for a route
         return True
     except OSError:
         return False
@@ -262,5 +262,5 @@ def _reachable(address: str) -> bool:
 
 
 def no_name() -> herror:
-    """What the system says of an address without a name."""
+    """Return the system's error for an address without a name."""
     return herror(1, "Unknown host")

@@ -1,4 +1,4 @@
-"""The hosts file: names that need no server."""
+"""The hosts file: names that need no name server."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Line:
 
 
 PATH = "/etc/hosts"
-_read: tuple[object, list[Line]] | None = None  # with what the file was like then
+_read: tuple[object, list[Line]] | None = None  # the file's version and its lines
 
 
 def _lines() -> list[Line]:
@@ -50,7 +50,7 @@ def _parsed(text: str) -> list[Line]:
 
 
 def by_name(name: str, families: tuple[int, ...]) -> tuple[str, list[str], list[str]] | None:
-    """The canonical name, the other names and the addresses of `name`; None if it has none of these families."""
+    """Return the canonical name, the other names and the addresses of `name`; None if it has none of these families."""
     wanted = name.lower()
     found = [line for line in _lines() if line.family in families and wanted in (one.lower() for one in line.names)]
     if not found:
@@ -60,7 +60,7 @@ def by_name(name: str, families: tuple[int, ...]) -> tuple[str, list[str], list[
 
 
 def by_address(address: str) -> tuple[str, list[str]] | None:
-    """The name and the other names of `address`; None if the file has none."""
+    """Return the name and the other names of `address`; None if the file has none."""
     family = AF_INET6 if ":" in address else AF_INET
     packed = inet_pton(family, address.partition("%")[0])
     for line in _lines():

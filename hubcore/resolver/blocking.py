@@ -1,4 +1,4 @@
-"""The system's resolver, asked at once: until it answers, everything in this thread waits."""
+"""The system's resolver, called directly: a look-up blocks the whole thread."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hubcore.resolver import AbstractResolver
 class Resolver(AbstractResolver):
     """The socket module's own functions."""
 
-    method = None  # gevent's
+    method = None  # gevent's attribute
 
     getaddrinfo = staticmethod(_socket.getaddrinfo)
     gethostbyname = staticmethod(_socket.gethostbyname)  # type: ignore[assignment]

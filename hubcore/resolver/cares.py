@@ -1,7 +1,7 @@
-"""The resolver by c-ares, with the package pycares: the hub watches its sockets and timeouts, without a thread.
+"""The resolver on c-ares, through the package pycares: the hub watches its sockets and timeouts; it needs no thread.
 
-pycares itself starts a thread when a channel is closed, and keeps it; from then on no LoopExit is raised in the
-process, for as far as anybody can tell that thread may still wake somebody.
+When a channel is closed, pycares itself starts a thread and keeps it. From then on no hub of the process raises
+LoopExit, because that thread might still wake a greenlet.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from functools import partial
 try:
     import pycares
 except ImportError as error:
-    raise ImportError("the resolver 'cares' takes the package pycares; install it with: pip install pycares") from error
+    raise ImportError("the resolver 'cares' needs the package pycares; install it with: pip install pycares") from error
 
 from hubcore.hub import get_hub
 from hubcore.resolver._dns import DnsResolver, failure, no_name
@@ -36,9 +36,9 @@ _FOR_NOW = {
 
 
 class Resolver(DnsResolver):
-    """c-ares. `options` are pycares.Channel's: servers, timeout, tries, udp_port and others.
+    """A resolver on c-ares. `options` are those of pycares.Channel: servers, timeout, tries, udp_port and others.
 
-    `use_environ` is accepted for gevent's sake.
+    `use_environ` is accepted for compatibility with gevent.
     """
 
     def __init__(self, hub: Hub | None = None, use_environ: bool = True, **options: Any) -> None:
@@ -50,7 +50,7 @@ class Resolver(DnsResolver):
         self._asking = 0
 
     def close(self) -> None:
-        """End the queries under way, and release the sockets."""
+        """End the running queries and release the sockets."""
         super().close()
         channel, self._channel = self._channel, None
         self._stop()
@@ -68,9 +68,9 @@ class Resolver(DnsResolver):
     # The hub's side of c-ares.
 
     def _watch(self, ios: dict[int, Io], fd: int, readable: bool, writable: bool) -> None:
-        """c-ares has a new wish for one of its sockets."""
+        """Watch one of c-ares' sockets as c-ares now requests. c-ares calls this."""
         if ios is not self._ios:
-            return  # of a channel that was closed: pycares ends it in a thread of its own
+            return  # the socket of a closed channel: pycares ends that channel in its own thread
         io = self._ios.pop(fd, None)
         if io is not None:
             io.close()
@@ -107,7 +107,7 @@ class Resolver(DnsResolver):
             waiter.wake()
 
         self._asking += 1
-        hub.loop.begin_external()  # c-ares goes by the real clock
+        hub.loop.begin_external()  # c-ares uses the real clock
         try:
             getattr(self._channel, method)(*args, callback=answered, **options)
             self._set_timer()

@@ -1,4 +1,4 @@
-"""The resolver by the package dnspython: its messages, on cooperative sockets."""
+"""The resolver on the package dnspython: its messages, over cooperative sockets."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ try:
     import dns.reversename
 except ImportError as error:
     raise ImportError(
-        "the resolver 'dnspython' takes the package dnspython; install it with: pip install dnspython"
+        "the resolver 'dnspython' needs the package dnspython; install it with: pip install dnspython"
     ) from error
 
 from hubcore import socket
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Resolver(DnsResolver):
-    """Asks the name servers of the system's configuration, or `nameservers`, each `timeout` seconds, `tries` times."""
+    """Queries `nameservers`, by default the system's, up to `tries` times, and waits `timeout` seconds for each."""
 
     def __init__(
         self,
@@ -58,7 +58,7 @@ class Resolver(DnsResolver):
         kind = dns.rdatatype.AAAA if family == AF_INET6 else dns.rdatatype.A
         try:
             answer = self._search(name, kind)
-        except (dns.exception.DNSException, ValueError):  # a name that cannot be put into a message
+        except (dns.exception.DNSException, ValueError):  # a message cannot hold that name
             raise failure(EAI_NONAME) from None
         chain = answer.resolve_chaining()
         if chain.answer is None:
@@ -78,10 +78,10 @@ class Resolver(DnsResolver):
         names = [record.target.to_text(omit_final_dot=True) for record in found]
         return names[0], names[1:]
 
-    # Asking.
+    # Messages.
 
     def _search(self, name: str, kind: Any) -> Any:
-        """The answer for `name`, as it is and in the configuration's search domains; which first, its dots decide."""
+        """Return the answer for `name`, as it is or in a search domain; the number of its dots decides the order."""
         candidates = [dns.name.from_text(name)]
         if not name.endswith("."):
             relative = dns.name.from_text(name, None)
@@ -94,7 +94,7 @@ class Resolver(DnsResolver):
         return answer
 
     def _query(self, name: Any, kind: Any) -> Any:
-        """What a server answers: that there is such a name, or not. gaierror if none says either."""
+        """Return the first answer that says whether the name exists. gaierror if no server gives one. Switches."""
         message = dns.message.make_query(name, kind)
         for _ in range(self.tries):
             for server in self.nameservers:
@@ -121,14 +121,14 @@ class Resolver(DnsResolver):
                     answer = dns.message.from_wire(sock.recv(65535), ignore_trailing=True)
                 except dns.exception.DNSException:
                     continue
-                if message.is_response(answer):  # and not one that came late, or is forged
+                if message.is_response(answer):  # a late or forged answer fails this check
                     break
         if answer.flags & dns.flags.TC:
             return self._exchange_all(message, server)
         return answer
 
     def _exchange_all(self, message: Any, server: str) -> Any:
-        """By TCP, for an answer that is too long for a datagram."""
+        """Ask by TCP, for an answer that is too long for a datagram. Switches."""
         wire = message.to_wire()
         with socket.create_connection((server, self.port), self.timeout) as sock:
             sock.sendall(len(wire).to_bytes(2, "big") + wire)

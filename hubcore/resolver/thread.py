@@ -1,7 +1,7 @@
-"""The default resolver: the system's, each look-up in a worker thread, without the other greenlets waiting.
+"""The default resolver: the system's. Each look-up runs in a worker thread, while other greenlets go on.
 
-Look-ups for the same thing that are under way at the same time share one call. Addresses that need no look-up are
-answered at once. A greenlet that is killed or times out stops waiting; the thread finishes the call for nobody.
+Equal look-ups that run at the same time share one call. Addresses that need no look-up are answered at once. A killed
+or timed-out greenlet stops waiting; the thread finishes the call, and its result is dropped.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
 
     from hubcore._park import Waiter
 
-_lock = allocate_lock()  # held for moments only, never across a wait
+_lock = allocate_lock()  # held only briefly, never across a wait
 _under_way: dict[Hashable, LookUp] = {}
 _workers: Workers | None = None
 
 
 class LookUp:
-    """One call of the system's resolver and those who wait for it."""
+    """One call of the system's resolver, and its waiters."""
 
     cross_thread = True
 
@@ -41,7 +41,7 @@ class LookUp:
         self.error: BaseException | None = None
 
     def done(self, result: object, error: BaseException | None) -> None:
-        """Called by the worker: wake everybody."""
+        """Store the outcome and wake all waiters. The worker calls this."""
         with _lock:
             self.result = result
             self.error = error
@@ -79,7 +79,7 @@ def _look_up(call: Callable[..., object], *arguments: Any) -> Any:
     finally:
         hub.loop.end_external()
     if look_up.error is not None:
-        # One of its own for each that waits: a traceback belongs to one stack.
+        # A new exception for each waiter: a traceback belongs to one stack.
         raise type(look_up.error)(*look_up.error.args)
     return look_up.result
 
@@ -89,7 +89,7 @@ def _hashable(host: object) -> object:
 
 
 class Resolver(AbstractResolver):
-    """The system's resolver in threads, which are shared by all hubs."""
+    """The system's resolver, in threads that all hubs share."""
 
     def getaddrinfo(
         self,
@@ -100,46 +100,46 @@ class Resolver(AbstractResolver):
         proto: int = 0,
         flags: int = 0,
     ) -> list[tuple[int, int, int, str, Any]]:
-        """socket.getaddrinfo, cooperatively; with the numbers of families and types as plain ints. Switches."""
+        """Like socket.getaddrinfo, but families and types are plain ints. Switches."""
         needs_no_look_up = host is None or is_address(host) or flags & _socket.AI_NUMERICHOST
         if needs_no_look_up and (port is None or isinstance(port, int)):
             return _socket.getaddrinfo(host, port, family, type, proto, flags)
         if not (isinstance(host, (str, bytes)) or host is None) or not (
             isinstance(port, (str, bytes, int)) or port is None
         ):
-            return _socket.getaddrinfo(host, port, family, type, proto, flags)  # it has the right error for that
+            return _socket.getaddrinfo(host, port, family, type, proto, flags)  # raises the right error
         found: list[tuple[int, int, int, str, Any]] = _look_up(
             _socket.getaddrinfo, host, port, index(family), index(type), index(proto), index(flags)
         )
         return list(found)
 
     def gethostbyname(self, hostname: str) -> str:
-        """socket.gethostbyname, cooperatively. Switches."""
+        """Like socket.gethostbyname. Switches."""
         if is_address(hostname) and ":" not in hostname:
             return hostname
         found: str = _look_up(_socket.gethostbyname, _hashable(hostname))
         return found
 
     def gethostbyname_ex(self, hostname: str) -> tuple[str, list[str], list[str]]:
-        """socket.gethostbyname_ex, cooperatively. Switches."""
+        """Like socket.gethostbyname_ex. Switches."""
         name, aliases, addresses = _look_up(_socket.gethostbyname_ex, _hashable(hostname))
         return name, list(aliases), list(addresses)
 
     def gethostbyaddr(self, ip_address: str) -> tuple[str, list[str], list[str]]:
-        """socket.gethostbyaddr, cooperatively. Switches."""
+        """Like socket.gethostbyaddr. Switches."""
         name, aliases, addresses = _look_up(_socket.gethostbyaddr, _hashable(ip_address))
         return name, list(aliases), list(addresses)
 
     def getnameinfo(self, sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
-        """socket.getnameinfo, cooperatively. Switches."""
+        """Like socket.getnameinfo. Switches."""
         if not isinstance(sockaddr, tuple):
-            raise TypeError(f"getnameinfo takes an address tuple, not {sockaddr!r}")
+            raise TypeError(f"getnameinfo(): sockaddr must be a tuple, not {sockaddr!r}")
         found: tuple[str, str] = _look_up(_socket.getnameinfo, sockaddr, flags)
         return found
 
 
 def _after_fork_in_child() -> None:
-    # The threads that work on what is under way are not in the child; a look-up for the same must start anew there.
+    # The child has none of the threads that run the current look-ups, so an equal look-up must start anew there.
     global _lock
     _lock = allocate_lock()
     _under_way.clear()
