@@ -1,4 +1,4 @@
-"""Calls when a module is imported: for patches of modules that most programs never import."""
+"""Callbacks that run when a module is imported: for patches of modules that most programs never import."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 
     Call = Callable[[Any], object]
 
-_waiting: dict[str, Call] = {}  # until the module was imported: who finds one need not import it, nor succeed
+_waiting: dict[str, Call] = {}  # kept until an import succeeds: finding a spec is not yet an import
 _every_time: dict[str, Call] = {}
-_looking: list[str] = []  # what the others are being asked for
+_looking: list[str] = []  # modules for which the other finders are being asked
 
 
 def after_import(name: str, call: Call) -> None:
-    """Call `call(module)` once the module `name` has been imported: now, if it is. One call for each name."""
+    """Call `call(module)` once the module `name` is imported: now, if it is already. One callback for each name."""
     module = sys.modules.get(name)
     if module is not None:
         call(module)
@@ -29,7 +29,7 @@ def after_import(name: str, call: Call) -> None:
 
 
 def after_every_import(name: str, call: Call) -> None:
-    """Call `call(module)` for the module `name` that is imported, if one is, and whenever it is imported anew."""
+    """Call `call(module)` now if the module `name` is imported, and again after each new import of it."""
     module = sys.modules.get(name)
     if module is not None:
         call(module)
@@ -43,7 +43,7 @@ def _be_asked() -> None:
 
 
 class _Finder:
-    """Finds what the others find, and has the loader of what is waited for call when it is done."""
+    """Asks the other finders, and wraps the loader of a module that has a callback."""
 
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
@@ -63,20 +63,20 @@ class _Finder:
 
 
 class _Loader:
-    """A loader, and the call after it."""
+    """A module's own loader, followed by the callbacks."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        """As the loader does it."""
-        spec.loader = self._loader  # from now on nobody sees a difference
+        """Create the module with its own loader."""
+        spec.loader = self._loader  # the module's own loader must find itself in the spec
         module: ModuleType | None = self._loader.create_module(spec)
         spec.loader = self  # type: ignore[assignment]
         return module
 
     def exec_module(self, module: ModuleType) -> None:
-        """As the loader does it, and call."""
+        """Execute the module with its own loader, then call the callbacks."""
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         module.__loader__ = self._loader

@@ -1,7 +1,7 @@
-"""Libraries whose C code waits by itself, which no patch of Python reaches: how each is recognised, and what to do.
+"""Libraries that wait in their own C code, out of reach of any patch: how to recognise each, and what to do.
 
-While such a library waits, every greenlet of the thread waits. What is here is what is widely used; what else blocks,
-the monitor sees (`hubcore doctor`).
+While such a library waits, every greenlet of the thread waits. The table has widely used ones; the monitor sees all
+others that block (`hubcore doctor`).
 """
 
 from __future__ import annotations
@@ -14,19 +14,19 @@ if TYPE_CHECKING:
 
 _IN_THREADS = "call it in native threads: hubcore.get_hub().threadpool.apply(function, arguments)"
 
-#: A module that shows that the library is loaded; the library; what to do.
+#: A module whose presence shows that the library is loaded; the library; the remedy.
 TABLE = [
     (
         "psycopg2._psycopg",
         "psycopg2",
-        "psycopg2.extensions.set_wait_callback() by hubcore.socket.wait_read, wait_write",
+        "call psycopg2.extensions.set_wait_callback() with a function over hubcore.socket.wait_read and wait_write",
     ),
     ("psycopg_c", "psycopg (C)", "patch select, or set PSYCOPG_WAIT_FUNC=wait_poll"),
     ("psycopg_binary", "psycopg (binary)", "patch select, or set PSYCOPG_WAIT_FUNC=wait_poll"),
-    ("MySQLdb._mysql", "mysqlclient", "use PyMySQL, which is Python (pymysql.install_as_MySQLdb())"),
-    ("_mysql_connector", "MySQL Connector's C part", "mysql.connector.connect(use_pure=True)"),
-    ("pymssql._mssql", "pymssql", "pymssql.set_wait_callback() with hubcore.socket.wait_read, or python-tds"),
-    ("cx_Oracle", "cx_Oracle", "use python-oracledb in its thin mode, which is Python"),
+    ("MySQLdb._mysql", "mysqlclient", "use PyMySQL, which is pure Python (pymysql.install_as_MySQLdb())"),
+    ("_mysql_connector", "MySQL Connector's C part", "connect with mysql.connector.connect(use_pure=True)"),
+    ("pymssql._mssql", "pymssql", "call pymssql.set_wait_callback() with hubcore.socket.wait_read, or use python-tds"),
+    ("cx_Oracle", "cx_Oracle", "use python-oracledb in its thin mode, which is pure Python"),
     ("pyodbc", "pyodbc", _IN_THREADS),
     ("ibm_db", "ibm_db", _IN_THREADS),
     (
@@ -34,12 +34,12 @@ TABLE = [
         "confluent_kafka (librdkafka)",
         f"use kafka-python; or {_IN_THREADS}",
     ),
-    ("grpc._cython.cygrpc", "grpcio", f"patch threads, so that its calls wait cooperatively; or {_IN_THREADS}"),
-    ("pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is Python"),
-    ("_pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is Python"),
+    ("grpc._cython.cygrpc", "grpcio", f"patch threads: its calls then wait cooperatively; or {_IN_THREADS}"),
+    ("pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is pure Python"),
+    ("_pylibmc", "pylibmc (libmemcached)", "use pymemcache, which is pure Python"),
     ("pycurl", "pycurl", f"use requests, urllib3 or httpx; or {_IN_THREADS}"),
-    ("zmq.backend.cython._zmq", "pyzmq", "wait for the socket's fd by hubcore.socket.wait_read and use NOBLOCK"),
-    ("_ldap", "python-ldap", f"use ldap3, which is Python; or {_IN_THREADS}"),
+    ("zmq.backend.cython._zmq", "pyzmq", "wait for the socket's fd with hubcore.socket.wait_read and use NOBLOCK"),
+    ("_ldap", "python-ldap", f"use ldap3, which is pure Python; or {_IN_THREADS}"),
     ("aerospike", "aerospike", _IN_THREADS),
     ("couchbase.pycbc_core", "couchbase", _IN_THREADS),
     ("pyarrow._flight", "pyarrow.flight", _IN_THREADS),
@@ -47,7 +47,7 @@ TABLE = [
 
 
 class Driver:
-    """A library that was found: `library`, the module that shows it, and the `remedy`."""
+    """A library that was found: its name `library`, the `module` that shows it, and the `remedy`."""
 
     __slots__ = ("library", "module", "remedy")
 
@@ -57,11 +57,11 @@ class Driver:
         self.remedy = remedy
 
     def __str__(self) -> str:
-        return f"{self.library} waits in C, for all greenlets; {self.remedy}"
+        return f"{self.library} waits in C and blocks all greenlets; {self.remedy}"
 
 
 def find() -> list[Driver]:
-    """Those that are imported now and not told to wait cooperatively."""
+    """Return the libraries of the table that are imported now and not set to wait cooperatively."""
     found: dict[str, Driver] = {}
     for module, library, remedy in TABLE:
         if module in sys.modules and not _is_cooperative(library):
@@ -74,7 +74,7 @@ def _is_cooperative(library: str) -> bool:
     try:
         return ask is not None and ask()
     except Exception:
-        return False  # another version, of which that is not known
+        return False  # another version of the library, without the attribute
 
 
 def _psycopg2_is() -> bool:

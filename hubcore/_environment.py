@@ -1,4 +1,4 @@
-"""What the environment asks for, looked at before a program begins: a mistake there shows only at the first wait."""
+"""Checks the environment variables before a program begins: a mistake would otherwise show only at the first wait."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from hubcore import _patch_all, backends, resolver
 
 
 def check(backend: str | None = None) -> None:
-    """Raise what is wrong with HUB_BACKEND, or `backend` in its place, with HUB_RESOLVER or with HUB_PATCH.
+    """Raise an error if HUB_BACKEND (or `backend` in its place), HUB_RESOLVER or HUB_PATCH is wrong.
 
-    An ImportError, ValueError or TypeError whose text names the value and what would be right. Never makes a hub.
+    The error is an ImportError, ValueError or TypeError; its text has the value and what would be right. Makes no hub.
     """
     backends.loop_class(backend)
     resolver.check()

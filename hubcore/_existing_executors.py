@@ -1,9 +1,9 @@
-"""ThreadPoolExecutors that were made before the patch: their queue of jobs becomes a cooperative one.
+"""Gives ThreadPoolExecutors that were made before the patch a cooperative queue of jobs.
 
-Facts: a worker of the standard library's sleeps in its executor's SimpleQueue, which is written in C and keeps the
-whole thread; and `submit` starts further workers whenever none is idle, after the patch as greenlets.
-Consequence: the first such greenlet would stop the program, so no executor may keep its old queue. Workers that run
-already stay native threads; a last job in the old queue has them go on with the new one.
+Facts: a worker of the standard library sleeps in its executor's SimpleQueue, which is written in C and blocks the whole
+thread; `submit` starts further workers whenever none is idle, after the patch as greenlets.
+Consequence: the first such greenlet would stop the program, so every executor must get a new queue. Workers that run
+already stay native threads; a last job in the old queue makes them go on with the new one.
 """
 
 from __future__ import annotations
@@ -22,9 +22,9 @@ _NativeQueue: Any = original("queue", "SimpleQueue")
 
 
 def upgrade_executors(module: Any) -> list[Any]:
-    """Give every executor of `module`, which is concurrent.futures.thread, a cooperative queue; those that got one.
+    """Give every executor of `module` (concurrent.futures.thread) a cooperative queue; return those that got one.
 
-    What has been submitted runs: by native workers if there are any.
+    Jobs that were submitted before still run, in the native workers if there are any.
     """
     upgraded = [
         each
@@ -33,7 +33,7 @@ def upgrade_executors(module: Any) -> list[Any]:
         and type(getattr(each, "_work_queue", None)) is _NativeQueue
     ]
     for each in upgraded:
-        with each._shutdown_lock:  # which `submit` holds, here perhaps a native thread's
+        with each._shutdown_lock:  # `submit` holds it, perhaps in a native thread
             _upgrade(module, each)
     return upgraded
 
@@ -44,13 +44,13 @@ def _upgrade(module: Any, executor: Any) -> None:
     for thread in executor._threads:
         if thread in module._threads_queues:
             module._threads_queues[thread] = new
-        old.put(_GoOn(module, executor, old, new))  # after what is in there already
+        old.put(_GoOn(module, executor, old, new))  # after the jobs that are in the queue already
     if executor._shutdown:
         new.put(None)
 
 
 class _GoOn:
-    """The job by which a native worker leaves the old queue for the new one, as the standard library's go on."""
+    """The job that moves a native worker from the old queue to the new one; behaves as the standard worker does."""
 
     __slots__ = ("executor", "module", "new", "old")
 
@@ -61,7 +61,7 @@ class _GoOn:
         self.new = new
 
     def run(self) -> None:
-        """In the worker: do the jobs of the new queue, until it is to end."""
+        """In the worker: run the jobs of the new queue until the worker must end."""
         while True:
             item = self.new.get()
             if item is not None:
@@ -77,6 +77,6 @@ class _GoOn:
                 if executor is not None:
                     executor._shutdown = True
                 self.new.put(None)  # for the other workers
-                self.old.put(None)  # for this one, which looks there next
+                self.old.put(None)  # for this one, which reads the old queue next
                 return
             del executor

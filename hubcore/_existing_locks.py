@@ -1,9 +1,9 @@
-"""Locks that were made before the patch: they are replaced where they are, if that is sure to be right.
+"""Replaces native locks that were made before the patch, where that is certain to be safe.
 
-A lock can be replaced if nobody has it and every reference to it is found and can be set (`_holders`). Two who hold
-different locks for the same thing would be worse than one native lock, which goes on working, and blocks its thread.
+A lock can be replaced if no thread holds it and every reference to it was found and can be set (`_holders`). Otherwise
+it stays: it goes on working and blocks its thread, while two different locks for one resource would corrupt it.
 
-Never replaced: hubcore's own, and those of the import system, which belong to imports that are going on.
+hubcore's own locks are never replaced, nor those of the import system, whose imports may be in progress.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ _KINDS: dict[type, Callable[[], Any]] = {LockType: Lock, type(NativeRLock()): RL
 
 
 def is_native(lock: object) -> bool:
-    """Whether `lock` is one of the interpreter's own, which blocks the whole thread."""
+    """Return whether `lock` is one of the interpreter's own, which block the whole thread."""
     return type(lock) in _KINDS
 
 
 def is_free(lock: Any) -> bool:
-    """Whether nobody has the native lock `lock`."""
+    """Return whether the native lock `lock` is free."""
     if hasattr(lock, "locked"):
         return not lock.locked()
     if lock._is_owned() or not lock.acquire(False):
@@ -39,12 +39,12 @@ def is_free(lock: Any) -> bool:
 
 
 def new_for(lock: object) -> Any:
-    """A cooperative lock of the same kind as the native `lock`."""
+    """Return a cooperative lock of the same kind as the native `lock`."""
     return _KINDS[type(lock)]()
 
 
 def replace_free() -> None:
-    """Replace all that can be. For the only thread that runs: another might be about to take one."""
+    """Replace all locks that can be replaced. Call it while no other thread runs: it might be about to acquire one."""
     for held in _native_locks():
         if not held.reason:
             new = new_for(held.object)
@@ -53,10 +53,10 @@ def replace_free() -> None:
 
 
 def left() -> Iterator[Referrers]:
-    """The native locks of others than hubcore that there are now, each with where it is and why it stays."""
+    """Yield the native locks that exist now outside hubcore, each with its referrers and the reason why it stays."""
     for held in _native_locks():
         if held.where:
-            held.reason = held.reason or "it was made by an original that is still referred to, or after a patch"
+            held.reason = held.reason or "it was made after the patch, or by a stale reference to an original"
             yield held
 
 
@@ -64,5 +64,5 @@ def _native_locks() -> list[Referrers]:
     found = [held for held in find_referrers(_KINDS) if not held.ours]
     for held in found:
         if not is_free(held.object):
-            held.reason = "somebody had it"
+            held.reason = "it was held"
     return found

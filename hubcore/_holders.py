@@ -1,8 +1,8 @@
-"""Who refers to objects of the interpreter's own kinds, and how each reference can be set anew.
+"""Finds the references to objects of the interpreter's own types, and a way to set each reference anew.
 
-The collector knows who refers to what: modules, classes, instances, dicts, lists and closures, whose references can be
-set, and the bound methods of an object that a Condition or an at-fork handler keeps. It does not know the local
-variables of running functions, nor what C code keeps; the reference count tells whether there are any.
+The garbage collector knows the referrers of an object: modules, classes, instances, dicts, lists and closures, whose
+references can be set, and the bound methods that a Condition or an at-fork handler keeps. It does not know the local
+variables of running functions, nor references from C code; a reference count that is too high reveals those.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
     from typing import Any
 
 _OURS = ("hubcore", "greenlet", "_frozen_importlib", "importlib")
-_REFERENCES_HERE = 2  # of a list's item, while getrefcount is asked for it: the list's and the argument
+_REFERENCES_HERE = 2  # during sys.getrefcount(wanted[i]): one from the list, one from the argument
 
 
 class Referrers:
-    """An object: `where` it is, as texts, and `reason`, why it cannot be replaced there, or "" if it can.
+    """An object and its referrers: `where` names them; `reason` says why it cannot be replaced, or is "" if it can.
 
-    `ours` says whether hubcore holds it, or the import system, whose imports are going on.
+    `ours` is true if hubcore holds the object, or the import system, whose imports are in progress.
     """
 
     __slots__ = ("object", "ours", "reason", "references", "sets", "where")
@@ -33,12 +33,12 @@ class Referrers:
         self.where: list[str] = []
         self.reason = ""
         self.ours = False
-        self.references = 0  # that were found
+        self.references = 0  # the number of references found
         self.sets: list[Callable[[Any], object]] = []
 
 
 def find_referrers(kinds: Collection[type]) -> list[Referrers]:
-    """All objects of just these `kinds` that the collector knows of. Takes a look at every object there is."""
+    """Return all objects of exactly these `kinds` that the collector tracks. Visits every tracked object."""
     wanted = [each for each in gc.get_objects() if type(each) in kinds]
     counts = [sys.getrefcount(wanted[i]) - _REFERENCES_HERE for i in range(len(wanted))]
     found = {id(each): Referrers(each) for each in wanted}
@@ -53,16 +53,16 @@ def find_referrers(kinds: Collection[type]) -> list[Referrers]:
     for each, count in zip(wanted, counts, strict=True):
         held = found[id(each)]
         if held.references != count:
-            held.reason = held.reason or "it is also referred to from running code, or from C"
+            held.reason = held.reason or "running code or C code also refers to it"
     return list(found.values())
 
 
 def _referrers(wanted: list[Any]) -> list[Any]:
-    """What refers to any of `wanted`, but for this module's own."""
+    """Return the referrers of any of `wanted`, without those that this module made."""
     if not wanted:
         return []
     found = gc.get_referrers(*wanted)
-    # On some versions the tuple of the arguments is among them.
+    # Some versions of Python include the tuple of the call's arguments.
     return [each for each in found if each is not wanted and type(each) is not Referrers and not _same(each, wanted)]
 
 
@@ -71,11 +71,11 @@ def _same(each: Any, wanted: list[Any]) -> bool:
 
 
 def _add_method(held: Referrers, method: Referrers, count: int) -> None:
-    held.references += 1  # by the method
+    held.references += 1  # from the method
     held.ours |= method.ours
     held.where += method.where
     if method.references != count:
-        held.reason = held.reason or "a bound method of it is referred to from running code, or from C"
+        held.reason = held.reason or "running code or C code refers to a bound method of it"
     held.reason = held.reason or method.reason
     name = method.object.__name__
     held.sets += [lambda new, put=put: put(getattr(new, name)) for put in method.sets]  # type: ignore[misc]
@@ -95,7 +95,7 @@ def _note_all(holders: list[Any], found: dict[int, Referrers], kept: dict[int, R
 
 
 def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
-    """Whose attributes the dicts are, by their id(), where they are somebody's."""
+    """Return the owners of those `dicts` that hold an object's attributes, by id() of the dict."""
     wanted = {id(each) for each in dicts}
     owners: dict[int, Any] = {}
     for each in _referrers(dicts):
@@ -114,7 +114,7 @@ def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
 
 
 def _note(held: Referrers, holder: Any, owner: Any) -> None:
-    """Note that `holder`, which has the attributes of `owner` or is that, refers to it."""
+    """Record that `holder` refers to the object of `held`; `holder` is `owner`, or the dict of its attributes."""
     module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
     if not isinstance(module, str):
         module = type(owner).__module__

@@ -1,4 +1,4 @@
-"""patch_all: everything, in the right order, and what is worth a warning or an error."""
+"""patch_all: patch every module in the right order; warn of, or refuse, calls that come too late."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from typing import Any
 
-#: Each module's argument of patch_all, in the order in which they are patched.
+#: The modules, each also an argument of patch_all, in the order in which patch_all patches them.
 MODULES = ("os", "thread", "time", "socket", "select", "ssl", "subprocess", "signal", "queue")
-#: Which of hubcore's modules each needs. They are imported before anything is patched.
+#: The modules of hubcore that replace each of them. All are imported before anything is patched.
 _SOURCES = {"thread": ("thread", "threading", "_patch_threading", "local"), "select": ("select", "selectors")}
 
-_before: dict[str, Any] | None = None  # what all calls of patch_all together asked for
+_before: dict[str, Any] | None = None  # the union of the arguments of all calls so far
 _calls: list[dict[str, Any]] = []
 
 
@@ -48,20 +48,21 @@ def patch_all(
     native_threads: Iterable[str] = (),
     **kwargs: Any,
 ) -> bool:
-    """Replace everything in the standard library that blocks by what lets other greenlets run instead.
+    """Make the standard library cooperative: its blocking calls let other greenlets run. Never switches.
 
-    Call it in the main thread and before anything else is imported, or have `hubcore run` do it. Each argument leaves
-    something out if it is False; `sys`, `builtins`, `contextvars` and `aggressive` are accepted for gevent's sake.
+    Call it in the main thread before any other import, or start the program with `hubcore run`. An argument that is
+    False leaves its part unpatched; `sys`, `builtins`, `contextvars` and `aggressive` have no effect and are accepted
+    because gevent has them.
 
-    What other modules have taken out of the standard library before stays as it was: with `strict`, StaleReferences is
-    raised, which lists all of it, when everything is patched; with `rebind`, attributes of modules and classes that
-    refer to it are replaced.
+    Modules that took a name out of the standard library before the patch keep the original. With `strict`, patch_all
+    patches everything and then raises StaleReferences, which lists all such references. With `rebind`, it replaces the
+    references that it can set, such as attributes of modules and classes.
 
-    Threads that C code keeps waiting stay native, where hubcore knows of them (gRPC's). `native_threads` names others:
-    "module" or "module:function" that starts them or that they run.
+    Threads that C code keeps waiting stay native if hubcore knows them (gRPC's). `native_threads` names others:
+    "module" or "module:function", either of the code that starts the thread or of the function that the thread runs.
 
-    Called again it patches what the calls before left out. Returns False if a DoNotPatch prevented it. `kwargs` are for
-    subscribers of the events (`hubcore.events`); TypeError for one if there is nobody to know it.
+    Another call patches the parts that earlier calls left out. Returns False if a subscriber prevented the patch with
+    DoNotPatch. Subscribers of the events (`hubcore.events`) receive `kwargs`; TypeError if there are no subscribers.
     """
     global _before
     arguments = {
@@ -75,7 +76,7 @@ def patch_all(
     warnings: list[str] = []
     if _before is not None and arguments not in _calls:
         warnings.append(
-            "patch_all was called before with other arguments; what either call asks for is patched: "
+            "patch_all was called before with other arguments; everything that any of the calls asks for is patched: "
             + ", ".join(f"{name}={value}" for name, value in arguments.items() if value != _before[name])
         )
     first = not is_module_patched("threading")
@@ -136,18 +137,18 @@ def _refuse_unknown(kwargs: dict[str, Any], known: dict[str, Any]) -> None:
         return
     from hubcore._plugins import plugins
 
-    told = (WillPatchAllEvent, DidPatchBuiltinModulesEvent, DidPatchAllEvent)
-    if any(plugins(event.ENTRY_POINT_NAME) for event in told):
+    published = (WillPatchAllEvent, DidPatchBuiltinModulesEvent, DidPatchAllEvent)
+    if any(plugins(event.ENTRY_POINT_NAME) for event in published):
         return
     names = ", ".join(repr(name) for name in kwargs)
     raise TypeError(
-        f"patch_all() does not know {names}, nor does anybody subscribe to its events who might; "
+        f"patch_all() got an unexpected keyword argument {names}, and its events have no subscriber; "
         f"it takes {', '.join(known)}, strict, rebind and native_threads"
     )
 
 
 def _warn_of_threads(warnings: list[str]) -> None:
-    """Warn if this is not the main thread, or others run already: their locks and waits are of another kind."""
+    """Warn if this is not the main thread, or if other threads run already: those keep native locks and waits."""
     import threading
 
     from hubcore._patch_pydevd import own_threads, waits_by_patched_modules
@@ -155,14 +156,14 @@ def _warn_of_threads(warnings: list[str]) -> None:
 
     if not in_main_thread():
         warnings.append(
-            "patch_all is called in a thread that is not the main thread, which so is not the one whose greenlets it "
-            "makes; call it in the main thread, before others start"
+            "patch_all is called outside the main thread; call it in the main thread, before other threads start"
         )
         return
     if waits_by_patched_modules():
         warnings.append(
-            "debugpy (pydevd) runs already and waits by what is patched now, so a breakpoint may hang it; start "
-            "it with GEVENT_SUPPORT=True in its environment, which needs no gevent, or by `hubcore run -m debugpy`"
+            "debugpy (pydevd) runs already and waits in modules that are patched now, so a breakpoint may hang it; "
+            "start it with GEVENT_SUPPORT=True in its environment (gevent itself is not needed), or with "
+            "`hubcore run -m debugpy`"
         )
         return
     others = other_threads() - own_threads()
@@ -170,22 +171,23 @@ def _warn_of_threads(warnings: list[str]) -> None:
         names = {thread.ident: thread.name for thread in threading.enumerate()}
         listed = ", ".join(sorted(repr(names.get(ident, f"thread {ident}")) for ident in others))
         warnings.append(
-            f"threads run already: {listed}. They stay native threads; call patch_all before they are started, or let "
-            f"`hubcore run` do it"
+            f"threads run already: {listed}. They stay native threads; call patch_all before they start, or start the "
+            f"program with `hubcore run`"
         )
 
 
 def chosen(names: Collection[str], only: Collection[str], leave: Collection[str]) -> dict[str, Any]:
-    """What patch_all is to be called with: of `names` those in `only`, or all if it is empty, without `leave`."""
-    # What comes with a module unless it is left out.
+    """Return the arguments for patch_all: True for the `names` in `only` (all if it is empty) but not in `leave`."""
+    # These belong to a module and follow its choice unless they are left out by name.
     part_of = {"dns": "socket", "Event": "thread"}
     return {name: not only or name in only or part_of.get(name) in only for name in names} | dict.fromkeys(leave, False)
 
 
 def arguments_for(text: str, variable: str) -> dict[str, Any] | None:
-    """What patch_all is to be called with for the words of `text`, or None for not at all; ValueError for others.
+    """Return the arguments for patch_all that `text` asks for, or None if it asks for no patch; ValueError otherwise.
 
-    `1` is all, `0` is nothing, `socket,ssl` only these, `-thread,-queue` all but these. `variable` is for the error.
+    `1` patches everything, `0` nothing, `socket,ssl` only these, `-thread,-queue` all but these. The error names
+    `variable`.
     """
     known = (*MODULES, "dns")
     words = text.replace(",", " ").lower().split()
@@ -198,12 +200,12 @@ def arguments_for(text: str, variable: str) -> dict[str, Any] | None:
     only = bool(words) and not words[0].startswith("-")
     if not names <= set(known) or any(word.startswith("-") == only for word in words) or (everything and only):
         raise ValueError(
-            f"{variable} is {text!r}; it takes 1 for everything, 0 for nothing, names such as socket,ssl for only "
-            f"these or -thread,-queue for all but these, out of {', '.join(known)}"
+            f"{variable} is {text!r}; it takes 1 (everything), 0 (nothing), names such as socket,ssl (only these) or "
+            f"-thread,-queue (all but these), out of {', '.join(known)}"
         )
     return chosen(known, names, ()) if only else chosen(known, (), names)
 
 
 def environment() -> str:
-    """The value of HUB_PATCH, "" if it is not set or the environment is to be ignored (python -E)."""
+    """Return the value of HUB_PATCH, or "" if it is not set or Python ignores the environment (python -E)."""
     return "" if _sys.flags.ignore_environment else _os.environ.get("HUB_PATCH", "")

@@ -1,8 +1,8 @@
-"""gRPC's calls wait where others can run, once threads are patched.
+"""Makes gRPC's calls wait in the hub, once threads are patched.
 
-Facts (grpc/_channel.py): a call whose caller waits for its one answer waits in gRPC's core, for a queue of events of
-its own; a call whose result is a future, or a stream, is waited for with a condition of `threading`, which a thread of
-gRPC's notifies. That thread stays native (hubcore._native_threads). Consequence: the first kind is made of the second.
+Facts (grpc/_channel.py): a blocking call with a single answer waits in gRPC's core, on an event queue of its own. A
+call that returns a future or a stream waits on a condition of `threading`, which a gRPC thread notifies. That thread
+stays native (hubcore._native_threads). Consequence: blocking calls are made as calls that return a future.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def patch_grpc() -> None:
-    """Have gRPC's calls wait cooperatively, as soon as it is imported."""
+    """Make gRPC's calls wait cooperatively, now or when the program imports gRPC."""
     after_import("grpc._channel", _wait_for_futures)
 
 
@@ -27,20 +27,20 @@ def _wait_for_futures(channel: Any) -> None:
 
 
 def _blocking(self: Any, *args: Any, **kwargs: Any) -> tuple[Any, Any]:
-    """Make the call and wait for its end; its state and the call itself, in which that is written down. Switches."""
+    """Make the call and wait for its end. Return its state and the call object, as gRPC's own method does. Switches."""
     future = _begun(self, args, kwargs)
     try:
-        future.code()  # which waits, and says how it ended rather than to raise it
+        future.code()  # waits, and returns the status instead of raising
     except BaseException:
-        future.cancel()  # nobody is left who wants the answer
+        future.cancel()  # the caller does not wait for the answer any more
         raise
     return future._state, future._call
 
 
 def _begun(self: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Any:
-    """The call, begun. Switches: to begin it may take a thread of gRPC's, whose start is waited for.
+    """Begin the call and return its future. Switches: gRPC may start a thread for it and wait for that start.
 
-    In a greenlet of its own, because one that is interrupted in that wait has no call yet that it could cancel.
+    The call begins in a greenlet of its own: a caller interrupted in that wait has no call yet that it could cancel.
     """
     if get_hub_if_any() is None:
         return self.future(*args, **kwargs)

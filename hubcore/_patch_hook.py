@@ -1,7 +1,7 @@
-"""What the start-up hook runs (`hubcore patch-hook install`), where HUB_PATCH is set: it patches as that says.
+"""The start-up hook that `hubcore patch-hook install` sets up: it patches as HUB_PATCH asks.
 
-It never ends the process: this runs in every Python of the environment, pip's among them. What is wrong is said on
-stderr, and the program goes on as it is.
+The hook runs in every Python of the environment, pip's among them, so it never ends the process: it reports an error on
+stderr, and the program runs unpatched.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ _ran = False
 
 
 def run() -> None:
-    """Patch, if HUB_PATCH says so. Only the first call does anything.
+    """Patch if HUB_PATCH asks for it. Only the first call has an effect.
 
-    site.py reads the .pth files of a virtual environment twice: its venv() adds a folder that main() adds anew.
+    site.py reads the .pth files of a virtual environment twice: its venv() adds a folder that main() adds again.
     """
     global _ran
     if _ran:

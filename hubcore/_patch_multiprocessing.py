@@ -1,15 +1,15 @@
-"""What makes multiprocessing cooperative, beside the patched threads, sockets and selectors that it is built on.
+"""Makes multiprocessing cooperative, beyond the patched threads, sockets and selectors that it is built on.
 
-The start method stays as the program has it; children that are not forked are ordinary Pythons, unpatched.
+The program's start method stays; child processes that are not forked are ordinary, unpatched Pythons.
 
-- Connections wait until their fd is ready, then read or write as much as cannot block. The fd itself stays blocking: it
-  may be shared with a process that knows nothing of hubcore.
-- Locks and semaphores, which are the system's: there is no fd to wait for, and a thread that waits for one cannot be
-  called off. So they are tried again after pauses, each longer than the one before, up to LONGEST_PAUSE seconds; a
-  release in the same process ends the pause at once.
-- An RLock belongs to a greenlet.
+- A connection waits until its fd is ready, then reads or writes as much as cannot block. The fd stays blocking: a
+  process that does not use hubcore may share it.
+- Locks and semaphores are the system's: they have no fd to wait for, and a thread that waits for one cannot be
+  interrupted. So `acquire` tries again after pauses that grow up to LONGEST_PAUSE seconds; a release in the same
+  process ends the pause at once.
+- The owner of an RLock is a greenlet.
 
-Without a hub in the calling thread all of it waits as the standard library does: there is nobody else to let run.
+In a thread without a hub all of this waits as the standard library does: there is no other greenlet to run.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ _RECURSIVE = 0
 
 
 def patch_multiprocessing() -> None:
-    """Patch multiprocessing, or have it patched when it is imported. May be called again."""
+    """Patch multiprocessing now, or when the program imports it. Repeated calls are allowed."""
     if _native.SemLock is SemLock:
         return
     patch_item(_native, "SemLock", SemLock)
@@ -53,13 +53,13 @@ def patch_multiprocessing() -> None:
 
 
 class SemLock(_NativeSemLock):  # type: ignore[misc]
-    """As _multiprocessing.SemLock: a semaphore of the system, or a lock that its owner may acquire again."""
+    """Like _multiprocessing.SemLock: a semaphore of the system, or a lock that its owner can acquire again."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self._begin()
 
     def _begin(self) -> None:
-        self._released = Event()  # set and cleared again by each release in this process
+        self._released = Event()  # each release in this process sets and clears it
         self._owner = 0
         self._times = 0
 
@@ -70,7 +70,7 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
         return new
 
     def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
-        """Take it, within `timeout` seconds. Switches if it is not free and the thread has a hub."""
+        """Acquire it within `timeout` seconds; return whether that succeeded. Switches if it must wait in a hub."""
         if self.kind == _RECURSIVE:
             return self._acquire_again(block, timeout)
         return self._acquire(block, timeout)
@@ -104,7 +104,7 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
         end = None if timeout is None else clock() + timeout
         while True:
             left = None if end is None else end - clock()
-            # The system's lock knows threads only: another greenlet of the owner's would get it too.
+            # The system's lock counts owners by thread: another greenlet of the owner's thread would get it, too.
             if not self._owner and self._acquire(block, left):
                 if not self._owner:
                     self._owner, self._times = me, 1
@@ -116,7 +116,7 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
                 self._released.wait(left)
 
     def release(self) -> None:
-        """Give it back. Never switches. AssertionError for one's own lock that one does not have."""
+        """Release it. Never switches. AssertionError if it is recursive and the caller does not own it."""
         if self.kind == _RECURSIVE:
             if self._owner != get_ident():
                 raise AssertionError("attempt to release recursive lock not owned by thread")
@@ -149,7 +149,7 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
 
 
 def _recv_ready(connection: Any, size: int) -> bytes:
-    """os.read, after a wait for something to read."""
+    """Call os.read once the fd is readable."""
     while True:
         if get_hub_if_any() is not None:
             wait_read(connection)
@@ -160,7 +160,7 @@ def _recv_ready(connection: Any, size: int) -> bytes:
 
 
 def _send_ready(connection: Any, data: Any) -> int:
-    """os.write, after a wait for room; of at most as much as then cannot block."""
+    """Call os.write once the fd is writable, with at most the number of bytes that cannot block then."""
     if get_hub_if_any() is None:
         return write_fd(connection, data)
     while True:
@@ -172,7 +172,7 @@ def _send_ready(connection: Any, data: Any) -> int:
 
 
 def _patch_connection(module: Any) -> None:
-    _cpython.check("multiprocessing")  # not before: it imports what it looks at
+    _cpython.check("multiprocessing")  # not earlier: the check imports the modules that it inspects
     patch_item(module, "_WaitSelector", PollSelector)
     kind = module.Connection
     receive, send, set_up = kind._recv, kind._send, kind.__init__
@@ -185,22 +185,22 @@ def _patch_connection(module: Any) -> None:
 
     def __init__(self: Any, handle: int, *args: Any, **kwargs: Any) -> None:
         set_up(self, handle, *args, **kwargs)
-        # A socket's may be non-blocking, and is then passed on to processes that do not know.
+        # The fd of a socket may be non-blocking, and the other processes that get it do not expect that.
         try:
             set_blocking(self._handle, True)
         except OSError:
-            pass  # not an open fd, which as in the standard library the first use says
+            pass  # not an open fd: the first use raises, as in the standard library
 
     kind._recv, kind._send, kind.__init__ = _recv, _send, __init__
 
 
 def _patch_resource_sharer(module: Any) -> None:
-    # Its thread blocks all signals for itself: a greenlet would do so for the thread that has them.
+    # Its thread blocks all signals in its own mask: as a greenlet it would block those of the hub's thread.
     module.signal = _NoSignals()
 
 
 class _NoSignals:
-    """The signal module, for who asks whether it has pthread_sigmask."""
+    """Stands in for the signal module: hasattr(signal, "pthread_sigmask") is False."""
 
 
 def _patch_util(module: Any) -> None:
@@ -209,7 +209,7 @@ def _patch_util(module: Any) -> None:
     register = module.register_after_fork
 
     class ForkAwareLocal(local):
-        """As multiprocessing.util.ForkAwareLocal: each greenlet's own, and empty in a forked child."""
+        """Like multiprocessing.util.ForkAwareLocal: attributes per greenlet, cleared in a forked child."""
 
         def __init__(self) -> None:
             register(self, lambda each: each.__dict__.clear())

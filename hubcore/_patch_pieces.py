@@ -1,6 +1,7 @@
-"""Patching the standard library piece by piece: one function for each, with gevent's names and arguments.
+"""One function for each part of the standard library that can be patched, with gevent's names and arguments.
 
-Each may be called again; what is in place stays. Where a DoNotPatch prevents a module, the function returns False.
+A further call changes nothing that is in place. A function returns False if a subscriber prevented the patch of its
+module with DoNotPatch.
 """
 
 from __future__ import annotations
@@ -27,15 +28,15 @@ _FDS = ("get_blocking", "read", "readv", "set_blocking", "write", "writev")
 
 
 def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:
-    """Patch the standard library's module `name` by hubcore's of the same name."""
+    """Patch the standard library's module `name` with hubcore's module of the same name."""
     _cpython.check(name)
     return patch_module(import_module(name), import_module(f"hubcore.{name}"), items, _warnings=warnings)
 
 
 def patch_os(fds: bool = True) -> bool:
-    """Replace waitpid and its kin, `system` and `close` in `os`. Forks stay: see `hubcore.os`.
+    """Replace `waitpid` and its relatives, `system` and `close` in `os`. Fork functions stay: see `hubcore.os`.
 
-    Unless `fds` is False also `read`, `write` and what belongs to them, which then wait for an fd that blocks.
+    Unless `fds` is False, also replace `read`, `write` and their relatives: on a blocking fd they then wait in the hub.
     """
     check_flags("patch_os", {"fds": fds})
     implements = import_module("hubcore.os").__implements__
@@ -55,10 +56,10 @@ def patch_thread(
     existing_locks: bool = True,
     _warnings: list[str] | None = None,
 ) -> bool:
-    """Make threads greenlets: replace the names of `_thread`, and of `threading` unless that is False.
+    """Make threads greenlets: replace the names of `_thread`, and of `threading` unless that argument is False.
 
-    `Event` replaces threading.Event; `existing_locks` replaces locks that modules hold already, `logging` those of
-    logging; `_threading_local` replaces `_threading_local.local`. To be called in the main thread, before others start.
+    `Event` replaces threading.Event; `existing_locks` replaces the locks that modules hold already, `logging` the locks
+    of logging; `_threading_local` replaces `_threading_local.local`. Call it in the main thread, before others start.
     """
     flags = {
         "threading": threading, "_threading_local": _threading_local, "Event": Event, "logging": logging,
@@ -88,9 +89,9 @@ def patch_thread(
 
 
 def patch_socket(dns: bool = True, aggressive: bool = True) -> bool:
-    """Replace the socket class, what makes sockets and, unless `dns` is False, what looks names up.
+    """Replace the socket class, the functions that make sockets and, unless `dns` is False, those that look names up.
 
-    `aggressive` is accepted for gevent's sake.
+    `aggressive` has no effect; gevent has it.
     """
     check_flags("patch_socket", {"dns": dns, "aggressive": aggressive})
     implements = import_module("hubcore.socket").__implements__
@@ -98,15 +99,15 @@ def patch_socket(dns: bool = True, aggressive: bool = True) -> bool:
 
 
 def patch_dns() -> bool:
-    """Replace only the functions of `socket` that look names up."""
+    """Replace only the functions of `socket` that look up names."""
     return _patch("socket", _DNS)
 
 
 def patch_select(aggressive: bool = True) -> bool:
     """Replace `select`, `poll`, `epoll` and `kqueue` of `select`, as far as this system has them, and `selectors`.
 
-    Nothing is taken away: epoll objects are the kernel's, and wait cooperatively. psycopg 3, which would wait in C, is
-    told to use `select.poll`. `aggressive` is accepted for gevent's sake.
+    No name is removed: epoll objects stay the kernel's, and wait cooperatively. psycopg 3, which would wait in C, is
+    set to wait with `select.poll`. `aggressive` has no effect; gevent has it.
     """
     check_flags("patch_select", {"aggressive": aggressive})
     done = _patch("select")
@@ -121,22 +122,22 @@ def patch_selectors() -> bool:
 
 
 def patch_ssl(_warnings: list[str] | None = None, _first_time: bool = True) -> bool:
-    """Replace SSLContext and SSLSocket of `ssl`. Contexts that were made before give cooperative sockets as well."""
+    """Replace SSLContext and SSLSocket of `ssl`. Contexts made before the patch make cooperative sockets, too."""
     return _patch("ssl", warnings=_warnings)
 
 
 def patch_subprocess() -> bool:
-    """Replace Popen of `subprocess`, and what is made of it: waiting for a child or its pipes lets others run."""
+    """Replace Popen of `subprocess`, and so the functions built on it: waits for a child or its pipes may switch."""
     return _patch("subprocess")
 
 
 def patch_signal() -> bool:
-    """Replace `signal.signal` and its kin: handlers run in a greenlet."""
+    """Replace `signal.signal` and its relatives: each handler runs in a greenlet of its own."""
     return _patch("signal")
 
 
 def patch_queue() -> bool:
-    """Replace the classes of `queue`, and what a copy of `queue` that is imported anew has from `_queue`."""
+    """Replace the classes of `queue`, and those of `_queue` for programs that import a second copy of `queue`."""
     _cpython.check("queue")
     done = patch_module(import_module("queue"), import_module("hubcore._stdlib_queue"))
     if done:
@@ -146,24 +147,24 @@ def patch_queue() -> bool:
 
 def _patch_native_queue(module: Any) -> None:
     ours = import_module("hubcore.queue")
-    for name in ("Empty", "SimpleQueue"):  # the one raises the other, in each copy that of the first
+    for name in ("Empty", "SimpleQueue"):  # SimpleQueue raises the Empty of the first import, in every copy
         patch_item(module, name, getattr(ours, name))
 
 
 def patch_sys(stdin: bool = True, stdout: bool = True, stderr: bool = True) -> None:
-    """Does nothing, as in gevent since its version 22: sys.stdin and its kin stay. See `hubcore.fileobject`."""
+    """Do nothing, like gevent from version 22 on: sys.stdin, stdout and stderr stay. See `hubcore.fileobject`."""
     check_flags("patch_sys", {"stdin": stdin, "stdout": stdout, "stderr": stderr})
 
 
 def patch_builtins() -> None:
-    """Does nothing: no builtin function needs it. For gevent's sake."""
+    """Do nothing: no builtin function needs a patch. gevent has this function."""
 
 
 def patch_contextvars() -> None:
-    """Does nothing: every greenlet has its own context anyway. For gevent's sake."""
+    """Do nothing: every greenlet has its own context. gevent has this function."""
 
 
-# Old functions and classes that are cooperative as they are: what they are made of was replaced in their module.
+# Originals that are cooperative without a replacement: they look their parts up in the patched module.
 _MADE_OF_OTHERS = frozenset(
     {
         ("socket", "create_connection"), ("socket", "fromfd"), ("socket", "getfqdn"), ("socket", "socketpair"),
@@ -171,18 +172,18 @@ _MADE_OF_OTHERS = frozenset(
         ("threading", "Event"), ("threading", "Timer"), ("threading", "_DummyThread"),
     }
 )  # fmt: skip
-# Those that are harmless to keep: they tell something, and do not wait.
+# Originals that a program may keep: they return a value and never wait.
 _HARMLESS = frozenset({"get_ident", "getsignal", "_get_main_thread_ident"})
-# What is made of locks of `threading`, and so cooperative once that is patched.
+# Classes built on locks of `threading`, and so cooperative once `threading` is patched.
 _MADE_OF_LOCKS = frozenset({("queue", "Queue"), ("queue", "LifoQueue"), ("queue", "PriorityQueue")})
-_rebound: set[tuple[str, str]] = set()  # what stdlib modules had taken out of others
+_rebound: set[tuple[str, str]] = set()  # attributes of stdlib modules that referred to an original of another module
 
 
 def counterparts() -> dict[int, tuple[Any, Any, str]]:
-    """What was replaced, by its id(): the old object, the new one and its name. Without what is harmless to keep."""
+    """Return the originals by id(): the original, its replacement and its name. Leaves out harmless originals."""
     found: dict[int, tuple[Any, Any, str]] = {}
     left = _MADE_OF_OTHERS | _rebound | (_MADE_OF_LOCKS if "threading" in saved else frozenset())
-    # The public modules' names first: threading.Lock rather than _thread.allocate_lock.
+    # Public modules first: a report then says threading.Lock rather than _thread.allocate_lock.
     for module in sorted(saved, key=lambda name: name.startswith("_")):
         now = sys.modules.get(module)
         if now is None or module not in sys.stdlib_module_names:
@@ -196,9 +197,10 @@ def counterparts() -> dict[int, tuple[Any, Any, str]]:
 
 
 def rebind_stdlib() -> list[str]:
-    """Replace what modules of the standard library that were imported before have taken out of patched ones.
+    """Replace originals that already imported modules of the standard library took out of patched modules.
 
-    For instance `socketserver._ServerSelector`, which is `selectors.PollSelector` as it was. Returns what was replaced.
+    For example `socketserver._ServerSelector`, which is the original `selectors.PollSelector`. Returns the names of the
+    attributes that were replaced.
     """
     replaced: list[str] = []
     by_id = counterparts()
@@ -215,7 +217,7 @@ def rebind_stdlib() -> list[str]:
 
 
 def _keeps_originals(name: str, module: ModuleType | Any) -> bool:
-    # The C modules are where the originals come from, and importlib's locks are taken where nothing may switch.
+    # The originals come from the C modules; and importlib takes its locks where a switch is not allowed.
     loader = getattr(getattr(module, "__spec__", None), "loader", None)
     return (
         name.startswith(("_", "importlib"))

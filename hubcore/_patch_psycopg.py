@@ -1,8 +1,8 @@
-"""psycopg 3 waits where others can run, once `select` is patched.
+"""Makes psycopg 3 wait in the hub, once `select` is patched.
 
-Fact: with its compiled part it waits by poll(2) in C (psycopg/waiting.py), unless it finds gevent's patch by name, or
-PSYCOPG_WAIT_FUNC says otherwise. Consequence: it is given the function that it takes for itself under gevent, a loop in
-Python over `select.poll`.
+Fact (psycopg/waiting.py): with its compiled part, psycopg waits with poll(2) in C, unless it finds a patched gevent by
+name or PSYCOPG_WAIT_FUNC selects another function. Consequence: hubcore sets the function that psycopg chooses under
+gevent, a Python loop over `select.poll`.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 def patch_psycopg() -> None:
-    """Have psycopg wait cooperatively, as soon as it is imported. What PSYCOPG_WAIT_FUNC says comes first."""
+    """Make psycopg wait cooperatively, now or when the program imports it. PSYCOPG_WAIT_FUNC takes precedence."""
     after_import("psycopg.waiting", _wait_by_poll)
 
 
 def _wait_by_poll(waiting: Any) -> None:
     if "PSYCOPG_WAIT_FUNC" not in os.environ and waiting.wait is getattr(waiting, "wait_c", None):
-        waiting.wait = waiting.wait_poll  # connections look it up at each wait
+        waiting.wait = waiting.wait_poll  # connections look the function up at each wait

@@ -1,10 +1,11 @@
-"""pydevd, and so debugpy, debugs a program whose threads are greenlets.
+"""Lets pydevd, and so debugpy, debug a program whose threads are greenlets.
 
-Facts: it goes on in threads of its own while the program stands still at a breakpoint, and waits for them by what
-`_pydev_bundle._pydev_saved_modules` holds. It imports these modules a second time if gevent is to be expected
-(GEVENT_SUPPORT), and then needs gevent to be there. It tells threads apart by idents that the interpreter knows.
-Consequence: its copies are made here, from the modules' own loaders; they are not patched. It then sees one thread in
-which all greenlets run. Until CPython 3.11 the interpreter's trace function has to be set again after each switch.
+Facts: while the program stands still at a breakpoint, pydevd runs in threads of its own, and waits with the modules
+that `_pydev_bundle._pydev_saved_modules` holds. With GEVENT_SUPPORT it imports these modules a second time, and then
+needs gevent installed. It distinguishes threads by the interpreter's idents.
+Consequence: hubcore makes unpatched copies of these modules for pydevd, with the modules' own loaders. pydevd then sees
+one thread, in which all greenlets run. Up to CPython 3.11 the interpreter's trace function must be set again after each
+switch.
 """
 
 from __future__ import annotations
@@ -23,9 +24,9 @@ _SAVED = "_pydev_bundle._pydev_saved_modules"
 
 
 def patch_pydevd() -> None:
-    """Give pydevd modules that are not patched, as soon as it is imported.
+    """Give pydevd unpatched copies of the modules it waits with, when the program imports it.
 
-    If it has been imported, with the modules that are patched now, nothing; see `waits_by_patched_modules`.
+    Does nothing if pydevd was imported earlier with the modules that are patched now; see `waits_by_patched_modules`.
     """
     if _SAVED not in sys.modules:
         after_import(_SAVED, _separate)
@@ -34,13 +35,13 @@ def patch_pydevd() -> None:
 
 
 def waits_by_patched_modules() -> bool:
-    """Whether pydevd is there and has no modules of its own."""
+    """Return whether pydevd is imported and shares the patched modules instead of having its own copies."""
     saved: Any = sys.modules.get(_SAVED)
     return saved is not None and saved.threading is sys.modules.get("threading")
 
 
 def own_threads() -> set[int]:
-    """The idents of the threads that pydevd has started by modules of its own."""
+    """Return the idents of the threads that pydevd started with its own copies of the modules."""
     saved: Any = sys.modules.get(_SAVED)
     return set() if saved is None or waits_by_patched_modules() else set(saved.threading._active)
 
@@ -48,9 +49,9 @@ def own_threads() -> set[int]:
 def _separate(module: Any) -> None:
     ours = {name: sys.modules.pop(name) for name in _MODULES if name in sys.modules}
     try:
-        module.__spec__.loader.exec_module(module)  # which imports them
+        module.__spec__.loader.exec_module(module)  # imports the copies
         if "queue" in sys.modules:
-            # The copy has it from `_queue`, which is patched for copies that programs make.
+            # The copy takes SimpleQueue from `_queue`, which is patched for copies that programs make.
             vars(sys.modules["queue"])["SimpleQueue"] = original("queue", "SimpleQueue")
     finally:
         sys.modules.update(ours)
@@ -58,7 +59,7 @@ def _separate(module: Any) -> None:
 
 def _trace_greenlets(module: Any) -> None:
     if sys.version_info >= (3, 12) or getattr(module, "pydevd_gevent_integration", None) is not None:
-        return  # it uses sys.monitoring, which knows no threads; or does the same by itself
+        return  # pydevd uses sys.monitoring, which is not per thread; or its gevent support does the same
     import greenlet
 
     tracing: Any = sys.modules["pydevd_tracing"]

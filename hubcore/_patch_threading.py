@@ -1,6 +1,7 @@
-"""What patching threads takes beyond replacing names: locks and threads that are there already.
+"""The part of patching threads that goes beyond replacing names: locks and threads that exist already.
 
-The standard library's classes stay; they look their locks up in their module. What was made before holds native ones.
+The standard library's classes stay, because they look up their locks in their module. Objects made before the patch
+hold native locks.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from hubcore._holders import Referrers
 
-_private: Any = _stdlib  # its private names; see hubcore._cpython
+_private: Any = _stdlib  # for its private names; see hubcore._cpython
 
 
 def patch_threading(
@@ -30,12 +31,12 @@ def patch_threading(
     Event: bool = True,
     warn: Callable[[str], object] | None = None,
 ) -> None:
-    """Make what is there already cooperative, after the names of `_thread` and `threading` were replaced.
+    """Make existing threads and locks cooperative, after the names of `_thread` and `threading` were replaced.
 
-    The main thread can be waited for in a greenlet, and so can native threads that run; threads that were not started
-    will be greenlets. Locks of `logging` and, with `existing_locks`, all others that can be replaced are; `left_locks`
-    lists the others. So, with `existing_locks`, are the queues of executors. multiprocessing is patched, now or when it
-    is imported. May be called again.
+    A greenlet can then join the main thread and running native threads; a Thread that has not started yet will be a
+    greenlet. `logging` replaces the locks of logging; `existing_locks` replaces every other lock that can be replaced
+    (`left_locks` lists the rest) and the queues of executors. multiprocessing is patched now, or when the program
+    imports it. Repeated calls are allowed.
     """
     for name in ("_active_limbo_lock", "_shutdown_locks_lock"):
         _replace(_stdlib, name)
@@ -55,18 +56,18 @@ def patch_threading(
 
 
 def other_threads() -> set[int]:
-    """The idents of native threads, other than this one, that may run Python code of the program."""
+    """Return the idents of native threads, other than this one, that may run Python code of the program."""
     mine = {_originals.get_ident()} | _workers.idle_thread_idents() | set(_workers.running)
     return set(sys._current_frames()) - mine
 
 
 def left_locks() -> list[Referrers]:
-    """The native locks that programs and libraries still hold: where each is, and why it was not replaced."""
+    """Return the native locks that programs and libraries still hold: where each is, and why it was not replaced."""
     return list(_existing_locks.left())
 
 
 def _replace(owner: Any, name: str) -> bool:
-    """Replace the lock `owner.name`, if it is native and free; whether that was done."""
+    """Replace the lock `owner.name` if it is native and free; return whether it was replaced."""
     lock = getattr(owner, name, None)
     if not is_native(lock) or not is_free(lock):
         return False
@@ -104,11 +105,11 @@ def _upgrade_handle(each: Any) -> None:
 
 
 def _upgrade_end(each: Any) -> None:
-    """Of CPython until 3.12: the lock that the interpreter releases when the thread ends."""
+    """Replace the lock that the interpreter, up to CPython 3.12, releases when the thread ends."""
     native = each._tstate_lock
     new: Any = None
     if each is _private._main_thread:
-        new = EndLock()  # which threading._shutdown releases
+        new = EndLock()  # threading._shutdown releases it
         new.acquire()
     else:
         new = NativeEnd(native)
@@ -119,7 +120,7 @@ def _upgrade_end(each: Any) -> None:
 
 
 class _Watch:
-    """Waits for the end of a native thread, in a worker thread, once somebody waits for it."""
+    """Waits in a worker thread for the end of a native thread, from the first waiter on."""
 
     def __init__(self, wait: Callable[[], object]) -> None:
         self._wait = wait
@@ -127,7 +128,7 @@ class _Watch:
         self._watched = False
 
     def wait(self, timeout: float | None) -> bool:
-        """Wait until it has ended, `timeout` seconds at most; whether it has. Switches."""
+        """Wait up to `timeout` seconds for the end; return whether the thread has ended. Switches."""
         if not self._watched:
             _workers.start(self._call)
             self._watched = True
@@ -139,7 +140,7 @@ class _Watch:
 
 
 class NativeEnd:
-    """In place of a native thread's `_tstate_lock`, which is released when the thread ends: lets others run."""
+    """Stands in for a native thread's `_tstate_lock`, which the thread's end releases: its waits let greenlets run."""
 
     def __init__(self, native: Any) -> None:
         self._native = native
@@ -150,20 +151,20 @@ class NativeEnd:
             pass
 
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:
-        """As a lock's."""
+        """Behave as the same method of a lock."""
         if self._native.acquire(False):
             return True
         if not blocking:
             return False
-        # Once the thread has ended, others have the lock only to look, and not across a switch.
+        # After the thread's end, other waiters hold the lock only to test it, never across a switch.
         return self._watch.wait(None if timeout < 0 else timeout) and bool(self._native.acquire())
 
     def release(self) -> None:
-        """As a lock's."""
+        """Behave as the same method of a lock."""
         self._native.release()
 
     def locked(self) -> bool:
-        """As a lock's."""
+        """Behave as the same method of a lock."""
         return bool(self._native.locked())
 
     def _at_fork_reinit(self) -> None:
@@ -171,7 +172,7 @@ class NativeEnd:
 
 
 class NativeHandle:
-    """In place of a native thread's `_ThreadHandle`: joining lets others run."""
+    """Stands in for a native thread's `_ThreadHandle`: `join` lets other greenlets run."""
 
     def __init__(self, native: Any) -> None:
         self._native = native
@@ -179,15 +180,15 @@ class NativeHandle:
 
     @property
     def ident(self) -> int:
-        """The thread's."""
+        """The thread's ident."""
         return int(self._native.ident)
 
     def is_done(self) -> bool:
-        """Whether it has ended."""
+        """Return whether the thread has ended."""
         return bool(self._native.is_done())
 
     def join(self, timeout: float | None = None) -> None:
-        """Wait for its end, `timeout` seconds at most. Switches."""
+        """Wait up to `timeout` seconds for the thread's end. Switches."""
         if not self._native.is_done():
             self._watch.wait(None if timeout is None or timeout < 0 else timeout)
 
@@ -195,8 +196,8 @@ class NativeHandle:
         self._native._set_done()
 
 
-# What uses a queue.SimpleQueue, which is written in C, between its threads: these wait for it also where only threads
-# are patched, and `queue` is not.
+# These modules wait on a queue.SimpleQueue, which is written in C. Where threads are patched and `queue` is not, their
+# greenlets would block the thread in it; so they get hubcore's `queue`.
 _WITH_QUEUES = ("concurrent.futures.thread", "multiprocessing.pool")
 
 
@@ -207,7 +208,7 @@ def _give_queues(module: Any) -> None:
         module.queue = queue
 
 
-# Locks of the standard library that must be replaced, also while other threads run.
+# Locks of the standard library that must be replaced even while other threads run.
 
 
 def _patch_logging() -> None:
@@ -223,7 +224,7 @@ def _patch_logging() -> None:
 
 
 def _referent(handler: Any) -> Any:
-    # Whoever puts handlers there by hand need not use weak references, and logging does not mind.
+    # A program that adds a handler to the list by hand may add it without a weak reference; logging accepts that.
     return handler() if callable(handler) else handler
 
 
@@ -235,10 +236,10 @@ def _patch_executors() -> None:
 
     _cpython.check("concurrent.futures")
     for each in upgrade_executors(module):
-        _replace(each, "_shutdown_lock")  # held as the one below is
+        _replace(each, "_shutdown_lock")  # `submit` holds it, like the lock below
     if not is_native(module._global_shutdown_lock):
         return
-    # `submit` has it while it waits for the new worker to start.
+    # `submit` holds this lock while it waits for the new worker to start.
     if _replace(module, "_global_shutdown_lock"):
         import os
 

@@ -1,7 +1,7 @@
-"""Replacing names of modules: one at a time, all that a module implements, and what was replaced.
+"""Replace names in modules, one at a time or all that a module implements, and keep the originals.
 
-Modules are changed in place, so everybody who looks a name up in them finds the new one. Who has taken the old one out
-before (`from time import sleep`) keeps it: see `hubcore._stale`.
+Modules are changed in place, so code that looks a name up in its module finds the replacement. Code that took the
+original out before (`from time import sleep`) keeps it: see `hubcore._stale`.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 class MonkeyPatchWarning(RuntimeWarning):
-    """Something about the patch may not be as it is meant to be."""
+    """The patch took place, but parts of it may not have the intended effect."""
 
 
 _GONE = object()
 
 
 def warn(message: str, collected: list[str] | None = None) -> None:
-    """Warn of `message` now, or add it to `collected`, which is warned of at the end."""
+    """Issue the warning `message` now, or add it to `collected`, which the caller passes to `warn_all` at the end."""
     if collected is not None:
         collected.append(message)
         return
@@ -35,7 +35,7 @@ def warn(message: str, collected: list[str] | None = None) -> None:
 
 
 def warn_all(collected: list[str]) -> None:
-    """Warn of each message in `collected` once, and empty it."""
+    """Issue each message in `collected` once as a warning, and clear the list."""
     messages = list(dict.fromkeys(collected))
     collected.clear()
     for message in messages:
@@ -43,7 +43,7 @@ def warn_all(collected: list[str]) -> None:
 
 
 def _outside() -> int:
-    """How far up the stack, as warnings counts it from `warn`, the code is that asked for the patch."""
+    """Return the `stacklevel`, counted from `warn`, of the code outside hubcore that called for the patch."""
     import sys
 
     frame, level = sys._getframe(1), 1
@@ -53,22 +53,22 @@ def _outside() -> int:
 
 
 def check_flags(function: str, flags: Mapping[str, object]) -> None:
-    """TypeError unless each of `function`'s arguments says yes or no: a name given in its place is true, too."""
+    """Raise TypeError unless each flag of `function` is a bool, an int or None: a module name would count as true."""
     for name, value in flags.items():
         if value is not None and not isinstance(value, int):
             raise TypeError(
-                f"{function}({name}={value!r}): {name} is True or False; to patch only one module, call its function, "
-                f"such as patch_socket()"
+                f"{function}(): {name} must be True or False, not {value!r}; to patch only one module, call its own "
+                f"function, such as patch_socket()"
             )
 
 
 def _check_module(module: object) -> None:
     if not hasattr(module, "__dict__") or not hasattr(module, "__name__"):
-        raise TypeError(f"what is patched is a module, not {module!r}")
+        raise TypeError(f"the object to patch must be a module, not {module!r}")
 
 
 def patch_item(module: ModuleType, attr: str, newitem: Any) -> None:
-    """Set `module.attr` to `newitem`. What was there the first time is what `get_original` gives from then on."""
+    """Set `module.attr` to `newitem`. `get_original` returns the value that the attribute had before the first call."""
     _check_module(module)
     old = getattr(module, attr, _GONE)
     if old is newitem:
@@ -79,7 +79,7 @@ def patch_item(module: ModuleType, attr: str, newitem: Any) -> None:
 
 
 def remove_item(module: ModuleType, attr: str) -> None:
-    """Take `attr` out of `module`, if it is there; `get_original` still gives it."""
+    """Delete `attr` from `module` if it exists; `get_original` still returns its value."""
     _check_module(module)
     old = vars(module).get(attr, _GONE)
     if old is not _GONE:
@@ -97,22 +97,23 @@ def patch_module(
     _notify_did_subscribers: bool = True,
     _call_hooks: bool = True,
 ) -> bool:
-    """Replace names of `target_module` by those of `source_module`: `items`, or what its `__implements__` lists.
+    """Replace names of `target_module` with those of `source_module`: `items`, or the list in its `__implements__`.
 
-    Returns whether it was done: a subscriber or a hook that raises DoNotPatch prevents it. Before the change the
-    source's function `_hubcore_will_monkey_patch(target_module, items, warn)` is called where there is one, and after
-    it `_hubcore_did_monkey_patch`; gevent's names for them (`_gevent_...`) count as well. AttributeError if a name is
-    missing in the source; then nothing has changed. `_patch_kwargs` is accepted for gevent's sake.
+    Returns False if a subscriber or a hook prevented it by raising DoNotPatch, else True. patch_module calls the hook
+    `_hubcore_will_monkey_patch(target_module, items, warn)` of the source before the change and
+    `_hubcore_did_monkey_patch` after it, if the source defines them; gevent's names for the hooks (`_gevent_...`) work,
+    too. AttributeError if the source lacks one of the names; then nothing has changed. `_patch_kwargs` has no effect;
+    gevent has it.
     """
     _check_module(target_module)
     _check_module(source_module)
     if isinstance(items, str):
-        raise TypeError(f"items is a list of names, not {items!r}; for that one it is [{items!r}]")
+        raise TypeError(f"items must be a list of names, not {items!r}; for one name pass [{items!r}]")
     if items is None:
         items = getattr(source_module, "__implements__", None)
         if items is None:
             raise AttributeError(
-                f"{source_module.__name__} has no __implements__; give the names that are to replace those of "
+                f"{source_module.__name__} has no __implements__; pass the names to replace in "
                 f"{target_module.__name__} as `items`"
             )
     items = list(items)
@@ -125,10 +126,10 @@ def patch_module(
             events.notify_and_call_entry_points(event)
     except DoNotPatch:
         return False
-    # All are looked up before the first is set, so that a name that is missing leaves nothing half done.
+    # Look all names up before setting the first: a missing name then leaves the module unchanged.
     for name, new in [(name, getattr(source_module, name)) for name in items]:
         patch_item(target_module, name, new)
-    saved.setdefault(target_module.__name__, {})  # also where all were in place: the module is patched
+    saved.setdefault(target_module.__name__, {})  # also if all names were in place: the module is patched
     if _call_hooks:
         _call_hook("did", source_module, target_module, items, _warnings)
     if _notify_did_subscribers:
@@ -139,7 +140,7 @@ def patch_module(
 
 
 def _call_hook(when: str, module: ModuleType, other: ModuleType, items: list[str], warnings: list[str] | None) -> None:
-    # In the module's own dictionary: a __getattr__ of a module that stands for another would find the other's.
+    # Read the module's own dict: the __getattr__ of a module that delegates would find the other module's hook.
     names = vars(module)
     hook = names.get(f"_hubcore_{when}_monkey_patch") or names.get(f"_gevent_{when}_monkey_patch")
     if hook is not None:
@@ -147,17 +148,17 @@ def _call_hook(when: str, module: ModuleType, other: ModuleType, items: list[str
 
 
 def is_module_patched(mod_name: str) -> bool:
-    """Whether something in the module of that name was replaced."""
+    """Return whether a name in the module `mod_name` was replaced."""
     if not isinstance(mod_name, str):
-        raise TypeError(f"a module is asked for by its name, not {mod_name!r}")
+        raise TypeError(f"mod_name must be the name of a module, not {mod_name!r}")
     return mod_name in saved
 
 
 def is_object_patched(mod_name: str, item_name: str) -> bool:
-    """Whether `item_name` of that module was replaced."""
+    """Return whether `item_name` in the module `mod_name` was replaced."""
     return is_module_patched(mod_name) and item_name in saved[mod_name]
 
 
 def is_anything_patched() -> bool:
-    """Whether anything was replaced anywhere."""
+    """Return whether any name in any module was replaced."""
     return bool(saved)

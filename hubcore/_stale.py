@@ -1,8 +1,8 @@
-"""What still refers to the standard library as it was before the patch: found by going through all modules.
+"""Finds stale references: those to originals of the standard library that modules took before the patch.
 
-`from time import sleep`, run before the patch, leaves the old function in the module that said so, and no patch of
-`time` changes that. The same goes for a class derived from an old one, a function's default, a closure, a table, and
-objects made by then.
+`from time import sleep`, run before the patch, leaves the original in the importing module, and a patch of `time` does
+not change that. The same holds for a class derived from an original, a default of a function, a closure, an item of a
+table, and objects made before the patch. The search walks through all modules.
 """
 
 from __future__ import annotations
@@ -22,16 +22,17 @@ if TYPE_CHECKING:
 
     Put = Callable[[Any], object]
 
-_DEEPEST = 5  # tables in instances in tables ...
+_DEEPEST = 5  # levels of tables in instances in tables ...
 _LONGEST = 10_000  # items of one table
 _OURS = ("hubcore", "greenlet", "cython", "__mp_main__")
 _ATOMS = (str, bytes, int, float, complex, bool, type(None))
 
 
 class Stale:
-    """One reference to `original` ("time.sleep") in `module`: `where` it is, and what (`kind`).
+    """A reference to `original` ("time.sleep") that `module` holds; `kind` is the verb between `where` and `original`.
 
-    `put` replaces it, if that can be done, and `how` says how it came there, if that is known.
+    `put` replaces the reference, or is None if it cannot be replaced. `how` is the chain of imports that led to
+    `module`, or "" if it is unknown.
     """
 
     __slots__ = ("how", "kind", "module", "new", "original", "put", "where")
@@ -52,7 +53,7 @@ class Stale:
 
 
 def find() -> list[Stale]:
-    """All of it, in the order of the modules' import. Nothing is changed; never switches."""
+    """Return all stale references, in the order of the modules' import. Changes nothing; never switches."""
     return _search().found
 
 
@@ -67,19 +68,18 @@ def _search() -> _Search:
 
 
 def everything() -> list[Stale]:
-    """What `find`, `locks` and `queues` find, each lock once: by `locks`, which knows why it was left."""
+    """Return the results of `find`, `locks` and `queues`; a lock appears once, as `locks` reports it, with a reason."""
     left = locks()
-    told = {where for each in left for where in each.where.split(", ")}
+    listed = {where for each in left for where in each.where.split(", ")}
     search = _search()
-    found = [each for each in search.found if each.kind != "is an instance of" or each.where not in told]
+    found = [each for each in search.found if each.kind != "is an instance of" or each.where not in listed]
     return found + left + queues(search.instances)
 
 
 def report(found: list[Stale]) -> list[str]:
-    """Lines that tell of what was found, module by module, and of what to do."""
+    """Return the report's lines: the references `found`, by module, and the remedy."""
     many = f"{len(found)} references" if len(found) != 1 else "1 reference"
-    verb = "were" if len(found) != 1 else "was"
-    lines = [f"{many} to what blocks the whole thread {verb} made before the patch:"]
+    lines = [f"{many} to blocking originals, made before the patch:"]
     modules: dict[str, list[Stale]] = {}
     for each in found:
         modules.setdefault(each.module, []).append(each)
@@ -87,7 +87,7 @@ def report(found: list[Stale]) -> list[str]:
         how = next((each.how for each in those if each.how), "")
         lines.append(f"  {module or '?'}{f', {how}' if how else ''}")
         lines += [f"    {each}" for each in those]
-    lines.append("Patch before these modules are imported: `hubcore run PROGRAM` does that.")
+    lines.append("Patch before the program imports these modules: `hubcore run PROGRAM` does that.")
     mendable = sum(each.put is not None for each in found)
     if mendable:
         count = "all" if mendable == len(found) else str(mendable)
@@ -96,7 +96,7 @@ def report(found: list[Stale]) -> list[str]:
 
 
 def apply(strict: bool = False, rebind: bool = False) -> None:
-    """With `rebind`, replace what can be replaced; with `strict`, raise StaleReferences for what is left, if any is."""
+    """With `rebind`, replace the references that can be set; with `strict`, raise StaleReferences if any are left."""
     if rebind:
         for each in find():
             if each.put is not None:
@@ -110,7 +110,7 @@ def apply(strict: bool = False, rebind: bool = False) -> None:
 
 
 def locks() -> list[Stale]:
-    """Native locks that programs and libraries made before the patch and that could not be replaced."""
+    """Return the native locks that programs and libraries made before the patch and that could not be replaced."""
     if "threading" not in saved:
         return []
     from hubcore._patch_threading import left_locks
@@ -127,14 +127,14 @@ def locks() -> list[Stale]:
 
 
 def queues(told: Container[int] = ()) -> list[Stale]:
-    """Native SimpleQueues that programs and libraries made before the patch, but for those whose id() is in `told`."""
+    """Return the native SimpleQueues that programs and libraries made before the patch, unless id() is in `told`."""
     if "queue" not in saved:
         return []
     found = []
     for each in find_referrers({original("queue", "SimpleQueue")}):
         if each.ours:
             continue
-        # Where it is in a tuple or a deque, nobody knows whose that is.
+        # The owner of a tuple or a deque that holds it is unknown.
         places = [where for where in each.where if not where.startswith("in a ")] or each.where
         places = [where for where in places if _is_outside(_module_of(where))]
         if places and id(each.object) not in told:
@@ -144,7 +144,7 @@ def queues(told: Container[int] = ()) -> list[Stale]:
 
 
 def _module_of(where: str) -> str:
-    """The module in a text such as `package.module.Class object: name`; "" where there is none."""
+    """Return the module in a text such as `package.module.Class object: name`, or ""."""
     module = where.partition(" ")[0]
     while module and module not in sys.modules:
         module = module.rpartition(".")[0]
@@ -152,23 +152,23 @@ def _module_of(where: str) -> str:
 
 
 def _is_outside(module: str) -> bool:
-    """Whether it is neither of the standard library nor ours."""
+    """Return whether `module` belongs neither to the standard library nor to hubcore."""
     top = module.partition(".")[0]
     return top not in sys.stdlib_module_names and top not in _OURS
 
 
 def _is_looked_at(name: str, module: ModuleType) -> bool:
-    # A module may be known by two names, such as os.path; it is looked at by its own.
+    # A module may have two names in sys.modules, such as os.path; the search takes it under its own.
     return (_is_outside(name) or name == "__main__") and module.__name__ in (name, "__main__")
 
 
 class _Search:
-    """One walk. `targets` are the originals by their id(): the object, what has its place now, and its name."""
+    """One walk through modules. `targets` has the originals by id(): the object, its replacement and its name."""
 
     def __init__(self, targets: dict[int, tuple[Any, Any, str]]) -> None:
         self.targets = targets
         self.found: list[Stale] = []
-        self.instances: set[int] = set()  # the id() of those that are found because of their class
+        self.instances: set[int] = set()  # the id() of each object found because of its class
         self._seen: set[int] = {id(vars(sys)), id(sys.modules), id(saved)}
         self._module = ""
 
@@ -180,7 +180,7 @@ class _Search:
                 self.value(value, f"{name}.{attribute}", lambda new, a=attribute: setattr(module, a, new), 0)  # type: ignore[misc]
 
     def value(self, value: Any, where: str, put: Put | None, depth: int) -> None:
-        """Look at `value`, found at `where`, where `put` replaces it."""
+        """Inspect `value`, found at `where`; `put` replaces it there."""
         target = self.targets.get(id(value))
         if target is not None and target[0] is value:
             self.add(where, "is", target, put)
@@ -230,7 +230,7 @@ class _Search:
             try:
                 value = cell.cell_contents
             except ValueError:
-                continue  # it is empty
+                continue  # the cell is empty
             if name != "__class__":
                 set_cell = lambda new, c=cell: setattr(c, "cell_contents", new)  # noqa: E731
                 self.value(value, f"{name}, a variable of {where}()", set_cell, depth + 1)
@@ -266,7 +266,7 @@ class _Search:
                 self.value(item, f"{where}.{name}", set_it, depth + 1)
 
     def is_here(self, thing: Any) -> bool:
-        """Whether the class or function is one of a module that is looked at; others are somebody else's to report."""
+        """Return whether a module in the search defines the class or function; that module reports it."""
         module = getattr(thing, "__module__", None)
         return isinstance(module, str) and (_is_outside(module) or module == "__main__")
 

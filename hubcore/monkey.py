@@ -1,7 +1,8 @@
 """Make the standard library cooperative, in place: `from hubcore import monkey; monkey.patch_all()`.
 
-Best before anything else is imported: `hubcore run program.py` and `python -m hubcore.monkey program.py` do that, and
-so does HUB_PATCH=1 for any Python where `hubcore patch-hook install` was run. Names and arguments are gevent's.
+Patch before any other import. `hubcore run program.py` and `python -m hubcore.monkey program.py` do that; HUB_PATCH=1
+does it for every Python of an environment in which `hubcore patch-hook install` was run. Names and arguments are
+gevent's.
 """
 
 from __future__ import annotations
@@ -74,7 +75,7 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    # By its real name: the program may import it, and must find what was patched here.
+    # Import it by its real name: the program may import hubcore.monkey, and must find the same module state.
     from hubcore.monkey import main as _main
 
     _main()

@@ -94,7 +94,7 @@ def test_a_given_name_that_nobody_has_is_shown_and_fails_the_demo_but_not_its_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("https://localhost/",), "TLS is not built yet"),
+        (("https://localhost/",), "give an http:// URL"),
         (("ftp://localhost/",), "only http://"),
         (("http:///path",), "no host"),
         (("http://localhost:port/",), "http://localhost:port/"),

@@ -122,7 +122,7 @@ def test_gevents_command_line_is_accepted(tmp_path):
     assert done.stderr.startswith("hubcore: socket: create_connection, ")
     done = subprocess.run(run, env=env, capture_output=True, text=True)
     assert done.returncode == 2
-    assert "name a script" in done.stderr
+    assert "give a script" in done.stderr
 
 
 @pytest.mark.parametrize(
@@ -165,12 +165,12 @@ def test_a_syntax_error_and_a_missing_import_are_the_programs_failures(tmp_path)
         (("nothing.py", "argument"), "cannot run 'nothing.py': No such file"),
         (("empty",), "no __main__.py"),
         (("nothing.zip",), "the archive has no __main__.py"),
-        (("-m", "no_such_module"), "no module 'no_such_module'"),
-        (("-m", "json.no_such_part"), "no module 'json.no_such_part'"),
+        (("-m", "no_such_module"), "the module 'no_such_module': no module has that name"),
+        (("-m", "json.no_such_part"), "the module 'json.no_such_part': no module has that name"),
         (("-m", "asyncio.events.part"), "asyncio.events.part"),
         (("-m", "json"), "no module __main__"),
         (("-m", ".relative"), "'.relative'"),
-        (("-m", "_socket"), "no Python code of it"),
+        (("-m", "_socket"), "it has no Python code"),
         (("--backend", "nowhere", "show.py"), "'nowhere'"),
         (("--backend", "", "show.py"), "names no backend"),
         (("--backend", "json:JSONDecoder", "show.py"), "not a subclass"),
@@ -201,7 +201,7 @@ def test_bad_input_is_status_2_and_one_clear_line(folder, arguments, words):
             "HUB_RESOLVER is 'wrong', but there is no resolver 'wrong'; choose from thread, cares,",
         ),
         ("HUB_RESOLVER", "nowhere.at:All", "HUB_RESOLVER is 'nowhere.at:All', but No module named 'nowhere'"),
-        ("HUB_PATCH", "wrong", "HUB_PATCH is 'wrong'; it takes 1 for everything"),
+        ("HUB_PATCH", "wrong", "HUB_PATCH is 'wrong'; it takes 1 (everything)"),
         ("HUBCORE_RESOLVER_THREADS", "x", "HUBCORE_RESOLVER_THREADS is 'x'; it takes a whole number of 1 or more"),
         ("HUBCORE_MAX_BLOCKING_TIME", "-1", "HUBCORE_MAX_BLOCKING_TIME is '-1'; it takes a number of seconds above 0"),
         ("HUBCORE_MONITOR_THREAD", "maybe", "HUBCORE_MONITOR_THREAD is 'maybe'; it takes 1 or 0"),
@@ -250,7 +250,10 @@ def test_an_excepthook_that_fails_is_reported_as_python_does(tmp_path):
 
 @pytest.mark.parametrize("name", ["run", "doctor"])
 def test_a_wrong_option_is_told_with_the_usage_of_its_command(tmp_path, name):
-    for given, words in ((("--no-thraed", "it.py"), "unrecognized arguments: --no-thraed"), ((), "name a script")):
+    for given, words in (
+        (("--no-thraed", "it.py"), "unrecognized arguments: --no-thraed"),
+        ((), "no program given; give a script"),
+    ):
         _, error = command(name, *given, cwd=tmp_path, status=2)
         assert error.startswith(f"usage: hubcore {name} [-h] [--backend NAME]")
         assert f"hubcore {name}: error: {words}" in error

@@ -81,7 +81,7 @@ def test_every_kind_of_reference_is_found_and_what_can_be_is_replaced(library):
     assert eval(found) == FOUND
     assert eval(left) == LEFT
     assert text.splitlines()[:2] == [
-        f"{len(FOUND)} references to what blocks the whole thread were made before the patch:",
+        f"{len(FOUND)} references to blocking originals, made before the patch:",
         "  library, imported by __main__ -> library",
     ]
     assert f"patch_all(rebind=True) replaces {len(FOUND) - len(LEFT)} of them in place." in text
@@ -131,16 +131,16 @@ def test_the_doctor_tells_what_blocks(library):
     (library / "app.py").write_text(APP)
     out, report = doctor(library, "app.py", "patch", status=3)
     assert out == "done\n"
-    assert "The program patched the standard library by itself." in report
+    assert "The program itself patched the standard library." in report
     assert "  library, imported by __main__ -> between -> library\n    library.getaddrinfo is socket.get" in report
     assert "  mysqlclient: use PyMySQL" in report
     assert ", in busy" in report
     out, report = doctor(library, "--patch", "-m", "app", status=3)
-    assert "Patched before the program began" in report
+    assert "hubcore patched the standard library before the program began" in report
     assert "library.socket" not in report
     assert "mysqlclient" in report
     _, report = doctor(library, "app.py", status=3)
-    assert "The program did not patch the standard library: `hubcore run` does" in report
+    assert "The program did not patch the standard library. Patch it with `hubcore run`" in report
     assert report.count("hubcore doctor\n") == 1
 
 
@@ -158,9 +158,9 @@ def test_a_lock_that_was_left_is_told_of_once():
         """
     )
     assert done.stdout.splitlines()[:3] == [
-        "1 reference to what blocks the whole thread was made before the patch:",
+        "1 reference to blocking originals, made before the patch:",
         "  __main__",
-        "    __main__.held is a native lock made before the patch (somebody had it)",
+        "    __main__.held is a native lock made before the patch (it was held)",
     ]
 
 

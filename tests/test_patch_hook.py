@@ -41,7 +41,7 @@ def test_it_is_installed_and_removed(site, capsys):
     assert main(["patch-hook", "remove"]) == 0
     assert main(["patch-hook", "remove"]) == 0
     assert list(site.iterdir()) == []
-    assert "it is not installed" in capsys.readouterr().out
+    assert "not installed: " in capsys.readouterr().out
 
 
 def test_a_folder_that_cannot_be_written_is_said(site, monkeypatch, capsys):
@@ -62,7 +62,7 @@ def test_what_is_wrong_is_said_and_the_program_goes_on(site):
     main(["patch-hook", "install"])
     lines, error = started(site, "sockets")
     assert lines == ["hubcore", "socket _queue"]
-    assert error.startswith("hubcore: not patched: HUB_PATCH is 'sockets'; it takes 1 for everything")
+    assert error.startswith("hubcore: not patched: HUB_PATCH is 'sockets'; it takes 1 (everything)")
     assert len(error.splitlines()) == 1  # once, though site.py reads the folder of a virtual environment twice
 
 

@@ -49,7 +49,7 @@ def test_locks_made_before_are_replaced_where_nobody_has_them(hub_backend):
         with condition:
             condition.notify()
         left = {where: each.reason for each in left_locks() for where in each.where}
-        assert left["__main__.held"] == "somebody had it"
+        assert left["__main__.held"] == "it was held"
         assert "tuple" in left["in a tuple"]
         assert "__main__.in_a_local" in left
         assert not any("hubcore" in where for where in left), left

@@ -35,7 +35,7 @@ LEAKS = {
     "a watcher": ("hub.loop.timer(5).start(print)", "still started: <Timer"),
     "an fd": ("os.pipe()", "is still open: pipe:"),
     "a thread": ("threading.Thread(target=time.sleep, args=(4,), daemon=True).start()", "still runs"),
-    "a reference": ("hub.loop.ref()", "+1 references for nothing"),
+    "a reference": ("hub.loop.ref()", "+1 references that no watcher holds"),
     "a deadline": ("hub.loop.add_deadline(hub.new_waiter(0), 9)", "deadlines still scheduled: 1"),
     "an endless greenlet": ("hubcore.spawn(lambda: [hubcore.sleep(0) for _ in iter(int, 1)])", "went on for ever"),
 }

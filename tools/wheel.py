@@ -21,7 +21,7 @@ def build(source: Path, folder: Path, *, keep_build: bool) -> Path:
     """Build the wheel of the tree `source` into `folder`; `keep_build` takes over what build/ already holds."""
     if not keep_build:
         for old in source.glob("build/lib*"):
-            shutil.rmtree(old)  # setuptools packs whatever lies there, also modules that are gone from the tree
+            shutil.rmtree(old)  # setuptools packs all files there, even modules that the tree no longer has
     environment = os.environ | {"HUBCORE_REQUIRE_EXT": "1"}
     command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", str(folder), str(source)]
     run(command, environment)

@@ -1,4 +1,7 @@
-"""The `hubcore` command: what there is (info, demo), running a program under it (run), and what blocks it (doctor)."""
+"""The `hubcore` command: shows the installation (info, demo), runs a program patched (run), finds what blocks (doctor).
+
+`patch-hook` installs the hook that patches every Python of the environment.
+"""
 
 from __future__ import annotations
 
@@ -10,26 +13,26 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: What a shell reports of a command that Ctrl-C ended, and of one whose reader went away.
+#: The exit statuses that a shell reports for a command ended by SIGINT, and for one ended by SIGPIPE.
 INTERRUPTED = 130
 NOBODY_READS = 141
 
 _RUN = """\
-Run a Python program as python does, after patching the standard library, so that what blocks in it lets other greenlets
-and threads run. Nothing of the program is imported before, so it holds no unpatched functions.
+Patch the standard library, then run a Python program as python does: its blocking calls let other greenlets and threads
+run. The patch comes before the program's first import, so the program holds no unpatched functions.
 """
 _DOCTOR = """\
-Run a Python program as python does, and tell at its end what in it holds up all greenlets: what it took from the
-standard library before it was patched, libraries that wait in C, and code that was seen to block.
+Run a Python program as python does and report at its end what held up all greenlets: functions that it took from the
+standard library before the patch, libraries that wait in C, and code that blocked while it ran.
 """
 _HOOK = """\
-With the hook installed, HUB_PATCH=1 in the environment patches any Python of this environment when it starts;
-HUB_PATCH=socket,ssl patches only these, HUB_PATCH=-thread all but that.
+Once the hook is installed, every Python of this environment that starts with HUB_PATCH=1 patches the standard library.
+HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one.
 """
 
 
 def parser() -> argparse.ArgumentParser:
-    """The command line."""
+    """Return the parser of the command line."""
     from hubcore._version import __version__
     from hubcore.cli import _patch_options
 
@@ -38,13 +41,15 @@ def parser() -> argparse.ArgumentParser:
     commands = top.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     info = commands.add_parser(
-        "info", help="versions, backends, and which of them is used", description="What there is."
+        "info",
+        help="show versions, backends and the chosen backend",
+        description="Show the versions of hubcore, Python, greenlet and backends, and the backend that new hubs use.",
     )
-    info.add_argument("--json", action="store_true", help="as one JSON object")
+    info.add_argument("--json", action="store_true", help="print one JSON object")
 
     demo = commands.add_parser(
         "demo",
-        help="fetch pages and look up names concurrently, beside one after another",
+        help="fetch pages and look up names, concurrently and one after another",
         description="Fetch pages and look up names on each native backend, concurrently and one after another.",
     )
     demo.add_argument(
@@ -54,15 +59,15 @@ def parser() -> argparse.ArgumentParser:
         help="http:// URLs to fetch instead of a local server's pages; host names to look up instead of this machine's",
     )
     demo.add_argument(
-        "--pages", type=_count, metavar="N", help="how many pages to fetch (default 200, or each URL once)"
+        "--pages", type=_count, metavar="N", help="number of pages to fetch (default: 200, or each URL once)"
     )
     demo.add_argument(
-        "--backend", metavar="NAMES", help="backends to run on, separated by commas (default libev,libuv)"
+        "--backend", metavar="NAMES", help="backends to run on, separated by commas (default: libev,libuv)"
     )
 
     run = commands.add_parser(
         "run",
-        help="run a Python program",
+        help="run a Python program with the standard library patched",
         description=_RUN,
         usage="%(prog)s [-h] [--backend NAME] [--no-patch | --[no-]NAME ...] (script.py | -m module) [argument ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
@@ -72,31 +77,31 @@ def parser() -> argparse.ArgumentParser:
 
     doctor = commands.add_parser(
         "doctor",
-        help="run a Python program and tell what blocks in it",
+        help="run a Python program and report what blocks in it",
         description=_DOCTOR,
         usage="%(prog)s [-h] [--backend NAME] [--patch] (script.py | -m module) [argument ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    doctor.add_argument("--patch", action="store_true", help="patch before the program begins, as `hubcore run` does")
+    doctor.add_argument("--patch", action="store_true", help="patch the standard library first, as `hubcore run` does")
     doctor.set_defaults(strict=False, leave=None, only=None)
     _add_program(doctor)
 
     hook = commands.add_parser(
         "patch-hook",
-        help="have HUB_PATCH=1 patch any Python of this environment",
+        help="make HUB_PATCH=1 patch every Python of this environment",
         description=_HOOK,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
     for command in (info, demo, run, doctor, hook):
-        # Errors are told by the command's own parser: its usage says what would be right.
+        # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
 
 
 def _add_program(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
-        "--backend", metavar="NAME", help="as HUB_BACKEND: a name, a list by preference, or package.module:Class"
+        "--backend", metavar="NAME", help="like HUB_BACKEND: a name, a list by preference, or package.module:Class"
     )
     parser.add_argument("-m", dest="module", action="store_true", help="the program is a module, not a file")
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
@@ -110,7 +115,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options.own.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if options.command in ("run", "doctor") and not options.program:
-            options.own.error("name a script, or -m and a module")
+            options.own.error("no program given; give a script, or -m and a module")
         if options.command == "run":
             from hubcore.cli import _patch_options, run
 
@@ -143,15 +148,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         return INTERRUPTED
     except BrokenPipeError:
-        # Whoever read the output has gone; the interpreter must not try once more at its end.
+        # The reader of stdout has gone; at its end the interpreter would flush stdout once more and fail.
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         return NOBODY_READS
 
 
 def _split_module(arguments: Sequence[str]) -> list[str]:
-    """`arguments` with `-mname`, as python takes it, made two of them where it is the launcher's and not the program's.
+    """Return `arguments` with the launcher's own `-mname`, which python accepts, split into `-m name`.
 
-    argparse takes what follows -m without a space for options of one letter.
+    argparse would parse the letters after `-m` as further options. Arguments of the program stay as they are.
     """
     given = list(arguments)
     at = 1
@@ -166,5 +171,5 @@ def _split_module(arguments: Sequence[str]) -> list[str]:
 
 def _count(text: str) -> int:
     if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of pages; it takes 1 or more")
+        raise argparse.ArgumentTypeError(f"the number of pages must be 1 or more, not {text!r}")
     return int(text)

@@ -1,4 +1,4 @@
-"""The work of the demo: a server, a client and look-ups, as a program would write them with hubcore."""
+"""The work of the demo: a server, a client and name look-ups, written as a program would write them with hubcore."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ if TYPE_CHECKING:
     Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 
 ANSWER_AFTER = 0.1
-_PATIENCE = 10.0  # seconds that a page may take to answer
+_PATIENCE = 10.0  # seconds before a page counts as failed
 _FDS_OF_OUR_OWN = 64
 
 
 @dataclass
 class Outcome:
-    """What the work on one backend came to."""
+    """The results of the work on one backend."""
 
     backend: str
     pages: int
     names: int
-    one_by_one: int  # how many pages were fetched one after another
+    one_by_one: int  # the number of pages to fetch one after another
     fetched: int = 0
     resolved: int = 0
     seconds: float = 0.0
@@ -46,7 +46,7 @@ class Outcome:
 class _Page(http.server.BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         hubcore.sleep(ANSWER_AFTER)
-        body = b"<p>Nothing waited for this page but the one who asked.</p>\n"
+        body = b"<p>Only the greenlet that requested this page waited for it.</p>\n"
         self.send_response(200)
         self.send_header("Content-Type", "text/html")
         self.send_header("Content-Length", str(len(body)))
@@ -54,11 +54,11 @@ class _Page(http.server.BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, format: str, *args: Any) -> None:
-        """Say nothing of each request."""
+        """Log no requests."""
 
 
 def _answer(connection: Any, address: Any) -> None:
-    _Page(connection, address, None)  # type: ignore[arg-type]  # it only keeps its server
+    _Page(connection, address, None)  # type: ignore[arg-type]  # the handler only stores its server
 
 
 class _Connection(http.client.HTTPConnection):
@@ -67,7 +67,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 def fetch(url: str) -> str | None:
-    """Fetch one page; what went wrong, or None."""
+    """Fetch one page. Return the failure as text, or None. Switches."""
     parts = urlsplit(url)
     connection = _Connection(parts.hostname or "", parts.port or 80, timeout=_PATIENCE)
     try:
@@ -82,7 +82,7 @@ def fetch(url: str) -> str | None:
 
 
 def resolve(name: str) -> str | None:
-    """Look up one name; what went wrong, or None."""
+    """Look up one name. Return the failure as text, or None. Switches."""
     try:
         socket.getaddrinfo(name, None, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -91,7 +91,7 @@ def resolve(name: str) -> str | None:
 
 
 def work(backend: str, urls: list[str], names: list[str], pages: int, one_by_one: int, progress: Progress) -> Outcome:
-    """Do it all on a hub of its own on `backend`. `urls` empty: with pages of a local server."""
+    """Do all the work on a new hub on `backend`. Without `urls`, fetch pages of a local server. Switches."""
     existing = get_hub_if_any()
     if existing is not None:
         existing.destroy()
@@ -123,7 +123,7 @@ def work(backend: str, urls: list[str], names: list[str], pages: int, one_by_one
 
 
 def _concurrently(outcome: Outcome, urls: list[str], names: list[str], room: int, advance: Callable[[], None]) -> None:
-    """A greenlet for each page, or as many as there are file descriptors for, and one for each name."""
+    """Use a greenlet for each page, or as many as the limit of file descriptors allows, and one for each name."""
     left = iter(urls)
 
     def fetch_some() -> None:
@@ -151,7 +151,7 @@ def _concurrently(outcome: Outcome, urls: list[str], names: list[str], room: int
 
 
 def _room() -> int:
-    """How many pages may be fetched at once: each takes a file descriptor at either end."""
+    """Return how many pages can be fetched at once: each takes a file descriptor at both ends."""
     import resource
 
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

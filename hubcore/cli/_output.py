@@ -1,4 +1,4 @@
-"""What the command prints: by `rich` on a terminal where that is installed, else as plain text."""
+"""The command's output: with `rich` on a terminal if it is installed, else plain text."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def complain(text: str) -> None:
-    """Say on stderr what is wrong with what the user asked for."""
+    """Print `text` on stderr as an error of the command."""
     print(f"hubcore: {text}", file=sys.stderr)
 
 
@@ -19,11 +19,11 @@ class Plain:
     """Text without colour or escape codes."""
 
     def line(self, text: str, style: str = "") -> None:
-        """Print one line; `style` is for terminals that can do it."""
+        """Print one line; only terminals show the `style`."""
         print(text, flush=True)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> None:
-        """Print `rows` under `heads`; columns from number `right` on are aligned to the right."""
+        """Print `rows` under `heads`; columns from index `right` on are aligned to the right."""
         cells = [list(heads), *(list(row) for row in rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
         for row in cells:
@@ -35,13 +35,13 @@ class Plain:
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
-        """While work on `total` things goes on: call what this gives for each that is done."""
+        """Show the progress of `total` steps; the block receives a function to call after each step."""
         self.line(f"{label} ...")
         yield _nothing
 
 
 class Rich(Plain):
-    """A terminal, by rich."""
+    """A terminal, through rich."""
 
     def __init__(self) -> None:
         from rich.console import Console
@@ -49,11 +49,11 @@ class Rich(Plain):
         self.console = Console(file=sys.stdout, highlight=False)
 
     def line(self, text: str, style: str = "") -> None:
-        """As Plain.line."""
+        """See Plain.line."""
         self.console.print(text, style=style or None, markup=False)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> None:
-        """As Plain.table."""
+        """See Plain.table."""
         from rich.table import Table
         from rich.text import Text
 
@@ -66,11 +66,11 @@ class Rich(Plain):
 
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
-        """As Plain.progress."""
+        """See Plain.progress."""
         from rich.markup import escape
         from rich.progress import Progress
 
-        # Drawn when something happened, not by a thread of rich's: the thread would draw while the hub waits.
+        # Draw after each step, without rich's refresh thread: that thread would draw while the hub waits.
         with Progress(console=self.console, auto_refresh=False, transient=True) as progress:
             task = progress.add_task(escape(label), total=total)
             progress.refresh()
@@ -87,7 +87,7 @@ class Rich(Plain):
 
 
 def output() -> Plain:
-    """What suits stdout."""
+    """Return the output that suits stdout."""
     if sys.stdout.isatty():
         try:
             return Rich()

@@ -1,4 +1,4 @@
-"""The options of the launchers that say what is patched: `--no-patch`, `--no-thread`, `--thread`, `--strict`."""
+"""The options of the launchers that choose what is patched: `--no-patch`, `--no-thread`, `--thread`, `--strict`."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ NAMES = (*MODULES, "dns", "Event")
 
 
 def add(parser: argparse.ArgumentParser, no_patch: bool = True) -> None:
-    """Add them to `parser`."""
+    """Add the options to `parser`."""
     if no_patch:
-        parser.add_argument("--no-patch", action="store_true", help="leave the standard library as it is")
+        parser.add_argument("--no-patch", action="store_true", help="leave the standard library unpatched")
     parser.add_argument(
-        "--strict", action="store_true", help="refuse to start if something still refers to what was replaced"
+        "--strict", action="store_true", help="refuse to start if a module holds references from before the patch"
     )
     group = parser.add_argument_group(
-        "what is patched", "--no-NAME leaves it out, --NAME patches only those named: " + ", ".join(NAMES)
+        "parts to patch", "--no-NAME leaves NAME out, --NAME patches only the parts named: " + ", ".join(NAMES)
     )
     for name in NAMES:
         group.add_argument(f"--no-{name}", action="append_const", dest="leave", const=name, help=argparse.SUPPRESS)
@@ -29,12 +29,12 @@ def add(parser: argparse.ArgumentParser, no_patch: bool = True) -> None:
 
 
 def arguments(leave: list[str] | None, only: list[str] | None) -> dict[str, Any]:
-    """What patch_all is to be called with."""
+    """Return the arguments for patch_all."""
     return chosen(NAMES, only or (), leave or ())
 
 
 def patch(options: Any) -> None:
-    """Patch as the parsed `options` say. StaleReferences with --strict if there are such."""
+    """Patch as the parsed `options` ask. With --strict, raises StaleReferences if modules hold any."""
     if getattr(options, "no_patch", False):
         return
     from hubcore._patch_all import patch_all

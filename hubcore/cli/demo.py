@@ -1,4 +1,4 @@
-"""`hubcore demo`: the same pages and names concurrently and one after another, on each backend."""
+"""`hubcore demo`: fetches pages and looks up names, concurrently and one after another, on each backend."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _MOST_FAILURES = 5
 
 
 def main(targets: Sequence[str] = (), *, pages: int | None = None, backends: str | None = None) -> int:
-    """Run the demo; 0 if every page was fetched, 1 if not, 2 if it cannot be done as asked."""
+    """Run the demo. Return 0 if every page was fetched, 1 if not, 2 if the arguments are wrong."""
     try:
         urls, hosts = sort_out(targets)
         names = choose(backends)
@@ -29,7 +29,7 @@ def main(targets: Sequence[str] = (), *, pages: int | None = None, backends: str
         return 2
     if pages is None:
         pages = len(urls) or PAGES
-    own_hosts = not hosts  # without a network even the machine's own name may not be found, and that is no failure
+    own_hosts = not hosts  # a machine without a network may fail to resolve its own name; that does not count
     hosts = hosts or ["localhost", "127.0.0.1", stdlib_socket.gethostname()]
     out = output()
     out.line(
@@ -44,7 +44,7 @@ def main(targets: Sequence[str] = (), *, pages: int | None = None, backends: str
 
 
 def sort_out(targets: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The URLs and the host names among `targets`; ValueError, with a text for the user, if one is neither."""
+    """Return the URLs and the host names among `targets`; ValueError, with a text for the user, if one is neither."""
     urls, hosts = [], []
     for target in targets:
         scheme, separator, _ = target.partition("://")
@@ -53,15 +53,15 @@ def sort_out(targets: Sequence[str]) -> tuple[list[str], list[str]]:
                 raise ValueError(f"{target!r} is neither an http:// URL nor a host name")
             hosts.append(target)
         elif scheme.lower() == "https":
-            raise ValueError(f"{target}: TLS is not built yet; give an http:// URL")
+            raise ValueError(f"{target}: the demo does not fetch https:// URLs; give an http:// URL")
         elif scheme.lower() != "http":
-            raise ValueError(f"{target}: only http:// can be fetched")
+            raise ValueError(f"{target}: the demo fetches only http:// URLs")
         else:
             try:
                 parts = urlsplit(target)
                 if not parts.hostname:
-                    raise ValueError("there is no host in it")
-                parts.port  # noqa: B018  # raises for what is no port
+                    raise ValueError("the URL has no host; give one such as http://localhost/")
+                parts.port  # noqa: B018  # raises ValueError for an invalid port
             except ValueError as error:
                 raise ValueError(f"{target}: {error}") from None
             urls.append(target)
@@ -69,11 +69,14 @@ def sort_out(targets: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def choose(backends: str | None) -> list[str]:
-    """The backends to run on: those asked for, which all have to be there, or the native ones that are there."""
+    """Return the backends to run on: all of `backends`, or by default the native ones that are available.
+
+    BackendUnavailable if a named backend, or every native one, is missing.
+    """
     if backends is not None:
         names = [name.strip() for name in backends.split(",") if name.strip()]
         if not names:
-            raise ValueError(f"--backend names no backend: {backends!r}")
+            raise ValueError(f"--backend names no backend: {backends!r}; give names such as libev,libuv")
         for name in names:
             loop_class(name)
         return names
@@ -85,12 +88,12 @@ def choose(backends: str | None) -> list[str]:
             continue
         found.append(name)
     if not found:
-        loop_class("libev,libuv")  # raises what says why
+        loop_class("libev,libuv")  # raises, with the reasons
     return found
 
 
 def show(outcomes: Sequence[Outcome], out: Plain) -> None:
-    """Print the table, and what failed."""
+    """Print the table and the failures."""
     sample = max(outcome.one_by_one for outcome in outcomes)
     total = max(outcome.pages for outcome in outcomes)
     heads = ["backend", "pages", "names", "concurrently", f"{sample} one by one", f"all {total} one by one", "speed-up"]

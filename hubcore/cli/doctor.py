@@ -1,4 +1,4 @@
-"""`hubcore doctor`: run a program, and tell at its end what of it would hold up all greenlets, and how to mend it."""
+"""`hubcore doctor`: runs a program and reports at its end what holds up all greenlets, and the remedy."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ _MOST_LINES = 6  # of a stack, the innermost
 
 
 class Examination:
-    """What is seen while the program runs."""
+    """The findings made while the program runs."""
 
     def __init__(self, patched_first: bool) -> None:
         self.patched_first = patched_first
-        self.found: list[Stale] = []  # when the program patched
+        self.found: list[Stale] = []  # references that existed when the program patched
         self.by_itself = False
-        self.blocked: dict[str, tuple[int, float, list[str]]] = {}  # by place: how often, the longest, its stack
+        self.blocked: dict[str, tuple[int, float, list[str]]] = {}  # by place: count, most seconds, stack
         self.pid = os.getpid()
 
     def on_event(self, event: Any) -> None:
-        """A subscriber of hubcore.events. Any thread."""
+        """Record an event of hubcore.events. Called in any thread."""
         if isinstance(event, DidPatchAllEvent):
             from hubcore import _stale
 
@@ -44,7 +44,7 @@ class Examination:
             self.blocked[place] = (often + 1, max(longest, event.blocking_time), first)
 
     def lines(self) -> list[str]:
-        """The report."""
+        """Return the lines of the report."""
         from hubcore import _drivers, _stale
 
         lines = self._patching()
@@ -53,33 +53,37 @@ class Examination:
             lines += ["", *_stale.report(found)]
         drivers = _drivers.find()
         if drivers:
-            lines += ["", "Libraries that wait in C, where all greenlets wait with them:"]
+            lines += ["", "Libraries that wait in C and block all greenlets meanwhile:"]
             lines += [f"  {each.library}: {each.remedy}" for each in drivers]
         if self.blocked:
-            lines += ["", f"Held up its hub for more than {config.max_blocking_time:g} s:"]
+            lines += ["", f"Code that blocked its hub for more than {config.max_blocking_time:g} s:"]
             worst = sorted(self.blocked.items(), key=lambda item: -item[1][1])
             for place, (often, longest, stack) in worst[:_MOST_PLACES]:
-                lines.append(f"  {often} times, {longest:.3g} s or more: {place}")
+                times = "once" if often == 1 else f"{often} times"
+                lines.append(f"  {times}, at least {longest:.3g} s: {place}")
                 lines += [f"      {line}" for line in stack[-_MOST_LINES:]]
         if saved and not (found or drivers or self.blocked):
-            lines.append("Nothing was found that would hold up other greenlets.")
+            lines.append("No code was found that blocks other greenlets.")
         return lines
 
     def _patching(self) -> list[str]:
         if not saved:
-            return ["The program did not patch the standard library: `hubcore run` does, and `hubcore doctor --patch`."]
+            return [
+                "The program did not patch the standard library. Patch it with `hubcore run`, or here with "
+                "`hubcore doctor --patch`."
+            ]
         if self.patched_first:
-            return ["Patched before the program began, as `hubcore run` does."]
-        return ["The program patched the standard library by itself."]
+            return ["hubcore patched the standard library before the program began, as `hubcore run` does."]
+        return ["The program itself patched the standard library."]
 
     def tell(self) -> None:
-        """Print the report on stderr; once, and not in a forked child."""
+        """Print the report on stderr, but not in a forked child."""
         if os.getpid() == self.pid:
             print("\n".join(["", "hubcore doctor", *self.lines()]), file=sys.stderr, flush=True)
 
 
 def main(options: Any) -> int:
-    """Run `options.program` under examination, and return its exit status; SystemExit passes through."""
+    """Run and examine `options.program`. Return its exit status; SystemExit passes through."""
     from hubcore.cli import _patch_options, run
 
     examination = Examination(options.patch)
@@ -93,7 +97,7 @@ def main(options: Any) -> int:
         events.subscribers.append(examination.on_event)
 
     def begin() -> None:
-        # Last, so that what the program's own exit handlers do is seen.
+        # atexit runs handlers in reverse order: registered first, this one sees what the program's own handlers do.
         atexit.register(examination.tell)
 
     return run.main(options.program, module=options.module, backend=options.backend, patch=patch, begin=begin)

@@ -1,4 +1,4 @@
-"""`hubcore info`: versions, backends and why one is missing, and what is compiled."""
+"""`hubcore info`: shows versions, the backends (with the reason if one is missing) and the compiled modules."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 def main(as_json: bool = False) -> int:
-    """Print it all; status 1 if no backend could be chosen."""
+    """Print the information. Return 0, or 1 if no backend can be used."""
     found = collect()
     if as_json:
         print(json.dumps(found, indent=2))
@@ -34,7 +34,7 @@ def main(as_json: bool = False) -> int:
 
 
 def collect() -> dict[str, Any]:
-    """Everything, as JSON takes it."""
+    """Return all information as a dict that JSON can represent."""
     compiled, uncompiled = modules()
     return {
         "hubcore": hubcore.__version__,
@@ -51,7 +51,7 @@ def collect() -> dict[str, Any]:
 
 
 def chosen() -> dict[str, str]:
-    """Which backend new hubs use, and by whose choice."""
+    """Return the backend that new hubs use, and the setting that chose it."""
     if config.backend:
         by, choice = "hubcore.config.backend", str(config.backend)
     elif os.environ.get("HUB_BACKEND", "").strip():
@@ -66,7 +66,7 @@ def chosen() -> dict[str, str]:
 
 
 def describe(name: str, loop: type[Loop] | ImportError) -> dict[str, Any]:
-    """One backend: what it is, or why it is missing."""
+    """Describe one backend, or the reason why it is not available."""
     if isinstance(loop, ImportError):
         return {"name": name, "available": False, "error": str(loop)}
     module = sys.modules[loop.__module__]
@@ -80,7 +80,7 @@ def describe(name: str, loop: type[Loop] | ImportError) -> dict[str, Any]:
     }
     try:
         made = loop()
-    except Exception as error:  # someone else's code, or no file descriptors left
+    except Exception as error:  # a third party's backend may raise anything; or no file descriptors are left
         return found | {"available": False, "error": f"it cannot be used: {error}"}
     try:
         found["interface"] = str(getattr(made, "backend", "")) or None
@@ -90,15 +90,14 @@ def describe(name: str, loop: type[Loop] | ImportError) -> dict[str, Any]:
 
 
 def arena_cache() -> dict[str, Any]:
-    """Whether ended greenlets' stack chunks are kept for new ones, and how many at most."""
+    """Return whether frame chunks of ended greenlets are kept for new ones, and the greatest number kept."""
     arena = sys.modules.get("hubcore._arena")
     most = arena.statistics()["most"] if arena is not None else 0
     return {"on": most > 0, "most": most}
 
 
 def modules() -> tuple[list[str], list[str]]:
-    """The modules that a build compiles: those that run compiled here, and those that run from source or not at all."""
-    # A backend that was not built has a row of its own, with the reason.
+    """Return the modules that a build compiles: those compiled here, and those that run from source or not at all."""
     every = compiled_modules(Path(hubcore.__file__).parent)
     names = [name for name in every if not name.startswith("backends.")]
     compiled = [name for name in names if _is_compiled(f"hubcore.{name}")]
@@ -112,7 +111,7 @@ def _is_compiled(module: str) -> bool:
 
 
 def show(found: dict[str, Any], out: Plain) -> None:
-    """Print what `collect` found."""
+    """Print the result of `collect` as text."""
     out.line(f"hubcore {found['hubcore']}", "bold")
     out.line(f"{found['implementation']} {found['python']}, greenlet {found['greenlet']}, {found['platform']}")
     out.line("")

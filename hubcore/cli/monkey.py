@@ -1,4 +1,4 @@
-"""`python -m hubcore.monkey`: run a program patched, with the options that gevent's command has."""
+"""`python -m hubcore.monkey`: runs a program patched, with the options of gevent's command."""
 
 from __future__ import annotations
 
@@ -13,19 +13,19 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Run the command line `arguments` and return the program's exit status; SystemExit passes through."""
+    """Run the command line `arguments`. Return the program's exit status; SystemExit passes through."""
     parser = argparse.ArgumentParser(
         prog="python -m hubcore.monkey",
         description="Patch the standard library, then run a Python program.",
         usage="%(prog)s [-h] [--verbose] [--[no-]NAME ...] (script.py | -m module) [argument ...]",
     )
-    parser.add_argument("--verbose", action="store_true", help="say on stderr what is replaced")
+    parser.add_argument("--verbose", action="store_true", help="list the replaced names on stderr")
     parser.add_argument("-m", "--module", action="store_true", help="the program is a module, not a file")
     _patch_options.add(parser, no_patch=False)
     parser.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
     options = parser.parse_args(arguments)
     if not options.program:
-        parser.error("name a script, or -m and a module")
+        parser.error("no program given; give a script, or -m and a module")
 
     def patch() -> None:
         _patch_options.patch(options)

@@ -1,7 +1,7 @@
-"""`hubcore patch-hook`: whether HUB_PATCH=1 patches any Python of this environment when it starts.
+"""`hubcore patch-hook`: installs or removes the hook by which HUB_PATCH=1 patches every Python of this environment.
 
-The hook is a file of one line in site-packages, which Python runs at its start (see the site module's documentation of
-.pth files). Without HUB_PATCH in the environment that line does nothing and imports nothing.
+The hook is a .pth file of one line in site-packages, which Python executes when it starts (see the documentation of the
+site module). Without HUB_PATCH in the environment that line imports nothing of hubcore and has no effect.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ LINE = (
 
 
 def main(action: str) -> int:
-    """install, remove or status; returns the exit status. status is 1 where it is not installed."""
+    """Perform `action`: install, remove or status. Return the exit status; for status, 1 if it is not installed."""
     path = os.path.join(sysconfig.get_path("purelib"), NAME)
     there = os.path.exists(path)
     try:
         if action == "install":
             with open(path, "w", encoding="utf-8") as file:
                 file.write(LINE)
-            print(f"installed: {path}\nHUB_PATCH=1 now patches any Python of this environment when it starts.")
+            print(f"installed: {path}\nHUB_PATCH=1 now patches every Python of this environment when it starts.")
         elif action == "remove":
             if there:
                 os.remove(path)
-            print(f"removed: {path}" if there else f"it is not installed: there is no {path}")
+            print(f"removed: {path}" if there else f"not installed: {path} does not exist")
         else:
-            print(f"installed: {path}" if there else f"not installed; `hubcore patch-hook install` makes {path}")
+            print(f"installed: {path}" if there else f"not installed; `hubcore patch-hook install` creates {path}")
             return 0 if there else 1
     except OSError as error:
         complain(f"cannot {action} {path}: {error.strerror}")

@@ -1,4 +1,4 @@
-"""`hubcore run`: a program as python runs it."""
+"""`hubcore run`: runs a program as python runs it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class NotThere(Exception):
-    """There is no such program; the text says what is missing."""
+    """The program does not exist or cannot be run; the text names it and the reason."""
 
 
 def main(
@@ -29,12 +29,11 @@ def main(
     patch: Callable[[], object] | None = None,
     begin: Callable[[], object] | None = None,
 ) -> int:
-    """Run `program`, a script or a module and its arguments, and return its exit status.
+    """Run `program`, a script or a module with its arguments. Return its exit status.
 
-    SystemExit passes through, and so does KeyboardInterrupt, which is reported before.
-
-    `patch` is called before anything of the program is imported, `begin` once it is found. What is wrong with the
-    environment, and what `patch` raises of StaleReferences, ImportError and ValueError, is said, with the status 2.
+    SystemExit passes through; so does KeyboardInterrupt, after its report. run calls `patch` before it imports anything
+    of the program, and `begin` once it has found the program. For an error in the environment, or a StaleReferences,
+    ImportError or ValueError from `patch`, it prints the error and returns 2.
     """
     from hubcore import _environment
     from hubcore.exceptions import StaleReferences
@@ -45,7 +44,7 @@ def main(
         complain(" ".join(str(error).split()))
         return 2
     if backend is not None:
-        # The variable rather than hubcore.config: the program's own processes inherit it.
+        # The environment variable rather than hubcore.config: the program's child processes inherit it.
         os.environ["HUB_BACKEND"] = backend
     try:
         if patch is not None:
@@ -61,8 +60,8 @@ def main(
         fresh = ModuleType("__main__")
         fresh.__dict__.update(attributes, __builtins__=sys.modules["builtins"])
         if sys.version_info < (3, 14):
-            fresh.__annotations__  # noqa: B018  # asked for, it is made, as the interpreter makes its __main__'s
-        # For good: threads and exit handlers of the program may outlive its last line.
+            fresh.__annotations__  # noqa: B018  # reading the attribute creates it, as it exists in the interpreter's own __main__
+        # Never restored: threads and exit handlers of the program may run after its last line.
         sys.modules["__main__"] = fresh
         if begin is not None:
             begin()
@@ -77,15 +76,15 @@ def main(
         _report(error.with_traceback(trace))
         if isinstance(error, KeyboardInterrupt):
             _leave_unsaid(error)
-            raise  # so that the interpreter ends, in its own way, by SIGINT: a shell's loop stops then
+            raise  # the interpreter then ends itself by SIGINT, and a shell's loop stops
         return 1
     return 0
 
 
 def find_script(name: str) -> tuple[CodeType, dict[str, Any]]:
-    """The code of a file, or of the __main__ in a folder or archive, and what its module knows of itself.
+    """Return the code of a file, or of __main__ in a folder or archive, and the attributes of its module.
 
-    `-` is what comes on stdin, as with python.
+    `-` reads the program from stdin, as python does.
     """
     if name == "-":
         _set_first_path("")
@@ -116,12 +115,12 @@ def find_script(name: str) -> tuple[CodeType, dict[str, Any]]:
             raise NotThere(f"cannot run {name!r}: {error.strerror}") from None
         code = loader.source_to_code(source, path)
     if code is None:
-        raise NotThere(f"cannot run {name!r}: there is no code in it")
+        raise NotThere(f"cannot run {name!r}: the file has no code in it")
     return code, {"__file__": path, "__loader__": loader, "__package__": None, "__spec__": None, "__cached__": None}
 
 
 def find_module(name: str) -> tuple[CodeType, dict[str, Any]]:
-    """The code of a module, or of the __main__ of a package, and what it knows of itself; argv[0] becomes its file."""
+    """Return the code of a module, or of __main__ in a package, and its attributes; set argv[0] to its file."""
     _set_first_path(os.getcwd())
     spec = _spec(name)
     if spec is not None and spec.submodule_search_locations is not None:
@@ -129,19 +128,19 @@ def find_module(name: str) -> tuple[CodeType, dict[str, Any]]:
         if spec is None:
             raise NotThere(f"cannot run the package {name!r}: it has no module __main__")
     if spec is None:
-        raise NotThere(f"there is no module {name!r}")
+        raise NotThere(f"cannot run the module {name!r}: no module has that name")
     found = _of_spec(spec)
     sys.argv[0] = spec.origin or name
     return found
 
 
 def _spec(name: str) -> ModuleSpec | None:
-    """None if there is no such module. Imports the packages that it is in, which may raise whatever they raise."""
+    """Return the spec, or None if the module does not exist. Imports its parent packages, which may raise anything."""
     try:
         return find_spec(name)
     except ModuleNotFoundError as error:
         if error.name is None or not f"{name}.".startswith(f"{error.name}."):
-            raise  # the module is there, and what it needs is not
+            raise  # the module exists, and a module that it needs does not
         return None
     except (ValueError, ImportError) as error:
         raise NotThere(f"cannot run the module {name!r}: {error}") from None
@@ -151,7 +150,7 @@ def _of_spec(spec: ModuleSpec) -> tuple[CodeType, dict[str, Any]]:
     get_code = getattr(spec.loader, "get_code", None)
     code = get_code(spec.name) if get_code is not None else None
     if code is None:
-        raise NotThere(f"cannot run the module {spec.name!r}: there is no Python code of it")
+        raise NotThere(f"cannot run the module {spec.name!r}: it has no Python code")
     return code, {
         "__file__": spec.origin,
         "__loader__": spec.loader,
@@ -162,13 +161,13 @@ def _of_spec(spec: ModuleSpec) -> tuple[CodeType, dict[str, Any]]:
 
 
 def _set_first_path(path: str) -> None:
-    """Replace the command's own folder, or the current one, at the head of sys.path."""
+    """Replace the first item of sys.path, which is the command's own folder or the current one, by `path`."""
     if not sys.flags.safe_path:
         sys.path[0] = path
 
 
 def _report(error: BaseException) -> None:
-    """Have sys.excepthook report `error`; what that raises itself is reported as the interpreter does."""
+    """Pass `error` to sys.excepthook. If the hook raises, report both errors as the interpreter does."""
     try:
         sys.excepthook(type(error), error, error.__traceback__)
     except SystemExit:
@@ -182,7 +181,7 @@ def _report(error: BaseException) -> None:
 
 
 def _leave_unsaid(error: BaseException) -> None:
-    """Have the interpreter not report `error` again, with hubcore's frames."""
+    """Keep the interpreter from reporting `error` a second time, with hubcore's frames."""
     hook = sys.excepthook
 
     def of_others(kind: type[BaseException], value: BaseException, trace: TracebackType | None) -> None:
@@ -193,7 +192,7 @@ def _leave_unsaid(error: BaseException) -> None:
 
 
 def _of_the_program(trace: TracebackType | None) -> TracebackType | None:
-    """`trace` from where the program's own frames begin; None where there are none, as in a syntax error."""
+    """Return `trace` from the program's first frame on; None if it has no frame, as for a syntax error."""
     start = trace
     while start is not None:
         file = start.tb_frame.f_code.co_filename

@@ -1,7 +1,7 @@
-"""For tests of programs that use hubcore, and of hubcore itself.
+"""Helpers for tests of programs that use hubcore, and of hubcore itself.
 
-`plugin` is the pytest plugin (fixtures `hub`, `loop`, `hub_backend`; option --hub-backend), `conformance` is the Loop
-protocol's contract as tests that the author of any backend can run. Here are functions that tests call.
+`plugin` is the pytest plugin (fixtures `hub`, `loop`, `hub_backend`; option --hub-backend). `conformance` is the
+contract of the Loop protocol, as tests that the author of a backend can run. This module has functions for tests.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 
 __all__ = ["Finished", "advance", "run_python", "run_until", "settle"]
 
-_MOST_ROUNDS = 1000  # of greenlets that make each other ready for ever
+_MOST_ROUNDS = 1000  # limits greenlets that make each other ready for ever
 
 
 class Finished(NamedTuple):
     """A Python process that has ended."""
 
-    status: int  # its exit status; the negative number of the signal that killed it
+    status: int  # its exit status, or minus the number of the signal that killed it
     stdout: str
     stderr: str
 
@@ -42,10 +42,10 @@ def run_python(
     status: int = 0,
     python: tuple[str, ...] = (),
 ) -> Finished:
-    """Run `code` (dedented) in a new Python process with HUB_BACKEND set to `backend` and this one's `sys.path`.
+    """Run `code` (dedented) in a new Python process with HUB_BACKEND set to `backend` and this process's `sys.path`.
 
-    AssertionError with all of its output unless it ends with `status` within `timeout` seconds. `env` is added to the
-    environment, `python` are options of the interpreter. Blocks the whole thread.
+    `env` is added to the environment; `python` are options of the interpreter. Blocks the whole thread. Raises
+    AssertionError, with the child's output, unless the child exits with `status` within `timeout` seconds.
     """
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path or os.getcwd() for path in sys.path)}
     environment.pop("HUB_BACKEND", None)
@@ -64,15 +64,18 @@ def run_python(
             check=False,
         )
     except subprocess.TimeoutExpired as error:
-        said = [
+        output = [
             part.decode(errors="replace") if isinstance(part, bytes) else part or ""
             for part in (error.stdout, error.stderr)
         ]
-        raise AssertionError(f"it did not end within {timeout:g} seconds; it said:\n" + "\n".join(said)) from None
+        raise AssertionError(
+            f"the child process did not end within {timeout:g} seconds; its output:\n" + "\n".join(output)
+        ) from None
     finished = Finished(done.returncode, done.stdout, done.stderr)
     if finished.status != status:
         raise AssertionError(
-            f"it ended with status {finished.status}, not {status}; it said:\n{finished.stdout}\n{finished.stderr}"
+            f"the child process ended with status {finished.status}, not {status}; its output:\n"
+            f"{finished.stdout}\n{finished.stderr}"
         )
     return finished
 
@@ -80,13 +83,13 @@ def run_python(
 def run_until(loop: Loop, condition: Callable[[], object], limit: float = 10.0) -> None:
     """Run passes of `loop`, which has no hub, until `condition()` is true; AssertionError after `limit` real seconds.
 
-    Passes look and do not sleep, so that it also ends where nothing would wake the loop.
+    The passes poll without sleeping, so run_until ends even if no event would wake the loop.
     """
     end = time.monotonic() + limit
     while not condition():
         if time.monotonic() > end:
             raise AssertionError(f"{condition!r} did not become true within {limit:g} seconds")
-        loop.ref()  # whatever else keeps it alive, or does not
+        loop.ref()  # the pass must run even if nothing else keeps the loop alive
         try:
             loop.run(nowait=True)
         finally:
@@ -94,21 +97,27 @@ def run_until(loop: Loop, condition: Callable[[], object], limit: float = 10.0) 
 
 
 def settle(hub: Hub) -> None:
-    """Let everything run that is ready, and what that makes ready, without waiting for events. Switches."""
+    """Run the greenlets and callbacks that are ready, and those that they make ready; wait for no event. Switches.
+
+    AssertionError if some are still ready after 1000 rounds.
+    """
     for _ in range(_MOST_ROUNDS):
-        # The first yield of a batch does not poll, so what other threads sent may show only at the next.
+        # The first yield of a batch does not poll, so callbacks from other threads may appear only at the next one.
         hub.yield_now()
         if len(hub.ready) == 0:
             return
-    raise AssertionError(f"something is still ready after {_MOST_ROUNDS} rounds: {hub.ready!r}")
+    raise AssertionError(f"greenlets or callbacks are still ready after {_MOST_ROUNDS} rounds: {hub.ready!r}")
 
 
 def advance(hub: Hub, seconds: float) -> None:
-    """Let `seconds` pass at once on the hub's virtual loop, and everything run that this makes ready. Switches."""
+    """Advance the hub's virtual loop by `seconds` at once, then `settle` the hub. Switches.
+
+    TypeError if the hub's loop is not virtual.
+    """
     from hubcore.backends.virtual import VirtualLoop
 
     if not isinstance(hub.loop, VirtualLoop):
-        raise TypeError(f"only virtual time can be advanced, not that of {hub.loop!r}")
+        raise TypeError(f"advance(): hub must be on the virtual backend, not on {hub.loop!r}")
     hub.loop.advance(seconds)
     hub.loop.run_pass(False)
     settle(hub)

@@ -1,4 +1,4 @@
-"""What a test left behind: greenlets, watchers and deadlines of a hub; file descriptors and threads of the process."""
+"""Finds leaks of a test: greenlets, watchers and deadlines of a hub; file descriptors and threads of the process."""
 
 from __future__ import annotations
 
@@ -17,29 +17,29 @@ if TYPE_CHECKING:
     from hubcore.watchers import Watcher
 
 _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
-_PATIENCE = 2.0  # seconds that a thread which was told to end may take for it
+_PATIENCE = 2.0  # seconds to wait for threads that are ending
 
 
 class Process(NamedTuple):
-    """What the process had at some moment."""
+    """The open file descriptors and the threads of the process at one moment."""
 
-    fds: dict[int, str]  # what each open one is
-    threads: frozenset[int]  # their identifiers
+    fds: dict[int, str]  # each open fd with a description
+    threads: frozenset[int]  # the threads' idents
 
 
 def process() -> Process:
-    """What the process has now."""
+    """Return the file descriptors and threads that the process has now."""
     return Process(_open_fds(), _threads())
 
 
 def left_by_process(before: Process) -> list[str]:
-    """A line for each fd and thread that was not there `before`. May wait a moment for threads that are ending."""
+    """Return a line for each new fd and thread since `before`. Waits up to 2 seconds for threads that are ending."""
     end = time.monotonic() + _PATIENCE
     while (threads := _threads() - before.threads) and time.monotonic() < end:
         time.sleep(0.001)
     fds = _new(_open_fds(), before.fds)
     if fds:
-        # Objects in cycles close theirs only when collected. Collecting takes longer than most tests, hence only now.
+        # Objects in cycles close their fds only when collected. A collection takes longer than most tests: only now.
         gc.collect()
         fds = _new(_open_fds(), before.fds)
     lines = [f"fd {fd} is still open: {what}" for fd, what in fds.items()]
@@ -52,33 +52,33 @@ def left_by_process(before: Process) -> list[str]:
 
 
 class Born(NamedTuple):
-    """What a loop has of its own, before a test uses it."""
+    """The watchers and references that a loop has before a test uses it."""
 
     watchers: frozenset[Watcher]
     refs: int
 
     @classmethod
     def of(cls, loop: Loop) -> Born:
-        """What `loop` has now."""
+        """Return those that `loop` has now."""
         return cls(frozenset(loop.watchers), loop.refs)
 
 
 def left_in_hub(hub: Hub, born: Born) -> list[str]:
-    """A line for each thing that is still parked, ready or watched. Runs what is ready before it judges."""
+    """Return a line for each greenlet, callback or watcher left. Runs the ready ones first. Switches."""
     from hubcore._describe import describe_parked
 
     lines = []
     try:
         settle(hub)
     except BaseException as error:
-        lines.append(f"what was still ready raised in the main greenlet, or went on for ever: {error!r}")
+        lines.append(f"greenlets that were still ready raised in the main greenlet, or went on for ever: {error!r}")
     if hub.parked.count:
         lines.append(f"{hub.parked.count} greenlets are still parked:\n{describe_parked(hub)}")
     return lines + left_in_loop(hub.loop, born, bool(lines))
 
 
 def left_in_loop(loop: Loop, born: Born, explained: bool = False) -> list[str]:
-    """A line for each thing that is still ready or watched; `explained`: more deadlines and references are no news."""
+    """Return a line for each callback or watcher left; `explained` leaves out deadlines and references."""
     lines = [f"still started: {watcher!r}" for watcher in loop.watchers - born.watchers]
     if len(loop.ready):
         lines.append(f"still to run: {loop.ready!r}")
@@ -86,7 +86,7 @@ def left_in_loop(loop: Loop, born: Born, explained: bool = False) -> list[str]:
         if len(loop.deadlines):
             lines.append(f"deadlines still scheduled: {len(loop.deadlines)}")
         if loop.refs != born.refs:
-            lines.append(f"the loop counts {loop.refs - born.refs:+} references for nothing")
+            lines.append(f"the loop counts {loop.refs - born.refs:+} references that no watcher holds")
     return lines
 
 
@@ -96,7 +96,7 @@ def _open_fds() -> dict[int, str]:
         try:
             found[int(name)] = os.readlink(f"{_FDS}/{name}") if _FDS.startswith("/proc") else str(os.fstat(int(name)))
         except OSError:
-            pass  # the one by which the folder was read
+            pass  # the fd with which listdir read the folder
     return found
 
 

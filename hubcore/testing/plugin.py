@@ -1,10 +1,11 @@
-"""The pytest plugin: a fresh hub or loop for each test, on each chosen backend, and nothing left behind by it.
+"""The pytest plugin: gives each test a fresh hub or loop on each chosen backend, and fails tests that leak.
 
     pytest --hub-backend=all                   on libev, libuv and virtual
     pytest --hub-backend=libuv,my.module:Loop  on these; without the option, on the default backend
 
-A test takes `hub`, `loop` or `hub_backend`. It fails when it leaves greenlets, watchers, file descriptors or threads
-behind, or takes 50 seconds (`@pytest.mark.hang_after(seconds)` says otherwise; 0: for ever).
+A test takes the fixture `hub`, `loop` or `hub_backend`. With `hub` or `loop` it fails if it leaves greenlets, watchers,
+file descriptors or threads behind. With any of them it fails after 50 seconds; `@pytest.mark.hang_after(seconds)`
+changes that limit, and 0 removes it.
 """
 
 from __future__ import annotations
@@ -28,28 +29,30 @@ _chosen = pytest.StashKey[list[str]]()
 _watchdog = pytest.StashKey[Watchdog]()
 _passed = pytest.StashKey[bool]()
 
-_warm: set[str] = set()  # the backends that have what they keep for the whole process, such as libuv's pipe for signals
+_warm: set[str] = set()  # backends that have opened their process-wide fds, such as libuv's pipe for signals
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """The option --hub-backend."""
+    """Add the option --hub-backend."""
     parser.getgroup("hubcore").addoption(
         "--hub-backend",
         metavar="NAMES",
-        help="backends to test on: 'all', or names and package.module:Class separated by commas",
+        help="backends to test on: 'all', or names and package.module:Class, separated by commas",
     )
 
 
 def pytest_plugin_registered(plugin: object, plugin_name: str, manager: pytest.PytestPluginManager) -> None:
-    """Named by -p before entry points are read, it must not come a second time by its own."""
+    """Block the entry point if -p has loaded this plugin already: pytest would register it twice."""
     if plugin_name == __name__:
         manager.set_blocked("hubcore")
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Refuse backends that are not there before anything runs."""
-    config.addinivalue_line("markers", f"hang_after(seconds): fail then instead of after {HANG_AFTER:g}; 0: never")
-    # Now, because later what is written to stderr is captured.
+    """Refuse backends that are not available before any test runs."""
+    config.addinivalue_line(
+        "markers", f"hang_after(seconds): fail the test after this time instead of {HANG_AFTER:g} s; 0: no limit"
+    )
+    # Now, because pytest captures stderr later.
     config.stash[_watchdog] = Watchdog()
     if config.getoption("--hub-backend"):
         _backends(config)
@@ -62,13 +65,13 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """Each test that takes a hub or a loop runs once on each chosen backend."""
+    """Run each test that takes a hub or a loop once on each chosen backend."""
     if "hub_backend" in metafunc.fixturenames:
         metafunc.parametrize("hub_backend", _backends(metafunc.config), indirect=True)
 
 
 def _backends(config: pytest.Config) -> list[str]:
-    """The chosen backends, as HUB_BACKEND takes them; UsageError if one is not there."""
+    """Return the chosen backends in the form of HUB_BACKEND; UsageError if one is not available."""
     if _chosen not in config.stash:
         from hubcore.backends import BUILT_IN, loop_class
         from hubcore.exceptions import BackendUnavailable
@@ -89,10 +92,10 @@ def _backends(config: pytest.Config) -> list[str]:
     return config.stash[_chosen]
 
 
-# Innermost, because pytest itself sets faulthandler's one timer in the wrapper of the protocol.
+# Innermost, because pytest sets faulthandler's only timer in its own wrapper of the protocol.
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Have somebody notice when the test hangs."""
+    """Arm the watchdog for the test."""
     mark = item.get_closest_marker("hang_after")
     if mark is not None:
         seconds = float(mark.args[0])
@@ -104,7 +107,7 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """The test has ended, with its fixtures: nobody need watch it any more."""
+    """Disarm the watchdog once the test and its fixtures have ended."""
     try:
         return (yield)
     finally:
@@ -112,13 +115,13 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 
 
 def pytest_enter_pdb(config: pytest.Config) -> None:
-    """Somebody is looking at it: let them take their time."""
+    """Disarm the watchdog: a developer is debugging the test."""
     config.stash[_watchdog].disarm()
 
 
 @pytest.hookimpl(wrapper=True)
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Remember for the fixtures whether the test passed; that one which failed left things behind is no news."""
+    """Record for the fixtures whether the test passed: leaks of a failed test are not reported."""
     report = yield
     if report.when == "call":
         item.stash[_passed] = report.passed
@@ -127,12 +130,12 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 @pytest.fixture
 def hub_backend(request: pytest.FixtureRequest) -> Iterator[str]:
-    """The backend to test on, as HUB_BACKEND takes it; hubs that the test makes, in any thread, are on it."""
+    """The backend to test on, in the form of HUB_BACKEND. Hubs that the test makes, in any thread, use it."""
     from hubcore import config
     from hubcore.backends import loop_class
 
     name: str = request.param
-    for each in {name, *_backends(request.config)} - _warm:  # a test may make hubs on the others, too
+    for each in {name, *_backends(request.config)} - _warm:  # a test may make hubs on the other backends, too
         loop_class(each)().close()
         _warm.add(each)
     before = config.backend
@@ -143,7 +146,7 @@ def hub_backend(request: pytest.FixtureRequest) -> Iterator[str]:
 
 @pytest.fixture
 def hub(hub_backend: str, request: pytest.FixtureRequest) -> Iterator[Hub]:
-    """A fresh hub of the test's thread; the test fails if it leaves anything behind in it or in the process."""
+    """A fresh hub in the test's thread. The test fails if it leaves anything behind in the hub or in the process."""
     from hubcore.hub import Hub, get_hub_if_any
     from hubcore.testing import leaks
 
@@ -169,7 +172,7 @@ def hub(hub_backend: str, request: pytest.FixtureRequest) -> Iterator[Hub]:
 
 @pytest.fixture
 def loop(hub_backend: str, request: pytest.FixtureRequest) -> Iterator[Loop]:
-    """A fresh loop without a hub; the test fails if it leaves anything behind in it or in the process."""
+    """A fresh loop without a hub. The test fails if it leaves anything behind in the loop or in the process."""
     from hubcore.backends import loop_class
     from hubcore.testing import leaks
 

@@ -1,9 +1,9 @@
-"""A test that hangs becomes a failure that shows the stack of every greenlet.
+"""Turns a test that hangs into a failure that shows the stack of every greenlet.
 
-Facts: faulthandler knows threads, not greenlets. A watching Python thread would keep a hub from finding out that
-nobody can wake anybody (LoopExit). A signal ends the sleep of the main thread's hub on every backend; the sleep of a
-loop without a hub, or a wait inside C, it may not end. Consequence: first an alarm signal, which fails the test; where
-that does not help, `_GRACE` seconds later faulthandler's C thread shows the threads and ends the process.
+Facts: faulthandler knows threads, not greenlets. A watching Python thread would keep a hub from raising LoopExit,
+because another thread might wake its greenlets. A signal ends the sleep of the main thread's hub on every backend, but
+not always the sleep of a loop without a hub, nor a wait inside C. Consequence: first an alarm signal fails the test. If
+that has no effect, `_GRACE` seconds later faulthandler's C thread shows the threads and ends the process.
 """
 
 from __future__ import annotations
@@ -31,25 +31,25 @@ _DEEPEST = 20
 
 
 class Hang(BaseException):
-    """Raised in a test that takes too long. Not an Exception: what the test calls may catch those."""
+    """Raised in a test that takes too long. Not an Exception, because code that the test calls may catch those."""
 
 
 class Watchdog:
-    """Watches one test at a time, from the main thread."""
+    """Watches one test at a time; used in the main thread."""
 
     def __init__(self) -> None:
-        self._stderr = os.dup(2)  # what pytest captures would be lost with the process
+        self._stderr = os.dup(2)  # output that pytest captures would be lost with the process
         self._previous: Any = None
         self._armed = False
         self._seconds = 0.0
 
     def close(self) -> None:
-        """Release the fd."""
+        """Disarm the watchdog and close its fd."""
         self.disarm()
         os.close(self._stderr)
 
     def arm(self, seconds: float) -> None:
-        """Have `Hang` raised in the main greenlet in `seconds`. Does nothing outside the main thread."""
+        """Raise `Hang` in the main greenlet after `seconds`. Does nothing outside the main thread."""
         self.disarm()
         if threading.current_thread() is not threading.main_thread() or not hasattr(signal, "setitimer"):
             return
@@ -60,7 +60,7 @@ class Watchdog:
         self._armed = True
 
     def disarm(self) -> None:
-        """It has ended in time."""
+        """Cancel the alarm: the test has ended in time."""
         if self._armed:
             self._armed = False
             faulthandler.cancel_dump_traceback_later()
@@ -73,7 +73,7 @@ class Watchdog:
         try:
             stacks = every_stack()
         except Exception:
-            stacks = traceback.format_exc()  # what hangs may be in a state that cannot be described
+            stacks = traceback.format_exc()  # a hanging program may be in a state that cannot be described
         text = f"the test hangs: it has not ended within {self._seconds:g} seconds\n{stacks}"
         write_fd(self._stderr, text.encode(errors="replace"))
         hang = Hang(text)
@@ -83,7 +83,7 @@ class Watchdog:
             raise hang
         if current is not hub.main:
             hub.interrupt(hub.main, hang)
-        # Raised in a poll it would hit whichever greenlet polls, and in the hub nobody would see it.
+        # An exception raised in a poll would hit the greenlet that happens to poll; in the hub no code would see it.
         if current is not hub and not hub.loop.polling:
             raise hang
         if current is hub.main:
@@ -91,7 +91,7 @@ class Watchdog:
 
 
 def every_stack() -> str:
-    """The hubs with what is parked in them, and the stack of every greenlet and thread in the process."""
+    """Return the hubs with their parked greenlets, and the stack of every greenlet and thread in the process."""
     from hubcore._describe import describe_parked
     from hubcore._scheduler import Scheduler
 
@@ -104,7 +104,7 @@ def every_stack() -> str:
     for found in suspended[:_MOST_SHOWN]:
         lines.append(f"greenlet {found!r}:\n{''.join(traceback.format_stack(found.gr_frame, _DEEPEST))}")
     if len(suspended) > _MOST_SHOWN:
-        lines.append(f"and {len(suspended) - _MOST_SHOWN} greenlets more")
+        lines.append(f"and {len(suspended) - _MOST_SHOWN} more greenlets")
     for ident, frame in sys._current_frames().items():
         lines.append(f"thread {ident:#x}:\n{''.join(traceback.format_stack(frame, _DEEPEST))}")
     return "\n".join(lines)
