@@ -1,4 +1,4 @@
-"""How the process of a forked child ends, where a greenlet forked it."""
+"""The end of a forked child process, if a greenlet has forked it."""
 
 from __future__ import annotations
 

@@ -37,7 +37,7 @@ class Found:
 
 
 def inventory(only: Scheduler | None = None) -> list[Found]:
-    """The greenlets of all hubs, or of that one only, which have not ended, and the hubs. Takes milliseconds.
+    """Return the greenlets of all hubs (or only of the hub `only`) that have not ended, hubs included.
 
     Any thread. Takes milliseconds, in which other threads run: each entry is correct by itself, at some moment during
     the call.
@@ -53,9 +53,9 @@ def inventory(only: Scheduler | None = None) -> list[Found]:
             if waiter.greenlet is not None:
                 waiters[waiter.greenlet] = waiter
     pollers = {polling_in(hub) for hub in wanted}
-    everybody = [each for each in gc.get_objects() if issubclass(type(each), greenlet)]
+    all_greenlets = [each for each in gc.get_objects() if issubclass(type(each), greenlet)]
     found = []
-    for each in everybody:
+    for each in all_greenlets:
         hub_of_it = _hub_of(each, of_main)
         if hub_of_it is not None and hub_of_it in wanted and not each.dead:
             waiter_of_it = waiters.get(each)
@@ -65,7 +65,7 @@ def inventory(only: Scheduler | None = None) -> list[Found]:
 
 
 def polling_in(hub: Scheduler) -> greenlet | None:
-    """The greenlet of `hub` that waits and on whose stack the hub polls; None if none does, or if that is unclear.
+    """Return the waiting greenlet of `hub` on whose stack the hub polls; None if there is none, or it is unclear.
 
     Such a greenlet has no frame of its own, because its thread is running it. A greenlet that waits without a Python
     function has none either. If several waiting greenlets have no frame, only the main greenlet is certain: it runs a
@@ -113,7 +113,7 @@ def _state(each: greenlet, waiter: Waiter | None, ready: set[object]) -> str:
 
 
 def running_in(hub: Scheduler) -> greenlet | None:
-    """The greenlet that runs in the thread of `hub`: neither waits nor polls. The hub itself if none else does.
+    """Return the greenlet that runs (neither waits nor polls) in the thread of `hub`; the hub if no other does.
 
     Call it from another thread only. By the time it returns, another greenlet may run.
     """

@@ -1,4 +1,4 @@
-"""Is this the thread where Python handles signals?"""
+"""The check whether a thread is the one in which Python handles signals."""
 
 from __future__ import annotations
 

@@ -160,7 +160,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         self.add_monitoring_function(self.monitor_memory_usage, period)
 
     def monitor_memory_usage(self, _hub: Scheduler) -> int:
-        """Tell the subscribers when more than `config.max_memory_usage` is used, and when no longer.
+        """Notify the subscribers when the process exceeds `config.max_memory_usage` bytes, and when it no longer does.
 
         Return the bytes in use; -1 if there is no limit.
         """

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hubcore._ready import ReadyQueue
 
     class Host(Protocol):
-        """What a greenlet needs of its hub."""
+        """The part of a hub that a greenlet uses."""
 
         SYSTEM_ERROR: tuple[type[BaseException], ...]
 

@@ -401,12 +401,14 @@ class Scheduler(InterruptMixin):
                 self.handle_error(entry, *sys.exc_info())
 
     def progress(self) -> tuple[int, int, bool]:
-        """Return (passes, rest of the batch, whether the loop polls now). Any thread. The two numbers are not the same
-        at two moments between which a greenlet gave up the processor."""
+        """Return how far the scheduling is: (passes, rest of the batch, whether the loop polls now). Any thread.
+
+        If a greenlet has given up the processor between two calls, the two numbers differ.
+        """
         return (self.loop.passes, self._batch, self.loop.polling)
 
     def run_signal_callbacks(self, callback: Callable[[], object]) -> None:
-        """Call `deal_with_them()`; raise an exception of it, or of a signal handler, in the main greenlet.
+        """Call `callback()`; raise an exception of it, or of a signal handler, in the main greenlet.
 
         Python runs signal handlers before the first instruction of a Python function, outside of its try blocks; so
         the try block is here, in the caller.

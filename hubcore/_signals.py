@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hubcore.loop import Loop
 
     class SignalReceiver(Protocol):
-        """What this module needs of the main thread's hub."""
+        """The part of the main thread's hub that this module uses."""
 
         @property
         def loop(self) -> Loop: ...

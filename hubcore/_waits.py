@@ -109,7 +109,7 @@ def all_waits() -> list[Wait]:
 
 
 def _time_limited(hub: Scheduler) -> set[object]:
-    """The greenlets that a Timeout or the like of `hub` will interrupt, whatever they wait on.
+    """Return the greenlets that a Timeout or another deadline of `hub` will interrupt in any wait.
 
     A deadline names such a greenlet by its attribute `target`, several by `targets`.
     """

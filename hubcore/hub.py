@@ -1,6 +1,6 @@
 """The Hub: one per thread, made when the thread first needs one.
 
-`_scheduler` implements the scheduling; this module adds the Hub that programs use, the registry of hubs, and `sleep`.
+`_scheduler` implements the scheduling; this module adds the Hub that programs use, the hub of each thread, and `sleep`.
 """
 
 from __future__ import annotations
@@ -131,7 +131,7 @@ class Hub(Scheduler):
     def adopt(self, orphan: RawGreenlet) -> None:
         """In a forked child, make `orphan`, the greenlet that forked, the main greenlet of this hub.
 
-        The process ends when it has ended and nothing else is left; see `_child_exit`.
+        The process ends when `orphan` has ended and the hub has nothing left to run; see `_child_exit`.
         """
         orphan._move_to(self)
         self.main = orphan
