@@ -7,7 +7,7 @@
     hubcore.joinall(jobs, timeout=2)
     print([job.value for job in jobs])
 
-The backend is libev, or what HUB_BACKEND names.
+The backend is libev, unless HUB_BACKEND names another one.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ if TYPE_CHECKING:
 
 
 def __getattr__(name: str) -> object:
-    # What few programs need is imported when it is first asked for.
+    # Few programs need these, so they are imported at the first use.
     if name == "open_channel":
         from hubcore.channel import open_channel
 
@@ -97,7 +97,10 @@ def __getattr__(name: str) -> object:
 
 
 def fork(*args: object, **kwargs: object) -> int:
-    """os.fork(): the child starts with a fresh hub and runs none of this process's greenlets. See `hubcore.os.fork`."""
+    """Call os.fork(): the child starts with a fresh hub and runs none of this process's greenlets.
+
+    See `hubcore.os.fork`.
+    """
     from hubcore.os import fork
 
     return fork(*args, **kwargs)

@@ -1,20 +1,21 @@
 # cython: annotation_typing=True
-"""What greenlets keep their Python frames in: a small chunk each, and a cache of the large ones.
+"""Memory for the Python frames of greenlets: a small first chunk for each greenlet, and a cache of large chunks.
 
-Facts: since CPython 3.11 the first Python frame of every greenlet takes a fresh chunk of 16 KiB for its frames from
-the interpreter's arena allocator, which maps it, and gives it back, unmapped, when the greenlet ends. That is two
-thirds of what a short greenlet costs in time, and a page of memory for as long as it lives. The allocator may be
-replaced (PyObject_SetArenaAllocator). A chunk is given back with the size that stands in it; and frames that do not
-fit into the thread's current chunk get another, which is given back as soon as they are gone.
+Facts: since CPython 3.11, the first Python frame of every greenlet takes a fresh chunk of 16 KiB for its frames from
+the interpreter's arena allocator. The allocator maps the chunk, and unmaps it when the greenlet ends. This is two
+thirds of the time that a short greenlet costs, and a page of memory for as long as it lives. A program may replace the
+allocator (PyObject_SetArenaAllocator). CPython frees a chunk with the size that is recorded in it. Frames that do not
+fit into the thread's current chunk get another one, which CPython frees as soon as they are gone.
 
-Consequences: `begin_stack` gives a greenlet that begins a first chunk of 1 KiB, enough for the few frames in which
-most of them wait. `install` puts itself in front of the allocator that is there: small chunks go back to where they
-come from, of those of 16 KiB it keeps a bounded list, and every other size goes straight on. Large chunks come from
-that allocator, so they may be freed by it too, in whatever order caches are put on top of each other.
+Consequences: `begin_stack` gives a new greenlet a first chunk of 1 KiB, enough for the few frames in which most
+greenlets wait. `install` puts a cache in front of the present allocator: it frees small chunks itself, keeps a bounded
+list of chunks of 16 KiB, and passes every other size on. Large chunks come from the allocator below, so that allocator
+may also free them, in any order in which programs stack such caches.
 
-The list has a lock of one flag. Chunks are usually handled with the GIL held, but a thread state may be deleted
-without it; whoever finds the flag taken goes to the allocator below instead of waiting. So the cache is never in the
-way at exit, and a child that was forked while another thread held the flag merely has no cache.
+A lock of one flag guards the list. CPython usually allocates and frees chunks with the GIL held, but may delete a
+thread state without it. A thread that finds the flag taken uses the allocator below and does not wait. So the cache
+never blocks the exit of the process, and a child that was forked while another thread held the flag merely has no
+cache.
 """
 
 import cython
@@ -25,7 +26,7 @@ if not cython.compiled:
 from cython.cimports.cpython.mem import PyMem_RawFree
 from cython.cimports.hubcore import _arena_api as api
 
-# With malloc's own header 1 KiB. No arena and no large chunk has a size like it.
+# 1 KiB with malloc's own header. No arena and no large chunk has this size.
 _SMALL = cython.declare(cython.size_t, 1016)
 _CHUNK = cython.declare(cython.size_t, 16 * 1024)
 
@@ -74,16 +75,16 @@ def _release(context: cython.p_void, chunk: cython.p_void, size: cython.size_t) 
 @cython.cfunc
 @cython.exceptval(check=False)
 def begin_stack() -> cython.void:
-    """Give the current greenlet, which has had no Python frame yet, a small chunk for its first ones.
+    """Give the current greenlet, which has had no Python frame yet, a small chunk for its first frames.
 
-    Nothing where the cache is off: deeper calls come and go, and would map and unmap a large chunk each time.
+    Do nothing if the cache is off: without it, deeper calls would map and unmap a large chunk again and again.
     """
     if _most:
         api.hubcore_begin_stack(_SMALL)
 
 
 def install(most: cython.size_t) -> None:
-    """Keep up to `most` free chunks from now on; 0 gives back what is kept, and keeps none. For the whole process."""
+    """Keep up to `most` free chunks from now on; 0 frees the kept chunks and keeps none. For the whole process."""
     global _installed, _most
     allocator: api.PyObjectArenaAllocator
     if most and not _installed:
@@ -112,5 +113,5 @@ def _trim(most: cython.size_t):
 
 
 def statistics() -> dict[str, int]:
-    """How many free chunks are kept, how many may be, and how large one is in bytes."""
+    """Return the number of kept free chunks, its maximum, and the size of a chunk in bytes."""
     return {"kept": _count, "most": _most, "chunk_bytes": _CHUNK}

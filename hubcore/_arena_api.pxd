@@ -2,9 +2,9 @@
 
 cdef extern from *:
     """
-    /* Have the current greenlet begin with a chunk of `size` bytes, as CPython's own first chunk would be: its first
-       item is skipped, so that the chunk is not taken for one that ends with its first frame. The layout is that of
-       cpython/pystate.h, by which greenlet, too, keeps the chunks of its greenlets apart. */
+    /* Give the current greenlet a first chunk of `size` bytes, set up as CPython sets up its own first chunk: the first
+       item is skipped, so that CPython does not free the chunk at the end of its first frame. The layout is that of
+       cpython/pystate.h, which greenlet, too, uses to separate the chunks of its greenlets. */
     static void hubcore_begin_stack(size_t size)
     {
     #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
@@ -32,7 +32,7 @@ cdef extern from "Python.h":
     void PyObject_SetArenaAllocator(PyObjectArenaAllocator*)
 
 cdef extern from *:
-    # Compiler built-ins of gcc and clang, which have no declaration.
+    # Built-ins of gcc and clang, which need no declaration in C.
     bint __atomic_exchange_n(int* where, int value, int order) noexcept nogil
     void __atomic_store_n(int* where, int value, int order) noexcept nogil
     int __ATOMIC_ACQUIRE

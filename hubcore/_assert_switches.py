@@ -1,8 +1,8 @@
 """assert_switches: for tests and for code that must let others run.
 
-Whether the hub had its turn is told by its counters, so that costs nothing per switch. A switch by hand, past the hub,
-is seen by a trace function, which is there until the first switch; the time between two switches by one that is there
-while the block runs.
+The hub's counters show whether the hub ran, which adds no cost to a switch. A trace function, set until the first
+switch, notices a switch by hand, which bypasses the hub. To measure the time between two switches, the trace function
+stays set while the block runs.
 """
 
 from __future__ import annotations
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
 
 
 class assert_switches:
-    """A block, or with it as a decorator a function, that must give up the processor: AssertionError if it does not.
+    """Assert that a block (or as a decorator, a function) gives up the processor: AssertionError if it does not.
 
-    With `max_blocking_time` it need not, if it takes no more seconds than that; but it must not run for longer at a
-    stretch; real time, on every backend. With `hub_only`, only a turn for the hub counts, and not a switch to another
-    greenlet by hand. A block that raises is not judged.
+    With `max_blocking_time` the block need not switch, but must not run for more seconds than that at a stretch (real
+    time, on every backend). With `hub_only`, only a switch by way of the hub counts, and not a switch to another
+    greenlet by hand. A block that raises is not checked.
     """
 
     hub: Hub | None = None
@@ -63,11 +63,11 @@ class assert_switches:
             switched = switched or tracer.switched
         if self.max_blocking_time is None:
             if not switched:
-                raise AssertionError(f"{self._who()} was to let {self._whom()} run and did not")
+                raise AssertionError(f"{self._who()} did not let {self._whom()} run")
         elif tracer is not None and tracer.longest > self.max_blocking_time:
             raise AssertionError(
                 f"{self._who()} ran for {tracer.longest:.4g} seconds without letting {self._whom()} run; "
-                f"{self.max_blocking_time:g} are allowed"
+                f"the limit is {self.max_blocking_time:g} seconds"
             )
 
     def _who(self) -> str:
@@ -86,7 +86,7 @@ class assert_switches:
 
 
 class Tracer:
-    """Watches the calling greenlet: whether it switches away and, if `timed`, for how long at most it runs between."""
+    """Observes the calling greenlet: whether it switches away and, if `timed`, how long it runs between switches."""
 
     def __init__(self, hub: Hub, timed: bool) -> None:
         self.timed = timed
@@ -98,7 +98,7 @@ class Tracer:
         self._since: float | None = None
 
     def begin(self) -> None:
-        """Start watching."""
+        """Start observing."""
         self._watching = True
         _watch(self)
         if self.timed:
@@ -106,7 +106,7 @@ class Tracer:
         self._run()
 
     def end(self) -> None:
-        """Stop watching; harmless the second time."""
+        """Stop observing; a second call does nothing."""
         if self._watching:
             self._watching = False
             self._stop()
@@ -115,22 +115,22 @@ class Tracer:
                 unobserve(self.hub.loop, self)
 
     def seen(self, event: str, origin: greenlet_module.greenlet, target: greenlet_module.greenlet) -> None:
-        """A switch: what greenlet.settrace tells."""
+        """Note a switch. The arguments are those of a trace function for greenlet.settrace."""
         if origin is self.greenlet:
             self.switched = True
             self._stop()
             if not self.timed:
-                self.end()  # that is all there is to know
+                self.end()  # one switch is enough
         if target is self.greenlet:
             self._run()
 
     def polls(self) -> None:
-        """The loop is about to poll."""
+        """Note that the loop is about to poll."""
         if self._since is not None and greenlet_module.getcurrent() is self.greenlet:
             self._stop()
 
     def polled(self) -> None:
-        """The loop has polled."""
+        """Note that the loop has polled."""
         if greenlet_module.getcurrent() is self.greenlet:
             self._run()
 
@@ -144,7 +144,7 @@ class Tracer:
 
 
 class _Traced:
-    """The trace function of a thread while tracers watch there; it passes everything on to the one before it."""
+    """The trace function of a thread while it has tracers; it passes every event on to the previous trace function."""
 
     def __init__(self) -> None:
         self.tracers: list[Tracer] = []
@@ -175,7 +175,7 @@ def _unwatch(tracer: Tracer) -> None:
     traced.tracers.remove(tracer)
     if not traced.tracers:
         del _traced[ident]
-        # If somebody has set another since, which passes on to this one, it stays and does nothing but pass on.
+        # If the program has set another trace function since, which calls this one, this one stays and only passes on.
         now: Any = greenlet_module.gettrace()
         if now is traced:
             greenlet_module.settrace(traced.before)

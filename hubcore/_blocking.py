@@ -1,4 +1,4 @@
-"""What the monitor reports: a greenlet that holds up its hub, and deadlocks."""
+"""The reports of the monitor: a greenlet that blocks its hub, and deadlocks."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 class Blocking:
-    """Looks now and then, from another thread, whether a hub goes on."""
+    """Checks periodically, from another thread, whether a hub makes progress."""
 
     def __init__(self) -> None:
         self.ignored: WeakSet[greenlet] = WeakSet()
@@ -29,7 +29,7 @@ class Blocking:
         self._reported = False
 
     def look(self, hub: Scheduler) -> bool:
-        """Report what runs in `hub` if that has not gone on for too long; whether it was reported now."""
+        """Report the greenlet that runs in `hub` if it has blocked the hub for too long; return whether it did so."""
         progress = hub.progress()
         now = monotonic()
         if progress != self._progress:
@@ -42,7 +42,7 @@ class Blocking:
         found = running_in(hub)
         frame = sys._current_frames().get(hub.thread_ident)
         if hub.progress() != progress:
-            return False  # it went on while that was being found out
+            return False  # the hub went on during the search
         self._reported = True
         if found is None or found in self.ignored:
             return False
@@ -51,7 +51,7 @@ class Blocking:
 
 
 def _holds_anybody_up(hub: Scheduler) -> bool:
-    """Whether there is anybody who could run in its place, now or when something comes."""
+    """Return whether the hub has another greenlet or a callback to run, now or after an event."""
     return hub.parked.count > 0 or hub.loop.alive()
 
 
@@ -69,12 +69,13 @@ def _report(hub: Scheduler, found: greenlet, seconds: float, stack: list[str]) -
     events.notify(events.EventLoopBlocked(found, seconds, info, hub=hub))  # type: ignore[arg-type]
 
 
-# What was logged and lasts, with its waiters, so that the key is nobody else's meanwhile. One for all monitors.
+# Deadlocks that were logged and still last: key -> waiters. The reference keeps the ids in the key from being reused.
+# Shared by all monitors.
 _logged: dict[frozenset[int], tuple[Waiter, ...]] = {}
 
 
 def log_deadlocks() -> int:
-    """Log the deadlocks there are now that were not logged before; how many those were. Any thread."""
+    """Log the present deadlocks that were not logged before; return their number. Any thread."""
     from hubcore._deadlocks import find_deadlocks
 
     found = {deadlock.key: deadlock for deadlock in find_deadlocks()}
@@ -84,7 +85,7 @@ def log_deadlocks() -> int:
     new = 0
     for key, deadlock in found.items():
         waiters = tuple(wait.waiter for wait in deadlock.waits)
-        if _logged.setdefault(key, waiters) is waiters:  # and not what another monitor put there just now
+        if _logged.setdefault(key, waiters) is waiters:  # otherwise another monitor has just logged it
             import logging
 
             logging.getLogger("hubcore").error("%s", deadlock)

@@ -1,6 +1,7 @@
-# Calls and switches whose failure is dealt with by whoever made them, afterwards, instead of in a try block around
-# them: a try block's saved state lies on the C stack, which greenlet copies at every switch and keeps for every parked
-# greenlet. A failure leaves the error set; raise_failure() raises it, and must come before anything else that may.
+# Calls and switches that report a failure by their result, so that the caller needs no try block around them.
+# Fact: a try block saves its state on the C stack, which greenlet copies at every switch and keeps for every parked
+# greenlet. Consequence: a failure leaves the error set; the caller calls raise_failure() before it does anything else
+# that may raise.
 
 from cpython.exc cimport PyErr_Fetch, PyErr_Restore, PyErr_WriteUnraisable
 from cpython.object cimport PyObject
@@ -24,7 +25,7 @@ cdef extern from *:
     int hubcore_error_is_set() except -1
 
 cdef inline bint switch_fails(greenlet g) noexcept:
-    """Switch to `g`; whether the caller was resumed by a throw, whose error is then set."""
+    """Switch to `g`; return whether a throw resumed the caller. Its error is then set."""
     cdef PyObject* result = c_switch(g, NULL, NULL)
     if result == NULL:
         return True
@@ -32,7 +33,7 @@ cdef inline bint switch_fails(greenlet g) noexcept:
     return False
 
 cdef inline object call_or(object failure, object callee, tuple args, object kwargs):
-    """`callee(*args, **kwargs)`, `kwargs` being a dict or None; `failure` if it raised, the error then being set."""
+    """Return `callee(*args, **kwargs)`; `failure` if it raised, with the error set. `kwargs` is a dict or None."""
     cdef PyObject* result
     if kwargs is None:
         result = c_vectorcall(callee, c_items(args, 0), c_size(args), NULL)
@@ -49,7 +50,7 @@ cdef inline int raise_failure() except -1:
     return hubcore_error_is_set()
 
 cdef inline void call_keeping_failure(object callee, tuple args) noexcept:
-    """Call `callee(*args)`, which should not fail; an error that is set before is set after it."""
+    """Call `callee(*args)`, which should not fail, and keep the error that is set."""
     cdef PyObject *kind
     cdef PyObject *value
     cdef PyObject *traceback

@@ -1,4 +1,4 @@
-"""How the process of a forked child ends, where a greenlet forked it."""
+"""The end of a forked child process, if a greenlet has forked it."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 
 
 def exit_status(error: BaseException) -> int:
-    """What Python would end with if `error` came out of the program; says what SystemExit was given to say."""
+    """Return the exit status that Python gives a program that ends with `error`; print the message of a SystemExit."""
     if not isinstance(error, SystemExit):
         return 1
     if error.code is None:
@@ -19,10 +19,10 @@ def exit_status(error: BaseException) -> int:
 
 
 def end_child(status: int) -> None:
-    """The greenlet that forked has ended, in the child, and nobody is left to return to: end the process.
+    """End the child process: the greenlet that forked has ended, and it has no caller to return to.
 
-    The main greenlet is the parent's: it does not go on here. As for a thread that forks and ends, no exit handlers
-    run.
+    The main greenlet belongs to the parent and does not go on here. As after a thread that forks and ends, no exit
+    handlers run.
     """
     for stream in (sys.stdout, sys.stderr):
         try:

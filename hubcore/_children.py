@@ -1,8 +1,8 @@
-"""Children: watchers of one child process's end.
+"""Watchers of the end of one child process.
 
-Facts: a pidfd is readable when its process has ended, so it is watched like any fd: no SIGCHLD handler, which would be
-the program's to set, and no reaping of children that others wait for; it works in every thread. Linux has it since 5.3.
-Consequence: where it is missing, a thread sleeps in waitid until the child has ended, without reaping it.
+Facts: a pidfd becomes readable when its process ends, and works in every thread; Linux has it since 5.3. Consequences:
+the loop watches it like any fd. That needs no SIGCHLD handler, which belongs to the program, and reaps no child that
+other code waits for. Where pidfds are missing, a thread sleeps in waitid until the child has ended, without reaping it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def sleep_until_ended(pid: int) -> None:
-    """Block the thread until the child `pid` has ended. It reaps nothing; if somebody else has, it returns."""
+    """Block the thread until the child `pid` has ended. Does not reap it; returns if other code has reaped it."""
     if hasattr(os, "waitid"):
         try:
             os.waitid(os.P_PID, pid, os.WEXITED | os.WNOWAIT)
@@ -30,7 +30,7 @@ def sleep_until_ended(pid: int) -> None:
         return
     from importlib import import_module
 
-    select: Any = import_module("select")  # of macOS before Python 3.13, which has no waitid
+    select: Any = import_module("select")  # macOS has no waitid before Python 3.13
     queue = select.kqueue()
     try:
         event = select.kevent(pid, select.KQ_FILTER_PROC, select.KQ_EV_ADD, select.KQ_NOTE_EXIT)
@@ -42,15 +42,15 @@ def sleep_until_ended(pid: int) -> None:
 
 
 class ChildEnd(Watcher):
-    """Calls back once the child `pid` has ended, and reaps nothing: that is for whoever watches.
+    """Calls back once the child `pid` has ended. Does not reap it: that is up to the user of the watcher.
 
-    ChildProcessError at the start if there is no such process, because somebody has reaped it.
+    `start` raises ChildProcessError if there is no such process, because other code has reaped it.
     """
 
     def __init__(self, loop: Loop, pid: int, ref: bool = True) -> None:
         super().__init__(loop, ref)
         if not isinstance(pid, int) or pid <= 0:
-            raise ValueError(f"cannot watch process {pid!r}; it takes the pid of one child, a positive number")
+            raise ValueError(f"pid must be that of one child, a positive number, not {pid!r}")
         self.pid = pid
         self._io: Io | None = None
         self._watching = False
@@ -96,7 +96,7 @@ class ChildEnd(Watcher):
                 callback(*args)
 
     def _look(self) -> bool:
-        """Something happened: whether the child has really ended."""
+        """Return whether the child has really ended, after an event."""
         return True
 
     def _describe(self) -> str:
@@ -104,17 +104,17 @@ class ChildEnd(Watcher):
 
 
 class Child(ChildEnd):
-    """Calls back once the child `pid` has ended; it is then reaped, and `rpid` and `rstatus` are waitpid's answer."""
+    """Calls back once the child `pid` has ended, and reaps it first: `rpid` and `rstatus` are the result of waitpid."""
 
     def __init__(self, loop: Loop, pid: int, ref: bool = True) -> None:
         super().__init__(loop, pid, ref)
         self.rpid = 0
         self.rstatus = 0
-        self.elsewhere = False  # whether somebody else has reaped it
+        self.elsewhere = False  # whether other code has reaped it
         self._reaped: tuple[int, int] | None = None
 
     def reaped_elsewhere(self, status: int) -> None:
-        """Somebody else has just reaped the child, and this is its status. Never switches."""
+        """Take over `status`, with which other code has just reaped the child. Never switches."""
         self.elsewhere = True
         self._reaped = (self.pid, status)
 
@@ -122,7 +122,7 @@ class Child(ChildEnd):
         try:
             self.rpid, self.rstatus = self._reaped or waitpid(self.pid, os.WNOHANG)
         except ChildProcessError:
-            # Somebody else reaped it, and with it the status is gone.
+            # Other code has reaped it, so its status is lost.
             self.elsewhere = True
             self.rpid, self.rstatus = self.pid, 0
         return self.rpid != 0

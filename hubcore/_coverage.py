@@ -1,17 +1,17 @@
 """coverage.py and greenlets that wait in compiled code.
 
-Fact: with concurrency = greenlet its tracer finds out which greenlet runs when a Python function is called or returns,
-and takes every line until then for one of the greenlet before, in that greenlet's file. Consequence: who goes on after
-a wait in a compiled function calls a function of Python's own first.
+Fact: with concurrency = greenlet, coverage.py's tracer finds out which greenlet runs only when a Python function is
+called or returns; until then it attributes every line to the previous greenlet, and to that greenlet's file.
+Consequence: a greenlet that resumes after a wait in a compiled function calls an uncompiled Python function first.
 """
 
 from __future__ import annotations
 
 
 def is_measured() -> bool:
-    """Whether somebody has to be told. Uncompiled, every wait is in functions of Python's own, which return."""
+    """Return whether coverage.py measures this thread. Uncompiled False: every wait is in Python functions anyway."""
     return False
 
 
 def resumed() -> None:
-    """To be called, that is all: by whoever goes on after a wait, where `is_measured`. Never compiled."""
+    """Do nothing: the call itself is the event that the tracer needs. Never compiled."""

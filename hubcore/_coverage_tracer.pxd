@@ -1,6 +1,6 @@
 # Whether coverage.py measures this thread; see _coverage.py.
-# Facts: a thread state says who traces it (c_tracefunc, c_traceobj), in every CPython from 3.11 up, and the type of
-# coverage's tracer has this name (coverage/ctracer/tracer.c).
+# Facts: from CPython 3.11 up, a thread state holds its tracer (c_tracefunc, c_traceobj); the type of coverage.py's
+# tracer has this name (coverage/ctracer/tracer.c).
 
 cdef extern from *:
     """

@@ -5,7 +5,7 @@ cdef class Deadline:
     cdef readonly double at
     cdef readonly bint ref
     cdef long long _order
-    cdef Py_ssize_t _place      # index in the heap plus one, so that a new object's zero means "in none"
+    cdef Py_ssize_t _place      # index in the heap plus one: the zero of a new object means "in no heap"
 
     cpdef fire(self, double now)
 

@@ -1,9 +1,9 @@
 # cython: boundscheck=False, wraparound=False
-"""Things due at a time: one heap per loop, the same for every backend.
+"""Deadlines: one heap per loop, the same for every backend.
 
 Facts: libev's timer heap does not keep the start order of equal times; libuv's counts in whole milliseconds and frees
 a timer's memory only after an asynchronous close. Consequence: hubcore keeps its own heap and asks the backend only
-to wait until the earliest time, so that a deadline costs no C handle, fires in the same order everywhere, and a
+to wait until the earliest time. So a deadline needs no C handle and fires in the same order on every backend, and a
 virtual clock needs nothing but another `clock()`.
 """
 
@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 
 def as_seconds(given: Any, what: str) -> float:
-    """`given` as a float; TypeError or ValueError, of `what`, if it is no number that a time can be reckoned with."""
+    """Return `given` as a float. TypeError if it is not a number, ValueError if it is nan; both name it by `what`."""
     try:
         if isinstance(given, (str, bytes, bytearray)):
             raise TypeError  # float() would read it
         number = float(given)
     except TypeError:
-        raise TypeError(f"{what} is a number of seconds, not {given!r}") from None
+        raise TypeError(f"{what} must be a number of seconds, not {given!r}") from None
     if number != number:
-        raise ValueError(f"{what} is a number of seconds, not {given!r}")
+        raise ValueError(f"{what} must be a number of seconds, not {given!r}")
     return number
 
 
@@ -33,7 +33,7 @@ _ARITY = 4  # children per node: half the levels of a binary heap, and a node's 
 
 
 class Deadline:
-    """Something that is due at a time. Subclasses say in `fire` what happens then; it must not switch."""
+    """An action that is due at a time. A subclass implements it in `fire`, which must not switch."""
 
     __slots__ = ("_order", "_place", "at", "ref")
 
@@ -49,11 +49,14 @@ class Deadline:
         return self._place != 0
 
     def fire(self, now: float) -> None:
-        """Called once, out of the heap, when `at` has come; `now` is the loop's time. Never switches."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what happens when it is due")
+        """Perform the action. The loop calls this once, out of the heap, when `at` has come. Must not switch.
+
+        `now` is the loop's time.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not implement fire()")
 
     def give_up(self, exception: BaseException) -> None:
-        """Called where the hub is destroyed while this is in the heap: it will never fire. Never switches."""
+        """Called if the hub is destroyed while this is in the heap: it will never fire. Must not switch."""
 
 
 class DeadlineHeap:
@@ -64,16 +67,16 @@ class DeadlineHeap:
     def __init__(self) -> None:
         self._heap: list[Deadline] = []
         self._next_order = 0
-        self.refs = 0  # how many of them keep the loop alive
+        self.refs = 0  # deadlines that keep the loop alive
 
     def __len__(self) -> int:
         return len(self._heap)
 
     def add(self, deadline: Deadline, at: float) -> None:
-        """Schedule `deadline` for the loop time `at` (seconds), after those already there for the same time."""
+        """Schedule `deadline` for the loop time `at` (seconds), after earlier deadlines of the same time."""
         if at != at:
-            # It is neither before nor after anything: nothing would be due any more once it is first.
-            raise ValueError("nothing can be due at nan")
+            # nan is neither before nor after any time: as the first of the heap it would keep all others from firing.
+            raise ValueError("the time of a deadline must be a number, not nan")
         if deadline._place:
             self.remove(deadline)
         deadline.at = at
@@ -85,7 +88,7 @@ class DeadlineHeap:
         self._rise(deadline, len(self._heap) - 1)
 
     def remove(self, deadline: Deadline) -> None:
-        """Take `deadline` out; harmless if it is not in."""
+        """Remove `deadline`; do nothing if it is not in the heap."""
         i = deadline._place - 1
         if i < 0:
             return
@@ -100,35 +103,35 @@ class DeadlineHeap:
             self._sink(last, i)
 
     def snapshot(self) -> list[Deadline]:
-        """The deadlines that are in it at one moment, in no order. Any thread."""
+        """Return the present deadlines, in no order. Any thread."""
         found: list[Deadline] = []
-        # Not by a copy, which allocates first, and so may let others run, and copies then what may be shorter by now.
+        # Not list.copy(): it allocates first, which may let another thread run, and then copies what may be shorter.
         for deadline in self._heap:
             found.append(deadline)  # noqa: PERF402
         return found
 
     def give_up(self, exception: BaseException) -> None:
-        """Tell every deadline that it will never fire, and why."""
+        """Call `give_up(exception)` of every deadline: none will fire."""
         for deadline in tuple(self._heap):
             deadline.give_up(exception)
 
     def set_ref(self, deadline: Deadline, ref: bool) -> None:
-        """Say whether `deadline` keeps the loop alive, also while it is scheduled."""
+        """Set whether `deadline` keeps the loop alive, also while it is scheduled."""
         if deadline._place and deadline.ref != ref:
             self.refs += 1 if ref else -1
         deadline.ref = ref
 
     def earliest(self) -> float:
-        """The time of the first one, or infinity."""
+        """Return the time of the first deadline; infinity if there is none."""
         if not self._heap:
             return inf
         first = self._heap[0]
         return first.at
 
     def fire_due(self, now: float) -> None:
-        """Fire the deadlines whose time has come, in order; what they add meanwhile waits for the next call.
+        """Fire the deadlines whose time has come, in order.
 
-        So does what comes after that in the order.
+        A deadline that is added meanwhile waits for the next call, and so do those after it in the order.
         """
         last = self._next_order
         while self._heap:

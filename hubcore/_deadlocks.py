@@ -1,12 +1,12 @@
-"""Finding deadlocks, also while other greenlets run: waits that only each other's greenlets could end.
+"""The search for deadlocks, also while other greenlets run: waits that only each other's greenlets could end.
 
-All waits are taken that have no time limit and of which it is known who could end them (`_waits`). Then those are
-taken away that somebody outside could end, until none is left or the rest is stuck for good. Of the rest, the circles
-are deadlocks; others only wait behind one. A lock whose owner has ended is a deadlock of its own kind.
+The search begins with all waits that have no time limit and whose possible wakers are known (`_waits`). It removes the
+waits that a greenlet outside of the set could end, until the set is empty or stuck for good. In what remains, each
+cycle is a deadlock; the other waits are behind one. A lock whose owner has ended is a deadlock of its own kind.
 
-Other threads go on while this looks. It looks twice: a wait ends only once, so waits that were there before the second
-look and are still there after it were there together meanwhile. What is not seen: a kill that somebody is about to
-make, and a lock that somebody other than its owner releases.
+Other threads run during the search, so it reads the waits twice. A wait ends only once: waits that exist before the
+second reading and still exist after it existed together in between. The search cannot foresee a kill that a greenlet is
+about to make, nor a lock that is released by a greenlet other than its owner.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-_MOST_BEHIND = 20  # lines about those who only wait behind a deadlock
+_MOST_BEHIND = 20  # most lines of a report for waits that are only behind a deadlock
 
 
 class Deadlock:
-    """Waits that cannot end. `str()` is a report with the stack of each member.
+    """Waits that cannot end. `str()` gives a report with the stack of each member.
 
-    `waits` are those in the circle, each of which waits for the next one as far as there is an order; `behind` are
-    waits that would end if these did.
+    `waits` are those of the cycle; each waits for the next one, as far as there is an order. `behind` are waits that
+    could end if these did.
     """
 
     __slots__ = ("behind", "waits")
@@ -41,26 +41,26 @@ class Deadlock:
 
     @property
     def greenlets(self) -> tuple[greenlet, ...]:
-        """Whose waits these are; for a thread without a hub, its main greenlet."""
+        """The waiting greenlets; for a thread without a hub, its main greenlet."""
         return tuple(wait.greenlet for wait in self.waits)
 
     @property
     def owner_ended(self) -> bool:
-        """Whether there is no circle, but a lock whose owner has ended without releasing it."""
+        """Whether this is not a cycle, but a lock whose owner has ended without releasing it."""
         return self.waits[0].owner_ended
 
     @property
     def key(self) -> frozenset[int]:
-        """The same for as long as the same waits last."""
+        """A key that stays equal for as long as the same waits last."""
         return frozenset(id(wait.waiter) for wait in self.waits)
 
     def lines(self, stacks: bool = True) -> list[str]:
-        """The report, line by line; `stacks` False leaves the stacks out."""
+        """Return the report as lines; `stacks` False leaves the stacks out."""
         threads = {wait.thread_ident for wait in self.waits}
         if self.owner_ended:
-            lines = ["deadlock: its owner has ended, and only that could release it"]
+            lines = ["deadlock: the lock's owner has ended without releasing it"]
         elif len(self.waits) == 1:
-            lines = ["deadlock: it waits for itself"]
+            lines = ["deadlock: a greenlet waits for itself"]
         else:
             where = f" in {len(threads)} threads" if len(threads) > 1 else ""
             lines = [f"deadlock: {len(self.waits)} greenlets{where} wait for each other"]
@@ -94,12 +94,13 @@ def _describe(wait: Wait, with_thread: bool = False) -> str:
 
 
 def find_deadlocks() -> list[Deadlock]:
-    """The deadlocks there are now, among all greenlets of all hubs and all threads. Any thread; never switches."""
+    """Return the present deadlocks, among all greenlets of all hubs and all threads. Any thread; never switches."""
     stuck = _stuck(all_waits())
     if not stuck:
         return []
     stuck = _stuck(_lasting(stuck))
-    # A lock that was handed over after its waiter was asked for, and before its owner was, seems to wait for itself.
+    # If a lock is handed over between the reading of its waiter and that of its owner, the waiter seems to wait for
+    # itself.
     stuck = _settled({wait.greenlet: wait for wait in _lasting(stuck)})
     edges = {wait: [other for other in _blocking(wait, stuck) if other is not None] for wait in stuck.values()}
     cores = []
@@ -111,12 +112,12 @@ def find_deadlocks() -> list[Deadlock]:
 
 
 def _lasting(waits: dict[greenlet, Wait]) -> list[Wait]:
-    """Those of `waits` that have not ended meanwhile."""
+    """Return those of `waits` that have not ended meanwhile."""
     return [wait for wait in waits.values() if not wait.waiter.ended]
 
 
 def _stuck(waits: Iterable[Wait]) -> dict[greenlet, Wait]:
-    """Those of `waits` that can only be ended by each other, by greenlet."""
+    """Return the `waits` that only greenlets among them can end, by greenlet."""
     candidates = {}
     for wait in waits:
         if not wait.timed:
@@ -127,7 +128,7 @@ def _stuck(waits: Iterable[Wait]) -> dict[greenlet, Wait]:
 
 
 def _settled(waits: dict[greenlet, Wait]) -> dict[greenlet, Wait]:
-    """`waits` without those that could end because of somebody who is not among them."""
+    """Return `waits` without those that a greenlet outside of them could end."""
     left = dict(waits)
     waiting_for: dict[greenlet, list[Wait]] = {}
     for wait in left.values():
@@ -149,7 +150,7 @@ def _blocking(wait: Wait, stuck: dict[greenlet, Wait]) -> list[Wait | None]:
 
 
 def _components(edges: dict[Wait, list[Wait]]) -> list[list[Wait]]:
-    """The strongly connected parts of the graph (Tarjan's way, with a stack of its own)."""
+    """Return the strongly connected components of the graph (Tarjan's algorithm, with an explicit stack)."""
     number: dict[Wait, int] = {}
     low: dict[Wait, int] = {}
     open_: list[Wait] = []
@@ -187,7 +188,7 @@ def _components(edges: dict[Wait, list[Wait]]) -> list[list[Wait]]:
 
 
 def _in_order(part: list[Wait], edges: dict[Wait, list[Wait]]) -> list[Wait]:
-    """`part`, so that each waits for the one after it where that is possible."""
+    """Return `part` in an order in which each wait waits for the next one, where that is possible."""
     members = set(part)
     ordered: list[Wait] = []
     wait: Wait | None = part[0]
@@ -199,7 +200,7 @@ def _in_order(part: list[Wait], edges: dict[Wait, list[Wait]]) -> list[Wait]:
 
 
 def _behind(cores: list[list[Wait]], edges: dict[Wait, list[Wait]]) -> list[list[Wait]]:
-    """For each of `cores`, the waits that would end if those did."""
+    """Return, for each of `cores`, the waits that could end if those did."""
     core_of = {wait: i for i, core in enumerate(cores) for wait in core}
     behind: list[list[Wait]] = [[] for _ in cores]
     backward: dict[Wait, list[Wait]] = {}
@@ -208,7 +209,7 @@ def _behind(cores: list[list[Wait]], edges: dict[Wait, list[Wait]]) -> list[list
             backward.setdefault(other, []).append(wait)
     reached = dict(core_of)
     frontier = list(core_of)
-    for wait in frontier:  # it grows meanwhile
+    for wait in frontier:  # grows during the loop
         for earlier in backward.get(wait, ()):
             if earlier not in reached:
                 reached[earlier] = reached[wait]
@@ -218,12 +219,12 @@ def _behind(cores: list[list[Wait]], edges: dict[Wait, list[Wait]]) -> list[list
 
 
 def format_deadlocks(stacks: bool = True) -> list[str]:
-    """The reports of all deadlocks there are now, as lines; an empty list if there is none. Any thread."""
+    """Return the reports of all present deadlocks as lines; an empty list if there is none. Any thread."""
     return [line for deadlock in find_deadlocks() for line in deadlock.lines(stacks)]
 
 
 def print_deadlocks(file: TextIO | None = None) -> None:
-    """Print that, or that there is no deadlock, to `file` (stderr)."""
+    """Print the reports of all present deadlocks, or "no deadlock", to `file` (stderr). Any thread."""
     import sys
 
     lines = format_deadlocks() or ["no deadlock"]

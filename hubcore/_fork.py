@@ -1,13 +1,13 @@
 """Fork: the child starts with a fresh hub and runs none of the parent's greenlets.
 
-Running them there would do everything twice: send twice, commit twice, answer twice. So the hub that the forking
-thread had is set aside with everything parked in it, never to be resumed, unwound or collected, and the greenlet that
-called fork goes on alone, in a new hub once it needs one.
+If the child ran them, everything would happen twice: each would send twice, commit twice, answer twice. So the child
+sets the hub of the forking thread aside, with all its parked greenlets, and never resumes, unwinds or collects them.
+The greenlet that called fork goes on alone; it gets a new hub when it needs one.
 
-Handlers of os.register_at_fork may wait, for a lock say. Before the fork, and after it in the parent, that is a wait
-like others. In the child it is one in the fresh hub, in which nobody else runs; but Python calls there first the
-handlers that were registered before hubcore was imported, and those find the parent's hub still in place: they may not
-wait, and get BlockingSwitchOutError.
+Handlers of os.register_at_fork may wait, for a lock say. Before the fork, and after it in the parent, they wait as
+usual. In the child they wait in the fresh hub, where no other greenlet runs. But Python first calls the handlers that
+were registered before hubcore was imported. They still find the parent's hub in place and cannot wait: they get
+BlockingSwitchOutError.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.hub import Hub
 
-# Hubs of the parent process, with all that is parked in them: destroying a parked greenlet would run its finally
-# blocks, which are the parent's to run. Nothing takes anything out.
+# Hubs of the parent process with their parked greenlets: the destruction of a parked greenlet would run its finally
+# blocks, which only the parent must run. So nothing is ever removed from here.
 _set_aside: list[Hub | greenlet | None] = []
 
 
-# The hub of each greenlet that is about to fork.
+# By greenlet that is about to fork, its hub.
 _forking: dict[greenlet, Hub] = {}
 
 
@@ -59,7 +59,7 @@ def _after_fork_in_child() -> None:
         return
     loop = parents_hub.loop
     fork_callbacks = [(watcher.callback, watcher.args) for watcher in loop.started_fork_watchers()]
-    # The loop's fds are closed here without a word to the kernel object behind them, which the parent still uses.
+    # The loop's fds are closed here without a change to the kernel objects behind them, which the parent still uses.
     loop.abandon_after_fork()
     current = getcurrent()
     if isinstance(current, RawGreenlet):
@@ -73,12 +73,12 @@ def _after_fork_in_child() -> None:
 
 
 def _end_parents_waits() -> None:
-    """Those who waited in the parent take nothing in the child: neither items nor locks go to them."""
+    """Abandon the parent's waits, so that in the child no item, permit or lock goes to the parent's waiters."""
     current = getcurrent()
     waiters = [waiter for each in hubs for waiter in each.parked if waiter.greenlet is not current]
     waiters += _native.forget_after_fork()
     _set_aside.extend(waiter.greenlet for waiter in waiters)
-    # First who was handed nothing yet, so that what is handed back goes to nobody of these.
+    # The waiters that were handed nothing go first, so that a value that is handed back goes to none of them.
     for handed in (False, True):
         for waiter in waiters:
             if waiter.ended == handed:

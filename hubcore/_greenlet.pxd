@@ -1,6 +1,6 @@
 # greenlet's C API, for every compiled module: the only such block.
-# The inline functions are emitted once per C file, each with its own API pointer, so every module that uses them
-# calls import_greenlet() once at import; without it they dereference NULL.
+# Fact: the inline functions are emitted once per C file, each file with its own API pointer. Consequence: every module
+# that uses them calls import_greenlet() once at import; otherwise they dereference NULL.
 
 cdef extern from "greenlet/greenlet.h":
     ctypedef class greenlet.greenlet [object PyGreenlet]:

@@ -1,17 +1,17 @@
-"""Small numbers for living greenlets, given when somebody asks and reused when the greenlet is gone."""
+"""Small numbers for living greenlets: assigned at the first request, reused once the greenlet is freed."""
 
 from __future__ import annotations
 
 from heapq import heappop
 
-# What is gone takes its own entry out: in Greenlet.__del__, without Python code.
-_idents: dict[int, int] = {}  # by id() of the greenlet, which is its own while it lives
+# Greenlet.__del__ removes the entry of its greenlet, without running Python code.
+_idents: dict[int, int] = {}  # by id() of the greenlet, which is unique while the greenlet lives
 _free: list[int] = []
 _given = 0
 
 
 def minimal_ident(owner: object) -> int:
-    """The number of `owner`; the smallest free one, from now until it is gone, if it had none."""
+    """Return the number of `owner`. At the first call it gets the smallest free one, for as long as it lives."""
     global _given
     found = _idents.get(id(owner))
     if found is None:

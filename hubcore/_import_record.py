@@ -1,6 +1,6 @@
-"""Who imported a module first: recorded if asked for in time, else told from who has it.
+"""The first importer of a module: recorded, if recording started before the import, and otherwise inferred.
 
-`hubcore doctor` records. Otherwise a module counts as imported by the first one that has it, or something of it, among
+`hubcore doctor` records. Otherwise the importer is the first module that has the module, or one of its objects, among
 its attributes.
 """
 
@@ -13,16 +13,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-#: The module that imported it, by a module's name.
+#: The name of the importing module, by the name of the imported one.
 imported_by: dict[str, str] = {}
 _LONGEST = 8
 
 
 class Recorder:
-    """Stands first in sys.meta_path, finds nothing, and notes who asks."""
+    """A finder, first in sys.meta_path, that finds no module but records the importing one."""
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
-        """Note who imports `name`."""
+        """Record the module that imports `name`."""
         frame = sys._getframe(1)
         while frame is not None:
             importer = frame.f_globals.get("__name__", "")
@@ -39,13 +39,13 @@ class Recorder:
 
 
 def start() -> None:
-    """Record from now on. Done again, it changes nothing."""
+    """Record imports from now on. A second call does nothing."""
     if not any(isinstance(finder, Recorder) for finder in sys.meta_path):
         sys.meta_path.insert(0, Recorder())
 
 
 def chain(module: str) -> str:
-    """How `module` came to be imported, in words, from the outside in; "" if that is not known."""
+    """Return the chain of imports that led to `module`, as text, outermost first; "" if it is not known."""
     names = [module]
     while len(names) < _LONGEST:
         importer = imported_by.get(names[0]) or _holder(names[0])

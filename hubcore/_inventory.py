@@ -1,4 +1,4 @@
-"""All greenlets of all hubs, and what each of them is doing."""
+"""All greenlets of all hubs, and the state of each."""
 
 from __future__ import annotations
 
@@ -12,34 +12,35 @@ from hubcore._rawgreenlet import RawGreenlet
 from hubcore._registry import hubs
 from hubcore._scheduler import Scheduler
 
-_is_active = greenlet.__bool__  # a Greenlet's own is true before it begins, too
+_is_active = greenlet.__bool__  # Greenlet's own __bool__ is true also before it begins
 
 
 class Found:
-    """A greenlet that has not ended, as it was at one moment; `waiter` is its wait if it is parked."""
+    """A greenlet that has not ended, with its state at one moment; `waiter` is its wait if it is parked."""
 
     __slots__ = ("greenlet", "hub", "polls", "state", "waiter")
 
     def __init__(self, found: greenlet, hub: Scheduler, state: str, waiter: Waiter | None) -> None:
         self.greenlet = found
         self.hub = hub
-        #: running, ready, waiting, not started, hub, or suspended: by hand, past any hub
+        #: running, ready, waiting, not started, hub, or suspended (by a switch that bypassed the hub)
         self.state = state
         self.waiter = waiter
-        #: whether it waits, and its hub polls on its stack
+        #: whether it waits while its hub polls on its stack
         self.polls = False
 
     @property
     def thread_ident(self) -> int | None:
-        """The thread whose frames are this greenlet's; None if it has its own, or none."""
+        """The thread whose current frames are this greenlet's; None if it has frames of its own, or none."""
         here = self.state == "running" or self.polls
         return self.hub.thread_ident if here else None
 
 
 def inventory(only: Scheduler | None = None) -> list[Found]:
-    """The greenlets of all hubs, or of that one only, which have not ended, and the hubs. Takes milliseconds.
+    """Return the greenlets of all hubs (or only of the hub `only`) that have not ended, hubs included.
 
-    Any thread. Other threads run meanwhile: each entry is right for itself, at a moment during the call.
+    Any thread. Takes milliseconds, in which other threads run: each entry is correct by itself, at some moment during
+    the call.
     """
     of_main = {hub.main: hub for hub in tuple(hubs)}
     wanted = {only} if only is not None else set(of_main.values())
@@ -52,9 +53,9 @@ def inventory(only: Scheduler | None = None) -> list[Found]:
             if waiter.greenlet is not None:
                 waiters[waiter.greenlet] = waiter
     pollers = {polling_in(hub) for hub in wanted}
-    everybody = [each for each in gc.get_objects() if issubclass(type(each), greenlet)]
+    all_greenlets = [each for each in gc.get_objects() if issubclass(type(each), greenlet)]
     found = []
-    for each in everybody:
+    for each in all_greenlets:
         hub_of_it = _hub_of(each, of_main)
         if hub_of_it is not None and hub_of_it in wanted and not each.dead:
             waiter_of_it = waiters.get(each)
@@ -64,10 +65,11 @@ def inventory(only: Scheduler | None = None) -> list[Found]:
 
 
 def polling_in(hub: Scheduler) -> greenlet | None:
-    """The greenlet of `hub` that waits and on whose stack the hub polls; None if none does, or if that is unclear.
+    """Return the waiting greenlet of `hub` on whose stack the hub polls; None if there is none, or it is unclear.
 
-    Such a greenlet has no frame of its own, for its thread is running it. Neither has one that waits without a Python
-    function; where there are several of the kind, only the main greenlet is known to have one.
+    Such a greenlet has no frame of its own, because its thread is running it. A greenlet that waits without a Python
+    function has none either. If several waiting greenlets have no frame, only the main greenlet is certain: it runs a
+    Python function.
     """
     if hub.thread_ident == get_ident():
         return None
@@ -105,14 +107,15 @@ def _state(each: greenlet, waiter: Waiter | None, ready: set[object]) -> str:
         return "ready"
     if isinstance(each, Scheduler):
         return "hub"
-    # What runs has no frame of its own. Neither has what waits without a Python function; but that is not among these.
+    # A running greenlet has no frame of its own. Neither has one that waits without a Python function, but waiting
+    # greenlets are already dealt with above.
     return "running" if each.gr_frame is None else "suspended"
 
 
 def running_in(hub: Scheduler) -> greenlet | None:
-    """The greenlet that runs in the thread of `hub`: neither waits nor polls. The hub itself if none else does.
+    """Return the greenlet that runs (neither waits nor polls) in the thread of `hub`; the hub if no other does.
 
-    From another thread only. It may be another one by the time that this returns.
+    Call it from another thread only. By the time it returns, another greenlet may run.
     """
     for each in inventory(hub):
         if each.state == "running":

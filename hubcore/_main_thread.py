@@ -1,4 +1,4 @@
-"""Is this the thread where Python handles signals?"""
+"""The check whether a thread is the one in which Python handles signals."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import _signal
 
 
 def in_main_thread() -> bool:
-    """Whether this is the thread where Python handles signals."""
-    # Asking `threading` would import it. `signal` looks at the thread first, and has no use for None in any.
+    """Return whether the calling thread is the one in which Python handles signals."""
+    # `threading` is not imported for this. signal() checks the thread first (ValueError) and then refuses None.
     try:
         _signal.signal(2, None)
     except ValueError:

@@ -1,9 +1,9 @@
-"""The monitor: a native thread that watches one hub, and says when a greenlet holds it up.
+"""The monitor: a native thread that watches one hub, and reports a greenlet that blocks it.
 
-Nothing is added to a switch. The hub counts its polls, and what it has taken from the ready queue since; the monitor
-looks at these two numbers now and then (`Hub.progress`). If they have not changed for `config.max_blocking_time` and
-the hub does not sleep in a poll, then whatever runs there has not let anybody else run for so long. Which greenlet
-that is, is found out only then. Time is real time here, whatever the hub's clock does.
+It adds no cost to a switch. The hub counts its polls, and the entries that it has taken from the ready queue since; the
+monitor reads these two numbers periodically (`Hub.progress`). If they have not changed for `config.max_blocking_time`
+and the hub does not sleep in a poll, the running greenlet has not let others run for that long. Only then does the
+monitor determine which greenlet runs. Times are real times here, also if the hub's clock is virtual.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ if TYPE_CHECKING:
 
     Function = Callable[[Any], object]
 
-_PATIENCE = 2.0  # seconds that the end of a hub waits for its monitor's
+_PATIENCE = 2.0  # seconds that `end` waits for the thread
 
 
 class _Job:
-    """A monitoring function and when it is due; without a period, as often as the limit of blocking asks for."""
+    """A monitoring function and its due time. Without a period, `config.max_blocking_time` determines the period."""
 
     __slots__ = ("due", "function", "period")
 
@@ -43,22 +43,22 @@ class _Job:
 
 
 class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
-    """Calls monitoring functions in a native thread of its own for as long as `hub` lives; made by the hub.
+    """Calls monitoring functions in a native thread of its own for as long as `hub` lives. The hub makes it.
 
-    It keeps neither the hub nor the process alive, and does not count as a thread that may still wake somebody.
+    It keeps neither the hub nor the process alive, and does not count as a thread that may still wake a greenlet.
     """
 
-    #: The shortest and the longest time that it sleeps at once, in seconds.
+    #: The shortest and the longest single sleep of the thread, in seconds.
     min_sleep_time = 0.005
     inactive_sleep_time = 2.0
-    #: The shortest period of looking at the memory.
+    #: The shortest period of the memory check, in seconds.
     min_memory_monitor_period = 2
 
     def __init__(self, hub: Scheduler) -> None:
         self._hub = weak_reference(hub)
         self.should_run = True
         self._pid = os.getpid()
-        self._bell = allocate_lock()  # released: something has changed, look anew
+        self._bell = allocate_lock()  # a release makes the thread check its jobs anew
         self._bell.acquire()
         self._ended = allocate_lock()
         self._ended.acquire()
@@ -76,30 +76,32 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         self.monitor_thread_ident = start_thread(self._run, ())
 
     def announce(self) -> None:
-        """Tell the subscribers of `hubcore.events` that it has begun. Once, by the hub that it watches."""
+        """Notify the subscribers of `hubcore.events` of its start. Called once, by the hub that it watches."""
         events.notify(events.PeriodicMonitorThreadStartedEvent(self))
 
     @property
     def hub(self) -> Scheduler | None:
-        """The hub that it watches; None if that is gone."""
+        """The hub that it watches; None once the hub is freed."""
         return self._hub()
 
     @property
     def alive(self) -> bool:
-        """Whether it watches: not once it was killed, nor in a forked child."""
+        """Whether it watches: false once it was killed, and in a forked child."""
         return self.should_run and self._pid == os.getpid()
 
-    # What it calls.
+    # Monitoring functions.
 
     def add_monitoring_function(self, function: Function, period: float | None) -> None:
-        """Have `function(hub)` called every `period` seconds, in the monitor's thread; None: no more.
+        """Call `function(hub)` every `period` seconds, in the monitor's thread; with the period None, stop calling it.
 
-        One that was there before gets the new period. One that raises is reported, and called again. Any thread.
+        A function that was added before gets the new period. If a function raises, the monitor reports the failure and
+        calls it again at its next time. Any thread. TypeError if `function` is not callable, ValueError if `period` is
+        not above 0.
         """
         if not callable(function):
             raise TypeError(f"a monitoring function must be callable, not {function!r}")
         if period is not None and not period > 0:
-            raise ValueError(f"a monitoring function cannot be called every {period!r} seconds; it takes more than 0")
+            raise ValueError(f"the period of a monitoring function must be above 0 seconds, not {period!r}")
         jobs = [job for job in self._jobs if job.function != function]
         if period is not None:
             jobs.append(_Job(function, period))
@@ -107,23 +109,23 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         self._ring()
 
     def monitoring_functions(self) -> list[Function]:
-        """What it calls."""
+        """Return the functions that it calls."""
         return [job.function for job in self._jobs]
 
     def _period(self, job: _Job) -> float:
         if job.period is not None:
             return job.period
-        # Twice within the limit, so that a blockage is reported before it has lasted for two.
+        # Half the limit, so that a blocking greenlet is reported before it has run for twice the limit.
         return max(self.min_sleep_time, config.max_blocking_time / 2)
 
     # Blocking.
 
     def monitor_blocking(self, hub: Scheduler) -> bool:
-        """Report the greenlet that runs in `hub`, if it has for longer than the limit; whether it was reported."""
+        """Report the greenlet that runs in `hub`, if it has run for longer than the limit; return whether it did so."""
         return self._blocking.look(hub)
 
     def ignore_current_greenlet_blocking(self) -> None:
-        """Do not report the calling greenlet from now on."""
+        """Exclude the calling greenlet from reports from now on."""
         self._blocking.ignored.add(getcurrent())
 
     def monitor_current_greenlet_blocking(self) -> None:
@@ -133,11 +135,11 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     # Deadlocks.
 
     def install_monitor_deadlocks(self, period: float) -> None:
-        """Look for deadlocks every `period` seconds, and log each once."""
+        """Search for deadlocks every `period` seconds, and log each once."""
         self.add_monitoring_function(self.monitor_deadlocks, period)
 
     def monitor_deadlocks(self, hub: Scheduler) -> int:
-        """Log the deadlocks that were not logged before, in whatever threads; how many there were."""
+        """Log the deadlocks of all threads that were not logged before; return their number."""
         from hubcore._blocking import log_deadlocks
 
         return log_deadlocks()
@@ -145,22 +147,22 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     # Memory.
 
     def can_monitor_memory_usage(self) -> bool:
-        """Whether psutil is installed, which is needed for it."""
+        """Return whether psutil is installed, which the memory check needs."""
         from importlib.util import find_spec
 
         return find_spec("psutil") is not None
 
     def install_monitor_memory_usage(self) -> None:
-        """Look at the memory every `config.memory_monitor_period` seconds. RuntimeError if psutil is not installed."""
+        """Check the memory every `config.memory_monitor_period` seconds. RuntimeError if psutil is not installed."""
         if not self.can_monitor_memory_usage():
-            raise RuntimeError("the memory of the process cannot be watched without psutil: pip install psutil")
+            raise RuntimeError("the memory monitor needs psutil, which is not installed: pip install psutil")
         period = max(float(self.min_memory_monitor_period), config.memory_monitor_period)
         self.add_monitoring_function(self.monitor_memory_usage, period)
 
     def monitor_memory_usage(self, _hub: Scheduler) -> int:
-        """Tell the subscribers when more than `config.max_memory_usage` is used, and when no longer.
+        """Notify the subscribers when the process exceeds `config.max_memory_usage` bytes, and when it no longer does.
 
-        Returns the bytes in use; -1 if there is no limit.
+        Return the bytes in use; -1 if there is no limit.
         """
         limit = config.max_memory_usage
         if not limit:
@@ -185,12 +187,12 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     # The thread.
 
     def kill(self) -> None:
-        """Stop watching; the thread ends soon. Any thread; never waits; harmless the second time."""
+        """Stop watching; the thread ends soon after. Any thread; never waits; a second call does nothing."""
         self.should_run = False
         self._ring()
 
     def end(self) -> None:
-        """`kill`, and wait until the thread has ended, a moment at most. Blocks the calling thread."""
+        """Call `kill`, and block the calling thread until the monitor's thread has ended, 2 seconds at most."""
         self.kill()
         if self._pid == os.getpid() and get_ident() != self.monitor_thread_ident:
             if self._ended.acquire(True, _PATIENCE):
@@ -200,7 +202,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
         try:
             self._bell.release()
         except RuntimeError:
-            pass  # it rings already
+            pass  # it was rung already
 
     def _run(self) -> None:
         ident = get_ident()

@@ -1,11 +1,12 @@
 """Waiting in a thread that has no hub: the thread itself sleeps.
 
-The waiter is the same as a greenlet's, so whoever wakes it need not know the difference. Its ready queue has no thread
-of its own, hence a wake-up always comes by the inbox, and the queue's `wake` releases the lock that the thread sleeps
-on.
+The thread waits with an ordinary Waiter, so a waker need not distinguish threads from greenlets. The waiter's ready
+queue belongs to no thread. Hence every wake-up comes by the inbox, and then calls `Bell.wake`, which releases the lock
+that the thread sleeps on.
 
-Compiled for the sake of Ctrl-C: a signal handler of the main thread may raise between any two byte codes, but in
-compiled code only where the lock is waited for. So a wake-up always rings, and who ends a wait always leaves its queue.
+Compiled for the sake of Ctrl-C: in Python code, a signal handler may raise between any two byte codes of the main
+thread; in compiled code, only at the acquisition of the lock. So a wake-up always rings the bell, and a waiter whose
+wait ends always leaves its queue.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ if not cython.compiled:
 
 import_greenlet()
 
-#: Who sleeps so now, by thread ident; for reports.
+#: Waiters of threads that are blocked without a hub, by thread ident; for reports.
 waiting: dict[int, Waiter] = {}
-#: Those of them that time will end.
+#: The waiters among them that have a deadline.
 limited: set[Waiter] = set()
 
-# The longest time that a lock can be waited for at once (threading.TIMEOUT_MAX is about 292 years on 64 bits, and far
-# less elsewhere).
+# Seconds of the longest single wait for a lock (threading.TIMEOUT_MAX is about 292 years on 64 bits, and far less
+# elsewhere).
 _LONGEST = 2_000_000.0
 
 
 class Bell:
-    """What a thread sleeps on. Rung too early or too often it wakes a thread that then looks and sleeps on."""
+    """The lock that a thread sleeps on. A spurious ring is harmless: the thread checks its waiter and sleeps again."""
 
     __slots__ = ("lock", "ready")
 
@@ -50,14 +51,14 @@ class Bell:
         try:
             self.lock.release()
         except RuntimeError:
-            pass  # it rings already
+            pass  # it was rung already
 
 
 _thread = _local()
 
 
 def thread_waiter(waiting_on: object) -> Waiter:
-    """A waiter for the calling thread, which `park_thread` then parks."""
+    """Return a waiter for the calling thread, to be passed to `park_thread`."""
     bell: Bell | None = getattr(_thread, "bell", None)
     if bell is None:
         bell = _thread.bell = Bell()
@@ -65,14 +66,16 @@ def thread_waiter(waiting_on: object) -> Waiter:
 
 
 def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
-    """Put the thread to sleep until `waiter` is woken (True) or `timeout` seconds have passed (False).
+    """Block the thread until `waiter` is woken (True) or `timeout` seconds have passed (False).
 
-    What a signal handler raises (Ctrl-C, in the main thread) ends the wait and comes out. In a finalizer, while the
-    interpreter is being finalized, no other thread runs: RuntimeError for a wait without `timeout`.
+    An exception of a signal handler (Ctrl-C, in the main thread) ends the wait and propagates. While the interpreter is
+    being finalized no other thread runs, so a wait without `timeout` (in a finalizer) raises RuntimeError.
     """
     if timeout is None and not waiter.ended and process_ends():
         waiter.abandon()
-        raise RuntimeError(f"the process ends, and nobody would end the wait for {waiter.waiting_on!r}")
+        raise RuntimeError(
+            f"cannot wait for {waiter.waiting_on!r} without a timeout: the interpreter is being finalized"
+        )
     bell: Bell = _thread.bell
     ident = get_ident()
     outer = waiting.get(ident)  # a signal handler's wait may lie within another one
@@ -94,7 +97,7 @@ def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
             waiting.pop(ident, None)
         else:
             waiting[ident] = outer
-            bell.wake()  # what rang meanwhile may have been for that one
+            bell.wake()  # a ring of the meantime may have been meant for the outer wait
         bell.ready.drain_inbox()
         while bell.ready.pop() is not None:
             pass
@@ -118,12 +121,15 @@ def _sleep(waiter: Waiter, bell: Bell, end: float | None) -> None:
 
 
 def any_beginning() -> bool:
-    """Whether a native thread was started that has not run yet, and so is in no list of Python's. Only compiled."""
+    """Return whether a native thread was started that has not run yet, and so is in no list of Python's.
+
+    Uncompiled always False.
+    """
     return a_thread_begins()
 
 
 def forget_after_fork() -> list[Waiter]:
-    """In a forked child: who slept in the parent, but for the calling thread. Those threads are not here."""
+    """In a forked child, forget and return the waiters of the parent's other threads, which do not exist here."""
     ident = get_ident()
     others = [waiting.pop(other) for other in list(waiting) if other != ident]
     limited.difference_update(others)

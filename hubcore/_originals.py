@@ -1,8 +1,8 @@
-"""What the standard library had before patching, for hubcore's own use and for whoever asks.
+"""Originals: the standard library's objects before patching, for hubcore itself and for programs.
 
-The names below are bound when hubcore is first imported, which is before it has patched anything. A module of hubcore
-that `import hubcore` does not load may be loaded after the patch, and takes from here what it needs unpatched: a worker
-thread that was started by a patched `start_new_thread` would be a greenlet.
+The names below are bound at the first import of hubcore, which is before any patch. A module of hubcore that `import
+hubcore` does not load may be imported after the patch, so it takes the originals from here: a worker thread that is
+started by the patched `start_new_thread` would be a greenlet.
 """
 
 from __future__ import annotations
@@ -37,20 +37,23 @@ __all__ = [
 
 native_sleep = time.sleep
 waitpid = os.waitpid
-# The patched one tells the hub that waits for the fd, which in a forked child may still be the parent's.
+# The patched os.close notifies the hub that watches the fd, which in a forked child may still be the parent's.
 close_fd = os.close
-# The patched ones wait, and do not tell of what hubcore itself has made non-blocking.
+# The patched functions wait, and hide that hubcore itself has made an fd non-blocking.
 read_fd = os.read
 write_fd = os.write
 get_blocking = os.get_blocking
 set_blocking = os.set_blocking
 
-#: What patching has replaced: by the module's name, then by the attribute's. It is `hubcore.monkey.saved`.
+#: The objects that patching has replaced: by module name, then by attribute name. It is `hubcore.monkey.saved`.
 saved: dict[str, dict[str, Any]] = {}
 
 
 def original(module: str, name: str) -> Any:
-    """What `module` has, or had before it was patched, as `name`. Imports the module; AttributeError if it has none."""
+    """Return the attribute `name` of `module` as it was before patching. Import the module if needed.
+
+    AttributeError if the module has no such attribute.
+    """
     try:
         return saved[module][name]
     except KeyError:
@@ -61,7 +64,7 @@ def original(module: str, name: str) -> Any:
 
 
 def get_original(mod_name: str, item_name: str | Iterable[str]) -> Any:
-    """As `original`; for several names, a list. It does not matter whether the module is patched, or imported."""
+    """As `original`; for several names, return a list. The module need be neither patched nor imported."""
     if isinstance(item_name, str):
         return original(mod_name, item_name)
     return [original(mod_name, name) for name in item_name]

@@ -1,8 +1,9 @@
-"""Where hubcore's own files are."""
+"""The folder of hubcore's own files."""
 
 from __future__ import annotations
 
 import os
 
-#: What the file names of hubcore's own code begin with: its folder, with a slash at the end.
+#: The prefix of the names of hubcore's own files, with a slash at the end: the spawn site is the innermost frame of
+#: another file.
 PACKAGE = os.path.dirname(os.path.abspath(__file__)) + "/"

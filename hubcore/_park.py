@@ -1,19 +1,19 @@
 """Waiter: one wait of one greenlet, which ends exactly once.
 
-A greenlet that has to wait makes a Waiter, hands it to whatever will wake it, and parks with it (`Hub.park`). The wait
-ends by the first of
+A greenlet that has to wait makes a Waiter, hands it to its waker, and parks with it (`Hub.park`). The wait ends by the
+first of
 
     wake(value)       the waker; any thread             -> park returns True, `waiter.value` is the value
     fire              its deadline                      -> park returns False
     fail(exception)   a kill, a Timeout, a cancellation -> park raises the exception
 
-The one that comes first claims the waiter; the others become no-ops, and `wake` and `fail` say by their result whether
-they were first. Hence the rule for whoever hands something over: only when `wake` returned True was it taken; if it
-returned False, keep it and try the next waiter. So nothing is lost when a wake-up and a kill cross.
+The first of these claims the waiter. The others become no-ops: `wake` and `fail` return whether they were first. Hence
+the rule for a waker that hands something over: the waiter has taken it only if `wake` returned True. If it returned
+False, the waker keeps the value and tries the next waiter. So nothing is lost when a wake-up and a kill cross.
 
 A waiter in a queue has a WaitEntry there, which is its `waiting_on`. A wait that ends in any way other than by a
-wake-up leaves its entry at once, so a queue holds only waiters that still wait. A waiter that was woken and is then
-thrown into (`greenlet.throw`) hands back what it was given.
+wake-up takes its entry out at once, so a queue holds only waiters that still wait. If a greenlet is woken and an
+exception is then thrown into it (`greenlet.throw`), its waiter hands back the value that the waker gave.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ if not cython.compiled:
     from hubcore._uncompiled import atomic
 
     WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
-    # Uncompiled, another thread may run between any two byte codes, so claiming takes a lock.
+    # Uncompiled, another thread may run between any two byte codes, so a claim needs a lock.
     _claiming = allocate_lock()
 
 TYPE_CHECKING = False
@@ -40,13 +40,13 @@ if TYPE_CHECKING:
 
     from hubcore._ready import ReadyQueue
 
-#: The purposes of the two kinds of place that a queue or channel has, and tells apart by these.
+#: The purposes by which a queue or channel distinguishes its two kinds of wait entry.
 GET = "get from"
 PUT = "put to"
 
 
 class Waiter(Deadline):
-    """One wait of `greenlet`, whose thread's ready queue is `ready`; `waiting_on` is told in reports."""
+    """One wait of `greenlet`, whose thread's ready queue is `ready`. Reports name `waiting_on`."""
 
     __slots__ = ("_next", "_previous", "greenlet", "outcome", "parked", "ready", "since", "value", "waiting_on")
 
@@ -64,12 +64,12 @@ class Waiter(Deadline):
             self._previous: Waiter | None = None
         self.ref = True
         self.ready = ready
-        self.greenlet = greenlet  # None once it left in another way
+        self.greenlet = greenlet  # None once the greenlet has left the wait without a wake-up
         self.waiting_on = waiting_on
-        self.since = since  # loop time, as of the loop's last look at its clock
+        self.since = since  # loop time, as of the loop's last reading of its clock
         self.outcome = WAITING
-        self.value: object = None  # what it was woken with, or the exception it failed with
-        self.parked = False  # whether its greenlet sleeps, so that ending the wait makes it ready
+        self.value: object = None  # the waker's value, or the exception that the wait fails with
+        self.parked = False  # whether the greenlet sleeps, so that the end of the wait makes it ready
 
     @property
     def ended(self) -> bool:
@@ -77,7 +77,7 @@ class Waiter(Deadline):
         return self.outcome != WAITING
 
     def wake(self, value: object = None) -> bool:
-        """End the wait with `value`; False if something else ended it before. Never switches; any thread."""
+        """End the wait with `value`; return False if the wait had ended before. Never switches; any thread."""
         if not self._claim(WOKEN):
             return False
         self.value = value
@@ -86,7 +86,7 @@ class Waiter(Deadline):
         return True
 
     def fail(self, exception: object) -> bool:
-        """End the wait by raising `exception` (class or instance) in its greenlet; else as `wake`."""
+        """End the wait by raising `exception` (class or instance) in its greenlet; otherwise as `wake`."""
         if not self._claim(FAILED):
             return False
         self.value = exception
@@ -95,9 +95,10 @@ class Waiter(Deadline):
         return True
 
     def overrule(self, exception: BaseException) -> bool:
-        """As `fail`, also where the wait has ended, but its greenlet has not gone on: what it was handed goes back.
+        """As `fail`, but also end a wait that was woken and whose greenlet has not resumed: hand back the value.
 
-        False where that greenlet runs, or another thread is just ending its wait. Its hub's thread only.
+        Return False if the greenlet runs, or if another thread is ending the wait at this moment. The hub's thread
+        only.
         """
         if self.fail(exception):
             return True
@@ -105,7 +106,7 @@ class Waiter(Deadline):
             return False
         if self.outcome == FAILED:
             if isinstance(self.value, BaseException) and not (exception.__context__ or _led_to(self.value, exception)):
-                exception.__context__ = self.value  # as where the one is raised while the other is dealt with
+                exception.__context__ = self.value  # as if it were raised while the other is handled
         elif self.outcome == WOKEN:
             self._hand_back()
         self.outcome = FAILED
@@ -113,16 +114,16 @@ class Waiter(Deadline):
         return True
 
     def fire(self, now: float) -> None:
-        """The deadline has come: end the wait by timing out."""
+        """End the wait by a timeout: its deadline has come."""
         if self._claim(TIMED_OUT) and self.parked:
             self._make_ready()
 
     def __call__(self, source: object) -> None:
-        """Be a link: whatever this is linked to calls it with itself, and that is the value."""
+        """Serve as a link: the object that the waiter is linked to passes itself, and that becomes the value."""
         self.wake(source)
 
     def fall_asleep(self) -> bool:
-        """The greenlet is about to switch away; False, and it must not, if the wait has already ended."""
+        """Mark the greenlet as parked, before it switches away; False if the wait has ended: it must not switch."""
         if cython.compiled:
             if self.outcome == WAITING:
                 self.parked = True
@@ -133,14 +134,14 @@ class Waiter(Deadline):
             return self.parked
 
     def resume(self) -> None:
-        """Let the greenlet go on, after `WaitQueue.claim` ended its wait. Never switches; any thread."""
+        """Make the greenlet ready, after `WaitQueue.claim` ended its wait. Never switches; any thread."""
         if self.parked:
             self._make_ready()
 
     def abandon(self) -> None:
-        """The greenlet left its wait in another way, by a throw: whoever would still resume it must not.
+        """End the wait of a greenlet that has left it by another way, a throw: no waker can resume it any more.
 
-        What it was handed before goes back to whom it came from.
+        A value that a waker had handed over goes back to its source.
         """
         if not self._claim(FAILED) and self.outcome == WOKEN and self.greenlet is not None:
             self._hand_back()
@@ -154,7 +155,8 @@ class Waiter(Deadline):
 
     def _claim(self, outcome: int) -> bool:
         if cython.compiled:
-            # The GIL is held from the test to the set: compiled code has no byte codes to be interrupted between.
+            # The GIL is held from the test to the set: compiled code has no byte codes between which a thread is
+            # interrupted.
             if self.outcome != WAITING:
                 return False
             self.outcome = outcome
@@ -181,31 +183,32 @@ class Waiter(Deadline):
 
 
 class Source:
-    """What can be waited for in a queue, and hands something to those who wait.
+    """An object with a queue of waiters, to which it hands over values or permits.
 
-    `_serve` and `_conclude` are for waits that may end at one of several places, in `select`.
+    `_serve` and `_conclude` are for waits that may end at one of several entries, in `select`.
     """
 
     __slots__ = ()
 
     def _hand_back(self, entry: WaitEntry, value: object) -> None:
-        """Whoever waited at `entry` was woken with `value` and cannot take it. Never switches; any thread."""
+        """Take back `value`: the waiter at `entry` was woken with it and cannot take it. Never switches; any thread."""
 
     def _serve(self, entry: WaitEntry, waiter: Waiter, stay: bool) -> bool:
-        """Do now what `entry` is for, and have that end the wait of `waiter`; False if it cannot be done now.
+        """Perform the operation of `entry` at once, which ends the wait of `waiter`; False if it is not possible now.
 
-        If it cannot, and with `stay`, queue up there. True also where the wait had ended before: then nothing is done.
-        Raises what `_conclude` would where it can never be done. Never switches; the waiter's thread only.
+        If it is not, and `stay` is true, add `entry` to the queue. If the wait had ended before, do nothing and return
+        True. If the operation can never succeed, raise what `_conclude` would. Never switches; the waiter's thread
+        only.
         """
-        raise NotImplementedError(f"{type(self).__name__} cannot be one of several to wait for")
+        raise NotImplementedError(f"{type(self).__name__} cannot take part in a wait for several objects")
 
     def _conclude(self, entry: WaitEntry, value: object) -> object:
-        """The result of the wait at `entry`, woken with `value`; or raise that it was in vain."""
+        """Return the result of the wait at `entry`, woken with `value`; raise if the operation failed."""
         return value
 
 
 class WaitEntry:
-    """The place of one wait in a WaitQueue. `on` is what is waited for, `item` what the waiter brought along."""
+    """A waiter's place in a WaitQueue. `on` is the Source it waits for, `item` the value that the waiter brings."""
 
     __slots__ = ("_after", "_before", "_number", "_queue", "claimed", "item", "on", "purpose", "waiter")
 
@@ -217,17 +220,17 @@ class WaitEntry:
             self._queue: WaitQueue | None = None
             self._before: WaitEntry | None = None
             self._after: WaitEntry | None = None
-            self._number = 0  # of those that joined its queue
+            self._number = 0  # counts the entries that joined its queue
             self.waiter: Waiter | None = None  # while it is in a queue
         self.on = on
         self.item = item
-        self.purpose = purpose  # where `on` can be waited for in several ways: which one, in words, for reports
-        self.claimed = False  # whether it was this place by which the wait ended
+        self.purpose = purpose  # if `on` supports several kinds of wait: which one, in words, for reports
+        self.claimed = False  # whether the wait ended at this entry
 
     def claim(self, waiter: Waiter, value: object) -> bool:
-        """End the wait of `waiter`, whose greenlet runs, by what is done here; False if it has ended already.
+        """End the wait of `waiter`, whose greenlet runs, at this entry; False if the wait has ended already.
 
-        Only if the result is True may that be done, and before anything else can run.
+        The caller performs the operation only if the result is True, and before any other code can run.
         """
         if not waiter._claim(WOKEN):
             return False
@@ -236,14 +239,14 @@ class WaitEntry:
         return True
 
     def leave(self) -> None:
-        """Leave the queue, if it is still in one."""
-        queue = self._queue  # held: the queue's owner may have another by now, as after a fork
+        """Leave the queue, if this entry is in one."""
+        queue = self._queue  # a reference of its own: the source may have replaced its queue, as after a fork
         if queue is not None:
             queue.remove(self)
 
     @property
     def owner(self) -> object:
-        """Who owns what is waited for, if anybody does."""
+        """The owner of the source, if it has one."""
         return getattr(self.on, "owner", None)
 
     @property
@@ -256,28 +259,28 @@ class WaitEntry:
 
 
 class MultiWait:
-    """What is waited on where a wait may end at one of several places."""
+    """The `waiting_on` of a wait that may end at one of several entries."""
 
     __slots__ = ()
 
     def _hand_back(self, value: object) -> None:
-        """As `Source._hand_back`, of whatever place the wait ended at."""
-        raise NotImplementedError(f"{type(self).__name__} does not say where it was woken")
+        """As `Source._hand_back`, for the entry at which the wait ended."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _hand_back()")
 
 
 class WaitQueue:
-    """Those who wait for one thing, first come, first served; any thread. No method switches."""
+    """The waiters for one source, first come, first served; any thread. No method switches."""
 
     __slots__ = ("_added", "_first", "_last", "count")
 
     def __init__(self) -> None:
         self._first: WaitEntry | None = None
         self._last: WaitEntry | None = None
-        self._added = 0  # so far
+        self._added = 0  # entries that have ever joined
         self.count = 0
 
     def add(self, entry: WaitEntry, waiter: Waiter) -> None:
-        """Have `waiter`, which has not ended, wait at `entry`, behind the others."""
+        """Append `entry` for `waiter`, whose wait has not ended."""
         entry.waiter = waiter
         entry._queue = self
         self._added += 1
@@ -292,7 +295,7 @@ class WaitQueue:
         self.count += 1
 
     def remove(self, entry: WaitEntry) -> None:
-        """Take `entry` out, which is in this queue."""
+        """Remove `entry`, which is in this queue."""
         before = entry._before
         after = entry._after
         if before is None:
@@ -305,17 +308,17 @@ class WaitQueue:
             after._before = before
         entry._before = entry._after = None
         entry._queue = None
-        entry.waiter = None  # they refer to each other only for as long as the wait lasts
+        entry.waiter = None  # entry and waiter refer to each other only while the wait lasts
         self.count -= 1
 
     def claim(self, entry: WaitEntry, value: object) -> Waiter | None:
-        """Take `entry` out and end the wait there with `value`; None if it has ended already.
+        """Remove `entry` and end its wait with `value`; return the waiter, or None if the wait has ended already.
 
-        Nothing else runs before this returns. The caller then does what its waking stands for and calls `resume`.
+        No other code runs before this returns. The caller then completes the operation and calls `Waiter.resume`.
         """
         waiter = entry.waiter
         if entry._queue is not self:
-            return None  # it left while somebody else's code ran
+            return None  # it left the queue while other code ran
         self.remove(entry)
         if waiter is None or not waiter._claim(WOKEN):
             return None
@@ -324,7 +327,7 @@ class WaitQueue:
         return waiter
 
     def wake(self, entry: WaitEntry, value: object) -> bool:
-        """Take `entry` out and wake who waits there with `value`; False if that wait has ended already."""
+        """Remove `entry` and wake its waiter with `value`; return False if the wait has ended already."""
         waiter = self.claim(entry, value)
         if waiter is None:
             return False
@@ -333,7 +336,7 @@ class WaitQueue:
         return True
 
     def first_but(self, own: Waiter) -> WaitEntry | None:
-        """The first who still waits, other than at a place of `own`."""
+        """Return the first entry whose waiter still waits and is not `own`; None if there is none."""
         entry = self._first
         while entry is not None:
             waiter = entry.waiter
@@ -343,21 +346,21 @@ class WaitQueue:
         return None
 
     def wake_first(self, value: object) -> bool:
-        """Wake the first who still waits; False if nobody does."""
+        """Wake the first waiter that still waits; return False if there is none."""
         while self._first is not None:
             if self.wake(self._first, value):
                 return True
         return False
 
     def wake_all(self, value: object) -> None:
-        """Wake all who wait now."""
-        # Not those who come meanwhile: one of another thread may run, and wait again, before this is done.
+        """Wake all present waiters."""
+        # Later entries stay: a woken waiter of another thread may run, and wait again, before this loop ends.
         last = self._added
         while self._first is not None and self._first._number <= last:
             self.wake(self._first, value)
 
     def entries(self) -> list[WaitEntry]:
-        """Those who wait now, first come first."""
+        """Return the present entries, in the order in which they joined."""
         found = []
         entry = self._first
         while entry is not None:
@@ -370,7 +373,7 @@ class WaitQueue:
 
 
 class WaiterList:
-    """The waiters parked with one hub, oldest first: who must be reported, or unwound."""
+    """The waiters that are parked with one hub, oldest first: those that reports name and `Hub.destroy` unwinds."""
 
     __slots__ = ("_first", "_last", "count")
 
@@ -380,7 +383,7 @@ class WaiterList:
         self.count = 0
 
     def link(self, waiter: Waiter) -> None:
-        """Append `waiter`, which is in no list."""
+        """Append `waiter`, which must be in no list."""
         last = self._last
         waiter._previous = last
         if last is None:
@@ -391,7 +394,7 @@ class WaiterList:
         self.count += 1
 
     def unlink(self, waiter: Waiter) -> None:
-        """Take `waiter` out, which is in this list."""
+        """Remove `waiter`, which is in this list."""
         before = waiter._previous
         after = waiter._next
         if before is None:
@@ -406,7 +409,7 @@ class WaiterList:
         self.count -= 1
 
     def snapshot(self) -> list[Waiter]:
-        """The waiters that are in it at one moment, oldest first. Any thread, also while the hub runs."""
+        """Return the present waiters, oldest first. Any thread, also while the hub runs."""
         found: list[Waiter] = []
         waiter = self._first
         while waiter is not None:
@@ -417,7 +420,7 @@ class WaiterList:
     def __iter__(self) -> Iterator[Waiter]:
         waiter = self._first
         while waiter is not None:
-            # The next one is read first, so that a loop's body may end this wait.
+            # The next waiter is read first, so that the body of the caller's loop may end this wait.
             after = waiter._next
             yield waiter
             waiter = after
@@ -427,7 +430,7 @@ class WaiterList:
 
 
 def _led_to(error: BaseException, another: BaseException) -> bool:
-    """Whether `another` is `error`, or one that was dealt with when that was raised."""
+    """Return whether `another` is `error` or stands in its chain of contexts."""
     seen: set[int] = set()
     each: BaseException | None = error
     while each is not None and id(each) not in seen:
@@ -439,19 +442,19 @@ def _led_to(error: BaseException, another: BaseException) -> bool:
 
 
 def new_waiter(ready: ReadyQueue, greenlet: greenlet_module.greenlet, waiting_on: object, since: float) -> Waiter:
-    """Waiter(...), without the detour by way of the type's call that compiled code would take for it."""
+    """Return Waiter(...), without the call of the type that compiled code would make for it."""
     waiter = Waiter.__new__(Waiter)
     waiter._begin(ready, greenlet, waiting_on, since)
     return waiter
 
 
 def new_entry(on: Source, item: object, purpose: str) -> WaitEntry:
-    """Place(...), likewise."""
+    """Return WaitEntry(...), likewise."""
     entry = WaitEntry.__new__(WaitEntry)
     entry._set(on, item, purpose)
     return entry
 
 
 if not cython.compiled:
-    atomic(WaitEntry, "leave")  # another thread may be waking it
-    atomic(WaitQueue, "add")  # also where it is no part of a longer step
+    atomic(WaitEntry, "leave")  # another thread may be waking its waiter
+    atomic(WaitQueue, "add")  # also outside a longer atomic step

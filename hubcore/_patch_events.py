@@ -1,7 +1,7 @@
-"""The events of patching, with gevent's names beside ours; `hubcore.events` has them all.
+"""The events of patching, also under gevent's names; `hubcore.events` exports them all.
 
-A subscriber, or the entry point of a package in the group `ENTRY_POINT_NAME`, is called with each. Of those that say
-what is about to happen, raising DoNotPatch prevents it.
+hubcore calls each subscriber, and each entry point of the group `ENTRY_POINT_NAME`, with each event. If one of them
+raises DoNotPatch at a "will patch" event, that patch does not happen.
 """
 
 from __future__ import annotations
@@ -17,24 +17,24 @@ class DoNotPatch(BaseException):
 
 
 class _Interface:
-    """The base of what stands for gevent's interfaces, which are zope's there and plain base classes here."""
+    """The base of the stand-ins for gevent's interfaces: zope interfaces there, plain base classes here."""
 
     @classmethod
     def providedBy(cls, thing: object) -> bool:
-        """Whether `thing` is one."""
+        """Return whether `thing` is an instance."""
         return isinstance(thing, cls)
 
 
 class IPatchEvent(_Interface):
-    """Something about patching: `source` are the replacements, `target` is what is patched."""
+    """An event of patching: `source` is the module with the replacements, `target` the patched module."""
 
 
 class IWillPatchEvent(IPatchEvent):
-    """It is about to happen; DoNotPatch prevents it."""
+    """A patch is about to happen; DoNotPatch prevents it."""
 
 
 class IDidPatchEvent(IPatchEvent):
-    """It has happened."""
+    """A patch has happened."""
 
 
 class IWillPatchModuleEvent(IWillPatchEvent):
@@ -58,9 +58,9 @@ class IDidPatchAllEvent(IDidPatchEvent):
 
 
 class PatchEvent(IPatchEvent):
-    """Something about patching."""
+    """An event of patching."""
 
-    #: A list that warnings are collected in, for those who call `patch_module` within a larger patch.
+    #: A list that collects warnings, for callers of `patch_module` within a larger patch.
     _warnings: list[str] | None = None
 
     def __init__(self, source: ModuleType | None, target: ModuleType | None) -> None:
@@ -72,11 +72,11 @@ class PatchEvent(IPatchEvent):
 
 
 class WillPatchEvent(PatchEvent, IWillPatchEvent):
-    """It is about to happen; DoNotPatch prevents it."""
+    """A patch is about to happen; DoNotPatch prevents it."""
 
 
 class DidPatchEvent(PatchEvent, IDidPatchEvent):
-    """It has happened."""
+    """A patch has happened."""
 
 
 class WillPatchModuleEvent(WillPatchEvent, IWillPatchModuleEvent):
@@ -108,7 +108,7 @@ class _PatchAllEvent(PatchEvent):
 
     @property
     def patch_all_arguments(self) -> dict[str, Any]:
-        """What patch_all was called with, by name, with the defaults; a copy."""
+        """The arguments of patch_all by name, defaults included; a copy."""
         return dict(self._arguments)
 
     @property
@@ -123,18 +123,18 @@ class WillPatchAllEvent(_PatchAllEvent, WillPatchEvent, IWillPatchAllEvent):
     ENTRY_POINT_NAME = "hubcore.plugins.monkey.will_patch_all"
 
     def will_patch_module(self, module_name: str) -> bool:
-        """Whether the argument of that name is true."""
+        """Return whether the argument `module_name` of patch_all is true."""
         return bool(self._arguments.get(module_name, False))
 
 
 class DidPatchBuiltinModulesEvent(_PatchAllEvent, DidPatchEvent, IDidPatchBuiltinModulesEvent):
-    """patch_all has patched the standard library; what needs that may patch its own things now."""
+    """patch_all has patched the standard library; a subscriber that depends on it can apply its own patches now."""
 
     ENTRY_POINT_NAME = "hubcore.plugins.monkey.did_patch_builtins"
 
 
 class DidPatchAllEvent(_PatchAllEvent, DidPatchEvent, IDidPatchAllEvent):
-    """patch_all is done, and so are those who waited for the event before."""
+    """patch_all is done, and so are the subscribers of DidPatchBuiltinModulesEvent."""
 
     ENTRY_POINT_NAME = "hubcore.plugins.monkey.did_patch_all"
 

@@ -1,7 +1,8 @@
-"""Entry points that are called with events: found without importing what finds them, where there are none.
+"""Entry points that hubcore calls with events.
 
-importlib.metadata takes tens of milliseconds to import, and most environments have no such entry points. So the files
-that list them (`*.dist-info/entry_points.txt`, by the entry points specification) are searched for the text first.
+Facts: importlib.metadata takes tens of milliseconds to import, and most environments have no such entry points.
+Consequence: hubcore first searches the files that list them (`*.dist-info/entry_points.txt`, by the entry points
+specification) for the prefix of its groups, and imports importlib.metadata only if it finds it.
 """
 
 from __future__ import annotations
@@ -15,11 +16,14 @@ if TYPE_CHECKING:
     from typing import Any
 
 _PREFIX = b"hubcore.plugins."
-_found: tuple[tuple[str, ...], bool] | None = None  # for which sys.path it was searched, and whether there are any
+_found: tuple[tuple[str, ...], bool] | None = None  # the sys.path that was searched, and whether it has any
 
 
 def plugins(group: str) -> list[Callable[[Any], object]]:
-    """What the entry points of `group` (`hubcore.plugins....`) name, loaded. A failure to load is raised."""
+    """Load and return the objects that the entry points of `group` (`hubcore.plugins....`) name.
+
+    An exception of the import propagates.
+    """
     global _found
     path = tuple(sys.path)
     if _found is None or _found[0] != path:
@@ -35,7 +39,7 @@ def _mentioned_in(folder: str) -> bool:
     try:
         names = os.listdir(folder or ".")
     except OSError:
-        return False  # not there, or an archive, in which it is not looked for
+        return False  # it does not exist, or is an archive, which is not searched
     for name in names:
         if name.endswith((".dist-info", ".egg-info")):
             try:
@@ -43,5 +47,5 @@ def _mentioned_in(folder: str) -> bool:
                     if _PREFIX in file.read():
                         return True
             except OSError:
-                pass  # it has none
+                pass  # this distribution has no entry points
     return False

@@ -1,6 +1,6 @@
-"""HUBCORE_PURE=1: load hubcore's Python source even where a built extension lies beside it.
+"""HUBCORE_PURE=1: load hubcore's Python source even if a built extension lies beside it.
 
-For debugging and for branch coverage. The backends libev and libuv exist only compiled, and so are not available then.
+For debugging and for branch coverage. The backends libev and libuv exist only compiled, so they are then unavailable.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class _SourceOnly:
     @staticmethod
     def find_spec(name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        """The source of a module of hubcore; None for everything else."""
+        """Return the spec of a hubcore module's source; None for every other module."""
         if not name.startswith("hubcore."):
             return None
         for entry in path or ():
@@ -28,6 +28,6 @@ class _SourceOnly:
 
 
 def prefer_source() -> None:
-    """From now on, load hubcore's modules uncompiled. To be called before any compiled one is loaded."""
+    """Load hubcore's modules uncompiled from now on. Call it before any compiled module is loaded."""
     if _SourceOnly not in sys.meta_path:
         sys.meta_path.insert(0, _SourceOnly)

@@ -1,5 +1,6 @@
-"""The rarer kinds of watcher, made of Timer, callbacks and three lists that a pass looks at: async, idle, prepare,
-check, fork and stat. The same on every backend.
+"""The rarer kinds of watcher: async, idle, prepare, check, fork and stat. The same on every backend.
+
+They are built on Timer, callbacks and lists that each pass of the loop reads.
 """
 
 from __future__ import annotations
@@ -16,26 +17,26 @@ if TYPE_CHECKING:
 
 
 class Async(Watcher):
-    """Runs its callback once for all `send`s since it last ran."""
+    """Runs its callback once for all `send`s since the last run."""
 
     def __init__(self, loop: Loop, ref: bool = True, priority: int | None = None) -> None:
         super().__init__(loop, ref, priority)
         self._sent = False
-        self._starts = 0  # what was sent before a stop is not for the callback that is started after it
+        self._starts = 0  # a `send` before a stop must not run the callback of a later start
 
     def send(self) -> None:
-        """Have the callback run soon. Any thread; never switches; does nothing while the watcher is stopped."""
+        """Schedule the callback. Any thread; never switches; does nothing while the watcher is stopped."""
         if not self._sent and self._started:
             self._sent = True
             self.loop.run_callback_threadsafe(self._arrive, self._starts)
 
     def send_ignoring_arg(self, ignored: object) -> None:
-        """`send`, in the form of a link."""
+        """Call `send`; the signature is that of a link."""
         self.send()
 
     @property
     def pending(self) -> bool:
-        """Whether it was sent and its callback has not run."""
+        """Whether `send` was called and the callback has not run yet."""
         return self._sent
 
     def _end(self) -> None:
@@ -53,7 +54,7 @@ class _Listed(Watcher):
     """A watcher that is in one of the loop's lists while it is started."""
 
     list_name = ""
-    hooks = 1  # whether each pass has to look at the list
+    hooks = 1  # whether each pass has to read the list
 
     def _begin(self) -> None:
         self.loop._lists.setdefault(self.list_name, []).append(self)
@@ -65,7 +66,7 @@ class _Listed(Watcher):
 
 
 class Idle(_Listed):
-    """Its callback runs at each pass that finds nothing else ready; meanwhile the loop never sleeps."""
+    """Its callback runs at each pass that finds no other entry ready; while it is started the loop never sleeps."""
 
     list_name = "idle"
 
@@ -90,7 +91,7 @@ class Fork(_Listed):
 
 
 def observe(loop: Loop, observer: Any) -> None:
-    """Have `observer.polls()` called before each poll and `observer.polled()` after it. They must not switch."""
+    """Call `observer.polls()` before each poll and `observer.polled()` after it. They must not switch."""
     loop._lists.setdefault("observers", []).append(observer)
     loop._hooks += 1
 
@@ -103,14 +104,14 @@ def unobserve(loop: Loop, observer: Any) -> None:
 
 
 def before_poll(loop: Loop, block: bool) -> bool:
-    """Queue what runs before a poll that would block; whether it may still block."""
+    """Queue the callbacks that run before a poll that would block; return whether it may still block."""
     for observer in tuple(loop._lists.get("observers", ())):
         observer.polls()  # type: ignore[attr-defined]
     if not block:
         return False
     prepare = loop._lists.get("prepare")
     if prepare and not loop._prepared:
-        # They run now, and the pass after that, which finds nothing new ready, is the one that sleeps.
+        # The callbacks run first. The pass after that sleeps, if it finds no new entry ready.
         loop._prepared = True
         _queue_all(prepare)
         return False
@@ -119,7 +120,7 @@ def before_poll(loop: Loop, block: bool) -> bool:
 
 
 def after_poll(loop: Loop) -> None:
-    """Queue what runs after a poll, and the idle ones if nothing else is ready."""
+    """Queue the callbacks that run after a poll, and the idle ones if no other entry is ready."""
     for observer in tuple(loop._lists.get("observers", ())):
         observer.polled()  # type: ignore[attr-defined]
     if loop.ready.count == 0:
@@ -133,7 +134,10 @@ def _queue_all(watchers: list[Watcher] | None) -> None:
 
 
 class Stat(Watcher):
-    """Calls back when what os.stat says of `path` changes. `attr` is the latest, `prev` the one before, or None."""
+    """Calls back when the result of os.stat(`path`) changes, but for its access time.
+
+    `attr` is the latest result and `prev` the one before; None if the file does not exist.
+    """
 
     DEFAULT_INTERVAL = 5.0
 
@@ -176,7 +180,7 @@ class Stat(Watcher):
 
 
 def _significant(stat: os.stat_result | None) -> object:
-    # The access time changes with every look at the file's content, which is not what anybody waits for.
+    # The access time is left out: every read of the file changes it.
     if stat is None:
         return None
     owner = (stat.st_mode, stat.st_nlink, stat.st_uid, stat.st_gid)

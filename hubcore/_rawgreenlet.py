@@ -1,7 +1,7 @@
-"""RawGreenlet: a greenlet that a hub starts, parks, wakes and interrupts, with nothing beyond that.
+"""RawGreenlet: a greenlet that a hub starts, parks, wakes and interrupts, and nothing more.
 
-It stands right above greenlet's own class: greenlet asks at each switch whether something is a greenlet, and that
-question walks the bases.
+It derives directly from greenlet's own class: greenlet checks the type of its arguments at each switch, and that check
+walks the bases.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from hubcore._ready import ReadyQueue
 
     class Host(Protocol):
-        """What a greenlet needs of its hub."""
+        """The part of a hub that a greenlet uses."""
 
         SYSTEM_ERROR: tuple[type[BaseException], ...]
 
@@ -89,7 +89,7 @@ class RawGreenlet(greenlet):
         self._target = target
         self.args = args
         set_parent(self, hub)
-        # The line number is worked out when somebody asks for it.
+        # `spawn_site` computes the line number when a caller needs it.
         self._spawn_code: CodeType | None = running_code(PACKAGE)
         self._spawn_instruction = running_instruction(PACKAGE)
 
@@ -102,12 +102,12 @@ class RawGreenlet(greenlet):
 
     @property
     def waiting_on(self) -> object:
-        """What it is parked on; None if it is not parked."""
+        """The object that it is parked on; None if it is not parked."""
         waiter = self._waiter
         return None if waiter is None else waiter.waiting_on
 
     def run(self) -> object:
-        """Entry point of the greenlet: called by its first switch."""
+        """Entry point of the greenlet: its first switch calls this."""
         self._begin()
         target: Any = self._target
         self._target = None
@@ -123,7 +123,7 @@ class RawGreenlet(greenlet):
         self._phase = STARTED
 
     def _failed(self) -> object:
-        """What it ran raised: report that, unless somebody ended it, by GreenletExit or Cancelled."""
+        """Report the exception of its target; return GreenletExit and Cancelled, which end a greenlet on purpose."""
         try:
             raise_failure()
         except (GreenletExit, Cancelled) as exit:
@@ -133,15 +133,15 @@ class RawGreenlet(greenlet):
         return None
 
     def _move_to(self, hub: Host) -> None:
-        """In a forked child: belong to `hub`, the child's own, from now on."""
+        """Belong to `hub` from now on. For a forked child, whose hub is a new one."""
         self.hub = hub
         self._waiter = None
         set_parent(self, hub)
 
     def kill_nowait(self, exception: type[BaseException] | BaseException = GreenletExit) -> None:
-        """Raise `exception` where it is parked, or parks next; if it was not started, it never runs.
+        """Raise `exception` at its current park, or at its next one. If it was not started, it never runs.
 
-        Its hub's thread only; never switches.
+        The thread of its hub only; never switches.
         """
         if self._phase < STARTED:
             self._finish_unstarted(exception() if isinstance(exception, type) else exception)
@@ -149,7 +149,7 @@ class RawGreenlet(greenlet):
             self.hub.interrupt(self, exception)
 
     def _finish_unstarted(self, exception: BaseException) -> None:
-        """It will never start: be finished with `exception` instead. Harmless once it has started."""
+        """Finish with `exception` without having run. Does nothing once the greenlet has started."""
         if self._phase < STARTED:
             self._phase = FINISHED
 

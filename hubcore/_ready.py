@@ -1,10 +1,10 @@
 # cython: boundscheck=False, wraparound=False
-"""What runs next in one thread: a FIFO ring of entries, and an inbox for other threads.
+"""The ready queue of one thread: a FIFO ring of entries that run next, and an inbox for other threads.
 
-An entry is a woken waiter (resume its greenlet), a greenlet (start it) or a Callback (the hub greenlet calls it). The
-queue does not know the difference; the hub does.
+An entry is a woken waiter (the hub resumes its greenlet), a greenlet (the hub starts it) or a Callback (the hub
+greenlet calls it). The queue treats all entries alike; the hub distinguishes them.
 
-Only the owning thread touches the ring; other threads append to the inbox, which the owner empties after each poll.
+Only the owning thread touches the ring. Other threads append to the inbox, which the owner empties after each poll.
 """
 
 from __future__ import annotations
@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from hubcore.loop import Loop
 
     class Wakeable(Protocol):
-        """What sleeps until something is pushed, as a loop does."""
+        """An object that sleeps until an entry is pushed, as a loop does."""
 
         def wake(self) -> None: ...
 
 
-_FIRST_SIZE = 64  # a power of two, as every size of the ring is: an index is masked, not divided
+_FIRST_SIZE = 64  # every size of the ring is a power of two, so that an index is masked and not divided
 
 
 class Callback:
-    """A call that the hub greenlet is to make, once. Made by `Loop.run_callback`."""
+    """A call that the hub greenlet makes once. Created by `Loop.run_callback`."""
 
     __slots__ = ("args", "callback")
 
@@ -44,14 +44,14 @@ class Callback:
 
     @property
     def pending(self) -> bool:
-        """Whether the call is still to be made."""
+        """Whether the hub has yet to make the call."""
         return self.callback is not None
 
     def __bool__(self) -> bool:
         return self.callback is not None
 
     def stop(self) -> None:
-        """Forget the call. Never switches; harmless when the call was made."""
+        """Cancel the call. Never switches; does nothing once the call was made."""
         self.callback = None
         self.args = None
 
@@ -60,7 +60,7 @@ class Callback:
         self.stop()
 
     def run(self) -> None:
-        """Make the call, unless it was stopped; whatever it raises comes out."""
+        """Make the call, unless it was stopped. An exception of the call propagates."""
         callback = self.callback
         args = self.args
         self.callback = None
@@ -75,7 +75,7 @@ class Callback:
 
 
 class ReadyQueue:
-    """The entries that are ready to run in the thread that made this queue, first in, first out."""
+    """The entries that are ready to run in the owning thread (the one that made this queue), first in, first out."""
 
     __slots__ = ("_head", "_inbox", "_loop", "_mask", "_ring", "count", "thread_ident")
 
@@ -84,7 +84,7 @@ class ReadyQueue:
         self._mask = _FIRST_SIZE - 1
         self._head = 0
         self.count = 0
-        # 0 is no thread's: whatever is pushed then comes by the inbox.
+        # No thread has the ident 0: a queue with that ident gets every entry by way of the inbox.
         self.thread_ident = _get_ident() if thread_ident is None else thread_ident
         self._loop = loop
         self._inbox: deque[object] = deque()
@@ -106,25 +106,25 @@ class ReadyQueue:
 
     def push_threadsafe(self, entry: object) -> None:
         """Append `entry` to the inbox and make a sleeping poll return. Any thread; not for signal handlers."""
-        # deque.append is atomic, and the wake-up comes after it: either this poll's owner sees the entry when it
-        # empties the inbox, or the poll after that returns at once.
+        # deque.append is atomic, and the wake-up follows it: either the owner finds the entry when it empties the
+        # inbox after this poll, or its next poll returns at once.
         self._inbox.append(entry)
         loop = self._loop
         if loop is not None:
             loop.wake()
 
     def drain_inbox(self) -> int:
-        """Move what other threads sent to the end of the ring; return how many. The owning thread only."""
+        """Move the entries of other threads to the end of the ring; return their number. The owning thread only."""
         if not self._inbox:
             return 0
-        # What arrives meanwhile waits for the next pass: a busy thread must not keep this one here.
+        # Entries that arrive meanwhile wait for the next pass: a busy thread must not keep the owner here.
         n = len(self._inbox)
         for _ in range(n):
             self.push(self._inbox.popleft())
         return n
 
     def pop(self) -> object:
-        """Remove and return the first entry; None if there is none."""
+        """Remove and return the first entry; None if the ring is empty."""
         if self.count == 0:
             return None
         entry = take_item(self._ring, self._head)
@@ -133,20 +133,20 @@ class ReadyQueue:
         return entry
 
     def snapshot(self) -> list[object]:
-        """The entries that are there at one moment, first come first. Any thread, also while the owner runs."""
+        """Return the present entries, the first to run first. Any thread, also while the owner runs."""
         found: list[object] = []
         for i in range(self.count):
             found.append(self._ring[(self._head + i) & self._mask])
         return found + list(self._inbox.copy())
 
     def disconnect(self) -> None:
-        """Forget the loop: what other threads still send is kept, but wakes nobody."""
+        """Forget the loop: the inbox still accepts entries of other threads, but wakes no poll."""
         self._loop = None
 
     def _grow(self) -> None:
         size = self._mask + 1
         new: list[object] = [None] * (size * 2)
-        # That may have run the garbage collector, and with it a finalizer that pushed something and so came here first.
+        # The allocation may have run the garbage collector, and with it a finalizer whose push has grown the ring.
         if self._mask + 1 != size:
             return
         old = self._ring
@@ -157,7 +157,7 @@ class ReadyQueue:
         self._mask = size * 2 - 1
 
     def is_empty(self) -> bool:
-        """Whether there is nothing, from no thread."""
+        """Return whether both the ring and the inbox are empty."""
         return self.count == 0 and not self._inbox
 
     def __len__(self) -> int:

@@ -1,10 +1,10 @@
-# References to objects, by hand, where that saves what compiled code would do for each step.
+# Reference counts by hand, where that saves the steps that compiled code would take.
 
 cdef extern from *:
     """
     static int hubcore_is_last_reference(PyObject *thing) { return Py_REFCNT(thing) == 1; }
 
-    /* Both take an index that is in the list. */
+    /* For both, the index must be within the list. */
     static PyObject *hubcore_take_item(PyObject *list, Py_ssize_t i) {
         PyObject *item = PyList_GET_ITEM(list, i);
         Py_INCREF(Py_None);
@@ -18,9 +18,9 @@ cdef extern from *:
         Py_DECREF(before);
     }
     """
-    # Whether nobody but the caller's one variable refers to `thing`.
+    # Whether only one variable of the caller refers to `thing`.
     bint is_last_reference "hubcore_is_last_reference"(object thing) noexcept
-    # list[i], which is None from now on.
+    # Return items[i] and put None in its place.
     object take_item "hubcore_take_item"(list items, Py_ssize_t i)
-    # list[i] = item
+    # items[i] = item
     void put_item "hubcore_put_item"(list items, Py_ssize_t i, object item) noexcept

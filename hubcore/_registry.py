@@ -6,5 +6,5 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore._scheduler import Scheduler
 
-#: Every hub that was made and not destroyed. A hub adds itself; any thread may read a copy.
+#: The hubs of all threads, except destroyed ones. A hub adds itself; any thread may read a copy.
 hubs: set[Scheduler] = set()

@@ -1,4 +1,4 @@
-"""What the whole process is doing now: every thread and every greenlet, with their stacks."""
+"""The present state of the whole process: every thread and every greenlet, with their stacks."""
 
 from __future__ import annotations
 
@@ -24,11 +24,12 @@ def format_run_info(
     *,
     locals: bool = False,
 ) -> list[str]:
-    """What all threads and the greenlets of all hubs are doing, as lines: a list of threads, then a tree for each hub.
+    """Return the state of all threads and of all hubs' greenlets as lines: a list of threads, then a tree for each hub.
 
-    Of each greenlet: its name, its state, what it waits on since when and who owns that, its stack (`limit` calls at
-    most), the call that spawned it, and with `locals` the local variables, whose reprs it calls. Any thread; never
-    switches. Other threads run meanwhile, so each entry is right for itself, at some moment during the call.
+    For each greenlet: its name, its state, what it is waiting for, for how long, the owner of that, its stack (`limit`
+    calls at most), the call that spawned it, and with `locals` its local variables, whose __repr__ it calls. Any
+    thread; never switches. Other threads run meanwhile: each entry is correct by itself, at some moment during the
+    call.
     """
     lines = [_RULE, "* Threads", _RULE]
     lines += _threads(thread_stacks, limit, current_thread_ident or get_ident(), locals)
@@ -53,7 +54,7 @@ def print_run_info(
     *,
     locals: bool = False,
 ) -> None:
-    """Print what `format_run_info` tells to `file` (stderr)."""
+    """Print the lines of `format_run_info` to `file` (stderr)."""
     lines = format_run_info(thread_stacks, greenlet_stacks, limit, locals=locals)
     print("\n".join(lines), file=file if file is not None else sys.stderr)
 
@@ -82,5 +83,5 @@ def _thread_names() -> dict[int, str]:
     threading = sys.modules.get("threading")
     if threading is None:
         return {}
-    # Not by threading.enumerate(), whose lock a thread that is stopped may hold.
+    # threading.enumerate() takes a lock, which a stopped thread may hold.
     return {ident: thread.name for ident, thread in dict(threading._active).items()}

@@ -1,16 +1,16 @@
-"""asyncio's running loop, for each greenlet its own.
+"""asyncio's running loop, separate for each greenlet.
 
-Facts: asyncio keeps the running loop per thread, and with it a loop sets the thread's hooks for asynchronous generators
-and, in debug mode, how much of a coroutine's origin is kept; from Python 3.14 on the current task is kept per thread,
-too. Consequence: a greenlet that gives up the processor takes all of them off and puts them on when it goes on, so that
-others see no running loop and can run one of their own. The current task of older Pythons is kept per loop, and a loop
-runs in one greenlet.
+Facts: asyncio keeps the running loop per thread. A running loop also sets the thread's hooks for asynchronous
+generators and, in debug mode, its depth of coroutine origin tracking. From Python 3.14 on, asyncio keeps the current
+task per thread, too. Consequence: a greenlet that gives up the processor saves and clears all of these, and restores
+them when it resumes. So other greenlets see no running loop and can run one of their own. Older Pythons keep the
+current task per loop, and a loop runs in one greenlet.
 
-Whoever switches by hand (greenlet.switch, greenlet.throw) takes its loop along, as it does everything of the thread's:
-code that awaits by switching to the greenlet of its coroutine counts on that.
+A greenlet that switches by hand (greenlet.switch, greenlet.throw) leaves its loop in place, like all other state of the
+thread: code that awaits by a switch to the greenlet of its coroutine relies on that.
 
-A hub does so only while `per_greenlet_state.enabled` is true: from the import of asyncio on, or once a thread has a
-trace function of its own (`_tracing`), which is kept apart in the same way.
+A hub saves and restores only while `per_greenlet_state.enabled` is true: from the import of asyncio on, or once a
+greenlet has trace functions of its own (`_tracing`), which are saved in the same way.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ import_greenlet()
 
 
 class PerGreenletState:
-    """Notices what is to be kept apart, and says in `enabled` whether there is any: asyncio, or trace functions.
+    """Notices state that hubs have to save per greenlet, asyncio's or trace functions; `enabled` is then true.
 
-    Until asyncio is imported it stands in sys.meta_path, first, where it is asked for every module that is imported.
+    Until asyncio is imported it is the first finder in sys.meta_path, so that it sees each import of a new module.
     """
 
     __slots__ = ("enabled",)
@@ -51,19 +51,19 @@ class PerGreenletState:
             finders.insert(0, self)
 
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
-        """What the import system asks a finder: where the module `name` is. It never knows."""
+        """Notice the import of asyncio. The import system calls this for each new module; it finds none."""
         if name == "asyncio":
             self.enabled = True
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
 
     def begin_tracing(self) -> None:
-        """The calling greenlet has trace functions of its own until `_tracing.end`. Never switches."""
+        """Give the calling greenlet trace functions of its own until `_tracing.end`. Never switches."""
         self.enabled = True
         _tracing.begin()
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__}: {'something' if self.enabled else 'nothing'} to keep apart>"
+        return f"<{type(self).__name__} {'enabled' if self.enabled else 'disabled'}>"
 
 
 # asyncio's functions, once it is imported: reading and setting the running loop, and from 3.14 on the current task.
@@ -73,10 +73,10 @@ _swap_task: Any = None
 
 
 def _find_functions() -> bool:
-    """Look for asyncio's functions; False while it is still being imported, and so runs no loop."""
+    """Look up asyncio's functions; return False while it is still being imported: it runs no loop then."""
     global _get, _set, _swap_task
     asyncio: Any = sys.modules.get("asyncio")
-    # The package has them when asyncio.events is whole and has put the functions written in C in place of its own.
+    # The package exports them once asyncio.events is complete and has replaced its own functions by those written in C.
     _set = getattr(asyncio, "_set_running_loop", None)
     if _set is None:
         return False
@@ -86,12 +86,12 @@ def _find_functions() -> bool:
 
 
 def forget_running_loop() -> None:
-    """No loop runs in the calling greenlet: for the hub's, which may come after one that left its loop behind."""
+    """Clear the running loop. For the hub greenlet: the greenlet that ran before it may have left its loop behind."""
     _stop_loop()
 
 
 def switch_saving(target: greenlet) -> bool:
-    """As `switch_fails`: switch to `target`, which will see no running loop. The caller's goes on with the caller."""
+    """As `switch_fails`, but `target` sees no running loop; the caller's is restored when the caller resumes."""
     aside = save_state()
     failed = switch_fails(target)
     if aside is not None:
@@ -100,18 +100,18 @@ def switch_saving(target: greenlet) -> bool:
 
 
 def switch_sharing(target: greenlet) -> bool:
-    """As `switch_fails`; `target` sees the caller's loop, as a signal's handler sees that of what it interrupts."""
+    """As `switch_fails`; `target` sees the caller's loop, as a signal handler sees that of the code it interrupts."""
     loop = _stop_loop()
     if loop is not None:
         _run_loop(loop)
     failed = switch_fails(target)
     if loop is not None:
-        call_keeping_failure(_run_loop, (loop,))  # `target` may have taken it off by waiting
+        call_keeping_failure(_run_loop, (loop,))  # a wait of `target` may have cleared it
     return failed
 
 
 def save_state() -> tuple[Any, ...] | None:
-    """Take the caller's running loop and trace functions off the thread; what `restore_state` takes, or None."""
+    """Clear the caller's running loop and trace functions; return them for `restore_state`, None without any."""
     loop = _stop_loop()
     tracing = save_tracing()
     return None if loop is None and tracing is None else (loop, tracing)
@@ -127,7 +127,7 @@ def restore_state(aside: tuple[Any, ...]) -> None:
 
 
 def _stop_loop() -> tuple[Any, ...] | None:
-    """Have no loop run in this thread; what `_run_loop` takes to undo that, None if none runs."""
+    """Clear this thread's running loop; return its state for `_run_loop`, or None if no loop runs."""
     if _get is None and not _find_functions():
         return None
     loop = _get()
@@ -144,7 +144,7 @@ def _stop_loop() -> tuple[Any, ...] | None:
 
 
 def _run_loop(stopped: tuple[Any, ...]) -> None:
-    """Have the loop run again that was stopped."""
+    """Restore the running loop that `_stop_loop` has cleared."""
     loop, hooks, depth, task = stopped
     sys.set_asyncgen_hooks(*hooks)
     if depth:
@@ -154,5 +154,5 @@ def _run_loop(stopped: tuple[Any, ...]) -> None:
         _swap_task(loop, task)
 
 
-#: Of the process, for all hubs.
+#: One per process, for all hubs.
 per_greenlet_state = PerGreenletState()

@@ -1,15 +1,15 @@
-"""Scheduling: who runs next in one thread, and parking, the one way to wait.
+"""Scheduling: which greenlet runs next in one thread, and parking, the one way to wait.
 
-One pass of the scheduler is `_next`: take the next ready waiter, or, when the batch is spent or nothing is ready, poll
-the loop first. Whoever gives up the processor calls it: a greenlet that parks switches straight to the greenlet it
-names, not by way of the hub. If it names the caller itself, nobody switches at all. The hub greenlet runs only what
-needs it: callbacks, the first start of a greenlet, and the end, when nothing is ready and nothing can become so.
+`_next` takes the next ready waiter; when the batch is spent or no entry is ready, it polls the loop first. A greenlet
+that gives up the processor calls `_next` itself and switches straight to the greenlet of the waiter it returns, not by
+way of the hub. If that is its own waiter, no switch takes place. The hub greenlet runs only what needs it: callbacks,
+the first start of a greenlet, and the end, when no entry is ready and none can become ready.
 
 Invariants:
 - user code never runs inside the loop's poll;
-- a greenlet is first started from the hub greenlet only: a start builds on the C stack of whoever starts it, and
-  greenlets that start each other would pile up there;
-- every wait in the package is one `park` (a bare `Hub.switch` is, too).
+- only the hub greenlet starts greenlets: a start builds on the C stack of the greenlet that makes it, so greenlets that
+  start each other would pile up there;
+- every wait in the package is one `park` (so is a bare `Hub.switch`).
 """
 
 from __future__ import annotations
@@ -57,17 +57,17 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-# Entries that may run between two polls when fewer were ready at the first: a poll is a system call, dear beside a
-# switch, and this few switches do not keep I/O waiting.
+# The least number of entries that may run between two polls, if fewer were ready at the first. A poll is a system call
+# and costs far more than a switch; so few switches do not delay I/O.
 _SMALLEST_BATCH = 32
-# Socket operations that may succeed at once before their greenlet lets others run.
+# Socket operations of one greenlet that may succeed at once before it lets others run.
 _BUDGET = 64
-# Seconds after which a hub that only other threads can wake looks whether there still are any.
+# Seconds after which a hub that only other threads can wake checks whether such threads still exist.
 _PATIENCE = 0.5
 
 
 class Scheduler(InterruptMixin):
-    """The half of the Hub that decides who runs; itself a greenlet, the parent of those that it runs."""
+    """The half of the Hub that decides which greenlet runs; itself a greenlet, the parent of those that it runs."""
 
     #: Exceptions that may end a greenlet without a report, and those that then are the main greenlet's.
     NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
@@ -92,25 +92,26 @@ class Scheduler(InterruptMixin):
         self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
         self._set_up_interrupts()
 
-    # Waiting: what everything that blocks is made of.
+    # Waiting: every blocking call is built on these methods.
 
     def new_waiter(self, waiting_on: object) -> Waiter:
-        """A waiter for the current greenlet, which `park` then parks. `waiting_on` is told in reports."""
+        """Return a waiter for the current greenlet, to be passed to `park`. Reports name `waiting_on`."""
         return new_waiter(self.ready, getcurrent(), waiting_on, self.loop._now)
 
     def park(self, waiter: Waiter, timeout: float | None = None, ref: bool = True) -> bool:
         """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False). Switches, unless it was woken.
 
-        With `ref` False the deadline does not keep the loop alive. Raises what `waiter.fail` or `interrupt` gave;
-        BlockingSwitchOutError in the hub, InvalidThreadUseError in another thread, HubDestroyed when the hub is going.
+        With `ref` False the deadline does not keep the loop alive. Raises the exception given to `waiter.fail` or
+        `interrupt`; BlockingSwitchOutError in the hub greenlet, InvalidThreadUseError in another thread, HubDestroyed
+        while the hub is being destroyed.
         """
         current = getcurrent()
         if current is not waiter.greenlet:
-            raise InvalidSwitchError(f"{waiter!r} was made for another greenlet than {current!r}, which would park")
+            raise InvalidSwitchError(f"{current!r} cannot park with {waiter!r}, which was made for another greenlet")
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
             self._check_may_wait(current, waiter)
         if waiter.outcome == WAITING:
-            # The kind of greenlet is asked for once: the check walks the type's bases.
+            # The kind of greenlet is checked once, because the check walks the type's bases.
             raw = None
             if isinstance(current, RawGreenlet):
                 raw = cython.cast(RawGreenlet, current)
@@ -145,7 +146,7 @@ class Scheduler(InterruptMixin):
         try:
             self.loop.add_deadline(waiter, timeout)
         except BaseException:
-            waiter.abandon()  # nobody may hand this wait anything any more
+            waiter.abandon()  # from now on no waker can hand anything to this wait
             as_seconds(timeout, "a timeout")
             raise
 
@@ -160,7 +161,7 @@ class Scheduler(InterruptMixin):
         raise exception
 
     def _thrown(self, current: greenlet, waiter: Waiter) -> None:
-        """Somebody threw into a greenlet that waited: clean up, and let it have the exception."""
+        """Clean up after a throw into a parked greenlet, and raise the exception there."""
         try:
             raise_failure()
         finally:
@@ -170,14 +171,14 @@ class Scheduler(InterruptMixin):
             self.loop.deadlines.remove(waiter)
 
     def _thrown_before_its_turn(self, waiter: Waiter) -> None:
-        # The error first: while it is set but not raised, whatever else is called seems to have failed with it.
+        # The error is raised first: while it is set but not raised, any other call would seem to have failed with it.
         try:
             raise_failure()
         finally:
             waiter.abandon()
 
     def yield_now(self) -> None:
-        """Let what is ready run first; if nothing is, go on at once. Switches, but never waits for an event."""
+        """Let the ready entries run first; return at once if there are none. May switch; never waits for an event."""
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
             self._check_may_wait(current, None)
@@ -197,26 +198,26 @@ class Scheduler(InterruptMixin):
         waiter = self._queue_up(current)
         if _switch_away(self, waiter):
             self._thrown_before_its_turn(waiter)
-        # Somebody may have switched here by hand: its turn, which is still to come, is over, too.
+        # Another greenlet may have switched here by hand: this also cancels the turn that is still in the queue.
         waiter.greenlet = None
         if is_last_reference(waiter):
             self._spare = waiter
         self._budget = _BUDGET
-        # What was raised in it while others ran must not let it go on to its next wait.
+        # An interrupt that came while others ran must not stay pending until the next wait.
         if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
             self._raise_interrupt(current)
 
     def _raise_interrupt(self, current: greenlet) -> None:
         exception: Any = self._next_interrupt(current)
         if self._is_marked(current):
-            # A loop that swallows what every wait raises would be alone in the thread for ever.
+            # Otherwise a greenlet that swallows the exception of every wait in a loop would never let others run.
             self._budget -= 1
             if self._budget <= 0:
                 self._take_turn(current)
         raise exception
 
     def _take_turn(self, current: greenlet) -> None:
-        """Let what is ready run first, and look for events, whatever is to be raised in `current`."""
+        """Let the ready entries run first, and poll if there are none, even if `current` has a pending interrupt."""
         if self.ready.count == 0:
             self._poll(False)
         waiter = self._queue_up(current)
@@ -226,7 +227,7 @@ class Scheduler(InterruptMixin):
         self._budget = _BUDGET
 
     def _queue_up(self, current: greenlet) -> Waiter:
-        """Make `current` ready, behind the others; the waiter that stands for it in the queue."""
+        """Make `current` ready, behind the others; return the waiter that stands for it in the queue."""
         waiter = self._spare
         if waiter is None:
             waiter = new_waiter(self.ready, current, "yield", 0.0)
@@ -238,14 +239,17 @@ class Scheduler(InterruptMixin):
         return waiter
 
     def spend(self) -> None:
-        """One operation succeeded without waiting: when the budget for that is spent, let others run. May switch."""
+        """Count one operation that succeeded without a wait; when the budget is spent, let others run. May switch."""
         self._budget -= 1
         if self._budget <= 0:
             self._budget = _BUDGET
             self.yield_now()
 
     def schedule(self, new: RawGreenlet) -> None:
-        """Have `new`, which was never started, start after what is ready. Hub's thread only; never switches."""
+        """Schedule the first start of `new`, after the ready entries. The hub's thread only; never switches.
+
+        HubDestroyed if the hub was destroyed; InvalidSwitchError if `new` was scheduled before.
+        """
         if self.thread_ident != get_ident():
             self.loop.check_thread()
         if self.destroyed:
@@ -256,9 +260,9 @@ class Scheduler(InterruptMixin):
         self.ready.push(new)
 
     def run_now(self, new: RawGreenlet) -> None:
-        """Run `new`, which was never started, now; go on here when it waits or has ended, before anybody else does.
+        """Run `new`, which was never started, at once; when it waits or ends, resume the caller before all others.
 
-        For what comes in between, as signals do: nobody else notices. Hub's thread only, not in the hub greenlet.
+        For signal handlers: no other greenlet notices. The hub's thread only; not in the hub greenlet.
         """
         waiter = new_waiter(self.ready, getcurrent(), "a signal handler", 0.0)
         waiter.wake()
@@ -268,18 +272,18 @@ class Scheduler(InterruptMixin):
             self._thrown_before_its_turn(waiter)
 
     def fork_begins(self) -> None:
-        """The current greenlet is about to fork: until `fork_ends` it may wait here, but not in the child."""
+        """Note that the current greenlet is about to fork: until `fork_ends` it can wait here, but not in the child."""
         self._closing += 2
         self._forking_pid = os.getpid()
 
     def fork_ends(self) -> None:
-        """In the parent: it has forked."""
+        """Undo `fork_begins`, in the parent, after the fork."""
         self._closing -= 2
 
     def switch(self, *args: object, **kwargs: object) -> object:
-        """Give up the processor until somebody switches back to the calling greenlet; return what they passed.
+        """Give up the processor until a callback or greenlet switches back to the caller; return what that passed.
 
-        For programs that resume greenlets by hand (`watcher.start(greenlet.switch)`). Everything else parks.
+        For programs that resume greenlets by hand (`watcher.start(greenlet.switch)`). All other code parks.
         """
         current = getcurrent()
         if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
@@ -308,7 +312,7 @@ class Scheduler(InterruptMixin):
     # Scheduling.
 
     def _next(self) -> Waiter | None:
-        """Take the next waiter to resume; None if the hub greenlet has to act first. Polls when it is time to."""
+        """Take the next waiter to resume; return None if the hub greenlet has to act first. Polls when it is due."""
         ready = self.ready
         while True:
             if self._batch <= 0 or ready.count == 0:
@@ -325,32 +329,34 @@ class Scheduler(InterruptMixin):
                 return waiter
 
     def _poll(self, may_block: bool) -> bool:
-        """Poll the loop, and wait if nothing is ready; False if nothing is and nothing can become so."""
+        """Poll the loop, and wait if no entry is ready; return False if none is ready and none can become so."""
         ready = self.ready
         try:
             if ready.count == 0 and may_block:
                 self.loop.patience = -1.0
                 if not self.loop.alive():
-                    # A thread may have woken somebody and ended between these two questions, hence the second.
+                    # A thread may have woken a greenlet and ended between the two checks, so the loop is checked again.
                     if not self._woken_from_outside() and not self.loop.alive():
                         return False
-                    # Nobody says so when the last thread that could wake anybody ends.
+                    # The end of the last thread that could wake a greenlet causes no event.
                     self.loop.patience = _PATIENCE
             else:
                 may_block = False
             self.loop.run_pass(may_block)
         except BaseException as error:
-            # A signal handler's, most likely. Whose stack the poll is on is chance; it is the main greenlet's.
+            # Most likely of a signal handler. On which greenlet's stack the poll runs is chance, so the exception is
+            # raised in the main greenlet.
             self.interrupt_now(self.main, error)
             if self.loop.closed and ready.count == 0:
-                return False  # somebody closed it: to poll again would be to do so for ever
+                return False  # the program closed the loop: every further poll would fail in the same way
         self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
         return True
 
     def run(self, *ended: object) -> None:
-        """Entry point of the hub greenlet: run for as long as the thread has a use for it.
+        """Entry point of the hub greenlet: schedule until the hub is destroyed.
 
-        `ended` is the result of the greenlet whose end switched here first, as one that forked does in the child.
+        `ended` is the result of the greenlet whose end switched here first, as that of a greenlet that has forked does
+        in the child.
         """
         while not self.destroyed:
             try:
@@ -361,7 +367,8 @@ class Scheduler(InterruptMixin):
                 try:
                     self.handle_error(None, *sys.exc_info())
                 except BaseException as error:
-                    # Without a hub greenlet nothing would ever start again: the failure to report is main's to know.
+                    # The hub greenlet must not end: no greenlet would ever start again. The main greenlet gets the
+                    # failure of the report.
                     self.interrupt_now(self.main, error)
 
     def _run_one(self) -> None:
@@ -394,22 +401,24 @@ class Scheduler(InterruptMixin):
                 self.handle_error(entry, *sys.exc_info())
 
     def progress(self) -> tuple[int, int, bool]:
-        """How far its scheduling is: two numbers that no two moments share between which a greenlet gave up the
-        processor, and whether it sleeps or looks for events now. Any thread."""
+        """Return how far the scheduling is: (passes, rest of the batch, whether the loop polls now). Any thread.
+
+        If a greenlet has given up the processor between two calls, the two numbers differ.
+        """
         return (self.loop.passes, self._batch, self.loop.polling)
 
     def run_signal_callbacks(self, callback: Callable[[], object]) -> None:
-        """Call that. A signal handler of the program may raise in its place: it is the main greenlet's exception.
+        """Call `callback()`; raise an exception of it, or of a signal handler, in the main greenlet.
 
-        Here, because Python runs the handlers before the first instruction of a Python function, and so outside of
-        its try blocks.
+        Python runs signal handlers before the first instruction of a Python function, outside of its try blocks; so
+        the try block is here, in the caller.
         """
         try:
             callback()
         except BaseException as error:
             self.interrupt_now(self.main, error)
 
-    # What the Hub adds: its policies.
+    # Policies that Hub implements.
 
     def _nothing_left(self) -> None:
         raise NotImplementedError
@@ -423,7 +432,7 @@ class Scheduler(InterruptMixin):
         raise NotImplementedError
 
     def _check_may_wait(self, current: greenlet, waiter: Waiter | None) -> None:
-        """Raise that `current` may not wait now; return if it may after all: at a fork, but not in the child."""
+        """Raise the reason why `current` cannot wait now; return if it can: at a fork, but not in the child."""
         try:
             check_may_wait(self, current, self._closing, self._forking_pid)
         except BaseException:
@@ -433,18 +442,18 @@ class Scheduler(InterruptMixin):
 
 
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
-    """Run whoever is next; whether the caller was resumed by a throw, whose error is then set."""
+    """Switch to the next greenlet; return whether a throw resumed the caller. Its error is then set."""
     following = hub._next()
     if following is waiter:
         return False
-    # A local of its own, because `following` holds what the other was woken with, and this one may sleep for long.
+    # A separate local: `following` holds the value that its greenlet was woken with, and the caller may sleep for long.
     target: Any = hub if following is None else following.greenlet
     following = None
     return _after_switch(switch_saving(target) if hub._per_greenlet.enabled else switch_fails(target))
 
 
 def _after_switch(failed: bool) -> bool:
-    """`failed`, after a switch, once coverage.py has been told that its caller goes on."""
+    """Return `failed`, after a switch, once coverage.py has noticed that the caller goes on."""
     if is_measured():
         call_keeping_failure(resumed, ())
     return failed

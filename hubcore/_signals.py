@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from hubcore.loop import Loop
 
     class SignalReceiver(Protocol):
-        """What this module needs of the main thread's hub."""
+        """The part of the main thread's hub that this module uses."""
 
         @property
         def loop(self) -> Loop: ...
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 
 class _WakeupPipe:
-    """The process's wake-up fd, while the main thread has a hub."""
+    """The process's wake-up fd while the main thread has a hub."""
 
     def __init__(self, hub: SignalReceiver) -> None:
         self.hub = hub
@@ -45,15 +45,18 @@ class _WakeupPipe:
         set_blocking(self.read_fd, False)
         set_blocking(self.write_fd, False)
         self.watchers: dict[int, list[Signal]] = {}
-        # Whoever had a wake-up fd before, such as asyncio, still gets every byte.
+        # The owner of the previous wake-up fd, such as asyncio, still gets every byte.
         self.previous = _signal.set_wakeup_fd(self.write_fd, warn_on_full_buffer=False)
-        self.warn = True  # whether to say so where it is full; nobody says what was asked for then
+        self.warn = True  # whether to warn if the previous fd is full; Python does not return the owner's choice
         self.pausers: list[Waiter] = []
         self.io = Io(hub.loop, self.read_fd, READ, False, None)
         self.io.start(hub.run_signal_callbacks, self._on_signals)
 
     def _on_signals(self) -> None:
-        """Runs in the hub. Python's own handlers have run by the first byte code of this, or run then and may raise."""
+        """Distribute the signals that have come. Runs in the hub.
+
+        Python has run the signal handlers by the first byte code of this method, or runs them there; they may raise.
+        """
         try:
             numbers = read_fd(self.read_fd, 4096)
         except BlockingIOError:
@@ -63,7 +66,7 @@ class _WakeupPipe:
         if self.pausers:
             self.hub.loop.run_callback(
                 _end_pauses, tuple(self.pausers)
-            )  # handlers run first, and may raise in who pauses
+            )  # handlers run first, and may raise in a pausing greenlet
         for number in numbers:
             for watcher in tuple(self.watchers.get(number, ())):
                 watcher._queue(number)
@@ -81,7 +84,7 @@ class _WakeupPipe:
     def close(self) -> None:
         self.io.close()
         current = _signal.set_wakeup_fd(-1)
-        # Another one that somebody has set meanwhile stays; otherwise the one from before is back.
+        # An fd that the program has set meanwhile stays; otherwise the previous one is restored.
         restored = self.previous if current in (self.write_fd, -1) else current
         if restored >= 0:
             try:
@@ -93,7 +96,7 @@ class _WakeupPipe:
 
 
 def _warn_full(error: OSError) -> None:
-    """Say, as Python does, that a signal could not be told to the wake-up fd that the program has set."""
+    """Warn, as Python does, that the signal could not be written to the program's own wake-up fd."""
     from types import SimpleNamespace
 
     what = "Exception ignored when trying to send to the signal wakeup fd"
@@ -101,7 +104,7 @@ def _warn_full(error: OSError) -> None:
     if hook is not sys.__unraisablehook__:
         hook(SimpleNamespace(exc_type=type(error), exc_value=error, exc_traceback=None, err_msg=what, object=None))
         return
-    # That one takes nothing but an object of a type that only C code can make.
+    # sys.__unraisablehook__ accepts only objects of a type that only C code can make.
     print(f"{what}:\n{type(error).__name__}: {error}", file=sys.stderr)
 
 
@@ -114,7 +117,7 @@ _pipe: _WakeupPipe | None = None
 
 
 def hub_made(hub: SignalReceiver) -> None:
-    """A thread got a hub: if it is the main thread, that hub watches for signals from now on."""
+    """Have `hub` watch for signals from now on, if the calling thread is the main thread."""
     global _pipe
     if _pipe is None and in_main_thread():
         _pipe = _WakeupPipe(hub)
@@ -129,9 +132,10 @@ def hub_destroyed(hub: SignalReceiver) -> None:
 
 
 def forget_after_fork() -> None:
-    """In a forked child: the pipe is the parent's too; let go of it without disturbing the parent.
+    """In a forked child, close the pipe, which it shares with the parent, without an effect on the parent.
 
-    The watchers are the parent's, so what they replaced is back: else the child would ignore those signals.
+    The signal watchers are the parent's, so the handlers that they replaced are restored: otherwise the child would
+    ignore those signals.
     """
     global _pipe
     if _pipe is not None:
@@ -145,17 +149,17 @@ def forget_after_fork() -> None:
 
 
 def forward() -> None:
-    """Whoever is to learn of the signals that have come learns of them now. Main thread only, not while it polls."""
+    """Forward the signals that have come to the program's own wake-up fd. Main thread only, not while it polls."""
     if _pipe is not None and _pipe.previous >= 0:
         _pipe._on_signals()
 
 
 def set_wakeup_fd(fd: int, warn_on_full_buffer: bool) -> int:
-    """As signal.set_wakeup_fd, without taking the hub's from it."""
+    """As signal.set_wakeup_fd; the hub keeps its own fd and forwards to `fd`."""
     if _pipe is None:
         return _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)
-    _pipe._on_signals()  # what has come so far is not for the new one
-    before = _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)  # or the right error
+    _pipe._on_signals()  # signals that have come so far go to the old fd
+    before = _signal.set_wakeup_fd(fd, warn_on_full_buffer=warn_on_full_buffer)  # raises what Python raises
     _signal.set_wakeup_fd(_pipe.write_fd, warn_on_full_buffer=False)
     if before == _pipe.write_fd:
         before = _pipe.previous
@@ -165,50 +169,50 @@ def set_wakeup_fd(fd: int, warn_on_full_buffer: bool) -> int:
 
 
 def watched_by(hub: SignalReceiver) -> bool:
-    """Whether `hub` is the one that learns of signals."""
+    """Return whether `hub` is the one that watches for signals."""
     return _pipe is not None and _pipe.hub is hub
 
 
 def handlers_may_wake(hub: SignalReceiver) -> bool:
-    """Whether the program has handlers of its own, set by hubcore.signal, that `hub` would have called."""
+    """Return whether `hub` watches for signals and the program has handlers set by hubcore.signal."""
     return watched_by(hub) and any(
         getattr(_signal.getsignal(number), "may_wake", False) for number in _signal.valid_signals()
     )
 
 
 def add_pauser(waiter: Waiter) -> None:
-    """Wake `waiter` at the next signal that is handled, once its handler has run or waits. Not while the loop polls."""
+    """Wake `waiter` at the next handled signal, once its handler has run or waits. Not while the loop polls."""
     if _pipe is not None:
-        _pipe._on_signals()  # those before are not the next
+        _pipe._on_signals()  # earlier signals do not count as the next one
         _pipe.pausers.append(waiter)
 
 
 def drop_pauser(waiter: Waiter) -> None:
-    """`waiter` waits no more."""
+    """Forget `waiter`, whose wait has ended."""
     if _pipe is not None and waiter in _pipe.pausers:
         _pipe.pausers.remove(waiter)
 
 
 def _write_only(signum: int, frame: object) -> None:
-    """The Python-level handler under a Signal watcher: the byte in the pipe has said it already."""
+    """The Python-level handler under a Signal watcher: it has nothing to do, the byte in the pipe notifies the hub."""
 
 
 class Signal(Watcher):
-    """Calls back when the process gets signal `signum`. Replaces Python's handler while it is started."""
+    """Calls back when the process receives signal `signum`. Replaces Python's handler while it is started."""
 
     def __init__(self, loop: Loop, signum: int, ref: bool = True, priority: int | None = None) -> None:
         super().__init__(loop, ref, priority)
         if not isinstance(signum, int):
-            raise TypeError(f"a signal is a number, such as signal.SIGTERM, not {signum!r}")
+            raise TypeError(f"a signal must be a number, such as signal.SIGTERM, not {signum!r}")
         if not 0 < signum < _signal.NSIG:
-            raise ValueError(f"there is no signal {signum!r}; it takes 1 to {_signal.NSIG - 1}")
+            raise ValueError(f"a signal must be a number from 1 to {_signal.NSIG - 1}, not {signum!r}")
         self.signum = int(signum)
         self._previous: object = None
 
     def _begin(self) -> None:
         if _pipe is None or _pipe.hub.thread_ident != get_ident():
             raise ValueError(
-                f"signal {self.signum} can be watched only by the hub of the main thread, where Python handles signals"
+                f"only the hub of the main thread, where Python handles signals, can watch signal {self.signum}"
             )
         watchers = _pipe.watchers.setdefault(self.signum, [])
         if not watchers:
@@ -227,7 +231,7 @@ class Signal(Watcher):
                 self._restore()
 
     def _restore(self) -> None:
-        """Have Python handle the signal as before the first watcher of it."""
+        """Restore the handler that the signal had before its first watcher."""
         _signal.signal(self.signum, self._previous if self._previous is not None else _signal.SIG_DFL)  # type: ignore[arg-type]
 
     def _describe(self) -> str:

@@ -1,4 +1,5 @@
-# Where the Python code is that called into hubcore: its code object and the instruction, without making a line number of it.
+# The spawn site: the code object and the instruction of the Python code that called into hubcore. The line number is
+# computed only when it is needed.
 
 from cpython.object cimport PyObject
 from cpython.ref cimport Py_DECREF, Py_INCREF
@@ -6,7 +7,7 @@ from cpython.ref cimport Py_DECREF, Py_INCREF
 cdef extern from "Python.h":
     ctypedef struct PyFrameObject:
         pass
-    # Borrowed; NULL when no Python frame runs (a callback from C).
+    # Borrowed; NULL if no Python frame runs (a callback from C).
     PyFrameObject* PyEval_GetFrame()
     ctypedef struct PyCodeObject:
         PyObject* co_filename
@@ -16,15 +17,15 @@ cdef extern from "Python.h":
     int PyFrame_GetLasti(PyFrameObject*)
     Py_ssize_t PyUnicode_Tailmatch(object, object, Py_ssize_t start, Py_ssize_t end, int direction) except -1
 
-# Whether the frame runs code of a file in the directory `package`.
+# Return whether the frame runs code of a file in the directory `package`.
 cdef inline bint is_below(PyFrameObject* frame, object package) except -1:
     cdef PyCodeObject* code = PyFrame_GetCode(frame)
     own = PyUnicode_Tailmatch(<object>code.co_filename, package, 0, 0x7FFFFFFF, -1)
     Py_DECREF(<object><void*>code)
     return own
 
-# A new reference to the innermost frame that is not of hubcore's own Python modules (a pool's `spawn` is), to the
-# innermost of all if each is, or NULL if there is none.
+# Return a new reference to the innermost frame outside of hubcore's own Python modules (a pool's `spawn` is inside); to
+# the innermost of all if every frame is inside; NULL if there is no frame.
 cdef inline PyFrameObject* calling_frame(object package) except? NULL:
     cdef PyFrameObject* innermost = PyEval_GetFrame()
     cdef PyFrameObject* frame = innermost
@@ -46,7 +47,7 @@ cdef inline object running_code(object package):
     if frame == NULL:
         return None
     code = <object><void*>PyFrame_GetCode(frame)
-    Py_DECREF(code)  # the cast made a reference of its own
+    Py_DECREF(code)  # the cast has added a reference
     Py_DECREF(<object><void*>frame)
     return code
 

@@ -1,4 +1,4 @@
-"""The stack that spawned a greenlet, kept as code objects and instructions and shown as frames."""
+"""The stack that spawned a greenlet, stored as code objects and instruction offsets and presented as frames."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 class SpawnFrame:
-    """What traceback.walk_stack and extract_stack need of a frame; frames themselves would keep all locals alive."""
+    """A stand-in for a frame, for traceback.walk_stack and extract_stack. A real frame would keep all locals alive."""
 
     __slots__ = ("f_back", "f_code", "f_globals", "f_lineno")
 
@@ -23,7 +23,7 @@ class SpawnFrame:
 
     @property
     def f_locals(self) -> dict[str, object]:
-        """Empty: the locals were not kept."""
+        """Empty: the locals are not recorded."""
         return {}
 
     def __repr__(self) -> str:
@@ -31,12 +31,12 @@ class SpawnFrame:
 
 
 def is_own(frame: FrameType) -> bool:
-    """Whether `frame` is one of hubcore's."""
+    """Return whether `frame` runs code of hubcore."""
     return bool(frame.f_globals.get("__name__", "").startswith("hubcore."))
 
 
 def capture(limit: int) -> list[tuple[CodeType, int]]:
-    """The calling stack without hubcore's own frames, innermost first, `limit` frames at most."""
+    """Return the calling stack without hubcore's own frames, innermost first, `limit` frames at most."""
     found: list[tuple[CodeType, int]] = []
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and len(found) < limit:
@@ -47,7 +47,7 @@ def capture(limit: int) -> list[tuple[CodeType, int]]:
 
 
 def line_of(code: CodeType, instruction: int) -> int:
-    """The line of the instruction at that offset in `code`."""
+    """Return the line number of the instruction at the offset `instruction` in `code`."""
     for start, end, line in code.co_lines():
         if start <= instruction < end and line is not None:
             return line
@@ -55,12 +55,12 @@ def line_of(code: CodeType, instruction: int) -> int:
 
 
 def site_of(code: CodeType | None, instruction: int) -> tuple[str, int, str]:
-    """File, line and function of an instruction; question marks where C code did it."""
+    """Return file, line and function of an instruction; question marks and 0 if C code made the call."""
     return ("?", 0, "?") if code is None else (code.co_filename, line_of(code, instruction), code.co_name)
 
 
 def as_frames(stack: Sequence[tuple[CodeType | None, int]]) -> SpawnFrame | None:
-    """The innermost of `stack`, innermost first, as a chain of frame-like objects."""
+    """Return the innermost frame of `stack`, a list with the innermost call first, as a chain of frame-like objects."""
     frame = None
     for code, instruction in reversed(stack):
         if code is not None:

@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-_LONGEST = 300  # characters of a repr: a report is about who waits, not about what is in a queue
+_LONGEST = 300  # characters of a repr: a report is about waiters, not about the items in a queue
 
 
 def shown(thing: object) -> str:
-    """repr(thing), cut short; where that fails, what it is a repr of and how it failed. Never raises an Exception."""
+    """Return repr(thing), shortened; if that fails, the type of `thing` and of the error. Never raises an Exception."""
     try:
         text = repr(thing)
     except Exception as error:
@@ -28,9 +28,9 @@ def shown(thing: object) -> str:
 
 
 def frame_of(target: greenlet, thread_ident: int | None = None) -> FrameType | None:
-    """The frame at which `target` is; None where no Python function of its runs.
+    """Return the current frame of `target`; None if it has no Python frame. Any thread.
 
-    One that runs in another thread is found by `thread_ident`, which must be that of the thread it runs in. Any thread.
+    For a greenlet that runs in another thread, `thread_ident` must be the ident of that thread.
     """
     if target is getcurrent():
         return caller()
@@ -41,7 +41,7 @@ def frame_of(target: greenlet, thread_ident: int | None = None) -> FrameType | N
 
 
 def caller() -> FrameType | None:
-    """The innermost frame of the calling thread that is not hubcore's own."""
+    """Return the innermost frame of the calling thread that is not hubcore's own."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and is_own(frame):
         frame = frame.f_back
@@ -49,9 +49,9 @@ def caller() -> FrameType | None:
 
 
 def format_frame(frame: FrameType | None, limit: int | None = None, locals: bool = False) -> list[str]:
-    """The stack that ends at `frame`, as lines without their ends, outermost call first; `limit` calls at most.
+    """Return the stack that ends at `frame` as lines without line ends, outermost call first, `limit` calls at most.
 
-    With `locals`, the reprs of the local variables as well, but not those of a module; that runs their code.
+    With `locals`, add the reprs of local variables, except those of modules. That runs the code of their __repr__.
     """
     if frame is None:
         return []

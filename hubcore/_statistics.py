@@ -1,4 +1,4 @@
-"""What `Hub.statistics()` says: numbers that are there anyway, so that having them costs nothing."""
+"""The result of `Hub.statistics()`: counters that the hub keeps anyway, so that statistics cost nothing at run time."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ if TYPE_CHECKING:
 
 
 class Statistics(NamedTuple):
-    """How much a hub has to do, at one moment."""
+    """The load of a hub at one moment."""
 
     backend: str  #: the name of its loop's backend
-    parked: int  #: greenlets that wait for something
-    ready: int  #: greenlets and callbacks that are to run next, those from other threads included
-    deadlines: int  #: sleeps, timeouts and timers that are scheduled
+    parked: int  #: greenlets that wait
+    ready: int  #: greenlets and callbacks that run next, including those from other threads
+    deadlines: int  #: scheduled sleeps, timeouts and timers
     watchers: int  #: watchers that were started with a callback
-    fds: int  #: file descriptors that were waited for and are not closed
-    references: int  #: what keeps its loop alive, deadlines included; 0 and nobody ready is a LoopExit
-    external: int  #: operations that another thread or process will finish
+    fds: int  #: file descriptors that greenlets have waited for and that are still open
+    references: int  #: what keeps its loop alive, deadlines included; 0 with an empty ready queue is a LoopExit
+    external: int  #: operations that another thread or process completes
     polls: int  #: passes of its loop so far
 
 
 def of_hub(hub: Scheduler) -> Statistics:
-    """The statistics of `hub`. Any thread."""
+    """Return the statistics of `hub`. Any thread."""
     loop = hub.loop
     return Statistics(
         backend=loop.name,

@@ -1,10 +1,10 @@
-# The calling thread's ident: pythread.h's function, the same number that _thread.get_ident() returns.
+# The calling thread's ident, by pythread.h's function: the number that _thread.get_ident() returns.
 
 cdef extern from "pythread.h":
     unsigned long get_ident "PyThread_get_thread_ident"()
 
-# Whether a native thread was started that has not run yet. Its thread state is there already (Modules/_threadmodule.c),
-# but has no chunk of memory for frames, which the first Python function that it calls allocates (Python/pystate.c).
+# Whether a native thread was started that has not run yet. Its thread state exists already (Modules/_threadmodule.c),
+# but has no chunk of memory for frames: the first call of a Python function allocates that (Python/pystate.c).
 cdef extern from *:
     """
     static int hubcore_a_thread_begins(void) {
@@ -18,7 +18,7 @@ cdef extern from *:
     """
     bint a_thread_begins "hubcore_a_thread_begins"() noexcept
 
-# Whether the interpreter is being finalized: then greenlet works no more, and no other thread runs.
+# Whether the interpreter is being finalized: greenlet then no longer works, and no other thread runs.
 cdef extern from *:
     """
     #if PY_VERSION_HEX >= 0x030D0000

@@ -1,5 +1,6 @@
-# What a native thread is traced and profiled by (c_tracefunc and so on of its thread state, in every CPython from 3.11
-# up), as C has it: sys.settrace would put coverage.py's tracer, written in C, behind a function of Python's.
+# The trace and profile functions of a native thread, as C objects (c_tracefunc and so on of its thread state, in every
+# CPython from 3.11 up). sys.settrace would put a Python function between CPython and coverage.py's tracer, which is
+# written in C.
 
 cimport cython
 

@@ -1,8 +1,9 @@
-"""Trace and profile functions, for each greenlet that is a thread its own.
+"""Trace and profile functions, separate for each greenlet that is a thread.
 
-Fact: what sys.settrace and sys.setprofile set is the native thread's. Consequence: a greenlet in which `threading` sets
-what threading.settrace was given takes that off when it gives up the processor, and puts it on when it goes on; so it
-traces that thread and nobody else. Other greenlets are traced by what the native thread has.
+Fact: sys.settrace and sys.setprofile act on the native thread. Consequence: a greenlet that runs a thread, in which
+`threading` has set the function given to threading.settrace, saves and clears it when it gives up the processor, and
+restores it when it resumes. So the function traces only that thread. All other greenlets have the trace functions of
+the native thread.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-# By greenlet, of those that have their own: what the native thread had when they went on.
+# By greenlet with trace functions of its own: the native thread's, as of its last resumption.
 _below: dict[greenlet, tuple[Any, ...]] = {}
 
 
 def begin() -> None:
-    """What the calling greenlet sets from now on is its own, until `end`."""
+    """Make the trace functions that the calling greenlet sets from now on its own, until `end`."""
     _below[getcurrent()] = get_tracing()
 
 
@@ -37,7 +38,7 @@ def end() -> None:
 
 
 def save_tracing() -> tuple[Any, ...] | None:
-    """Take the caller's own trace functions off the thread; what `restore_tracing` takes, None if it has none."""
+    """Replace the caller's own trace functions by the thread's; return them for `restore_tracing`, None without any."""
     if not _below:
         return None
     below = _below.get(getcurrent())
@@ -49,13 +50,13 @@ def save_tracing() -> tuple[Any, ...] | None:
 
 
 def restore_tracing(own: tuple[Any, ...]) -> None:
-    """The calling greenlet goes on."""
+    """Set the calling greenlet's own trace functions again, when it resumes."""
     _below[getcurrent()] = get_tracing()
     set_tracing(own)
 
 
 def forget_after_fork() -> None:
-    """In a forked child: only the calling greenlet is alive."""
+    """In a forked child, forget all greenlets but the calling one: no other goes on there."""
     current = getcurrent()
     for greenlet in [each for each in _below if each is not current]:
         del _below[greenlet]

@@ -1,4 +1,4 @@
-"""GreenletTree: which greenlet spawned which, as a tree for each thread, and what each of them is doing."""
+"""GreenletTree: a tree for each thread of which greenlet spawned which, with the state of each."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ _DEEPEST = 40  # levels that are indented: a chain of 10,000 would be mostly bla
 
 
 class GreenletTree:
-    """A greenlet and, in `child_trees`, those that it spawned.
+    """A greenlet and, in `child_trees`, the greenlets that it spawned.
 
-    Children of a greenlet that has ended, and of one that nobody knows the spawner of, are with their hub.
+    A greenlet whose spawner has ended or is unknown is a child of its hub.
     """
 
-    #: What `format` tells where `details` is true or leaves it open: stacks, how many calls of each at most, the calls
-    #: that spawned them, spawn_tree_locals; and not the local variables of each call.
+    #: The details that `format` shows if `details` is true or does not name them: stacks, the most calls of each, the
+    #: stacks that spawned the greenlets, spawn_tree_locals; but not the local variables of each call.
     DEFAULT_DETAILS: dict[str, Any] = {
         "running_stacks": True,
         "running_stack_limit": None,
@@ -48,23 +48,23 @@ class GreenletTree:
         self._found: Found | None = None
 
     def add_child(self, tree: GreenletTree) -> None:
-        """Say that this greenlet spawned that of `tree`. Harmless the second time, and where it is this tree itself."""
+        """Add `tree`, whose greenlet this greenlet spawned. Does nothing if it was added before or is this tree."""
         if tree is not self and tree not in self.child_trees:
             self.child_trees.append(tree)
 
     @property
     def thread_ident(self) -> int | None:
-        """The thread whose greenlet this is; None where that was not looked at."""
+        """The ident of the greenlet's thread; None if it is unknown."""
         return None if self._found is None else self._found.hub.thread_ident
 
     @property
     def root(self) -> bool:
-        """Whether it is nobody's child: the main greenlet of a thread."""
+        """Whether the greenlet has no parent: it is the main greenlet of a thread."""
         return self.greenlet is not None and self.greenlet.parent is None
 
     @classmethod
     def forest(cls) -> list[GreenletTree]:
-        """The trees of all threads that have a hub, the calling thread's first. Any thread; never switches."""
+        """Return the trees of all threads that have a hub, the calling thread's first. Any thread; never switches."""
         here = get_hub_if_any()
         everything = inventory()
         trees = {}
@@ -84,7 +84,7 @@ class GreenletTree:
 
     @classmethod
     def current_tree(cls) -> GreenletTree:
-        """The tree of the calling thread; only its one greenlet if it has no hub."""
+        """Return the tree of the calling thread; if it has no hub, a tree of the current greenlet alone."""
         for tree in cls.forest():
             if tree.is_current_tree:
                 return tree
@@ -93,11 +93,11 @@ class GreenletTree:
         return alone
 
     def format(self, details: bool | Mapping[str, object] = True) -> str:
-        """The tree as text; `details` False: only the greenlets; a mapping changes DEFAULT_DETAILS."""
+        """Return the tree as text; with `details` False only the greenlets; a mapping overrides DEFAULT_DETAILS."""
         return "\n".join(self.format_lines(details))
 
     def format_lines(self, details: bool | Mapping[str, object] = True) -> list[str]:
-        """The same as a list of lines."""
+        """Return the text of `format` as a list of lines."""
         chosen: dict[str, Any] | None = None
         if details is True:
             chosen = self.DEFAULT_DETAILS
@@ -113,7 +113,7 @@ class GreenletTree:
         return lines
 
     def _walk(self) -> Iterator[tuple[GreenletTree, int]]:
-        # With a stack of its own: greenlets that spawn each other in a chain may be more than Python calls deep.
+        # An explicit stack: a chain of greenlets that spawn each other may be deeper than Python's recursion limit.
         waiting = [(self, 0)]
         while waiting:
             tree, depth = waiting.pop()

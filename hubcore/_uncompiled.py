@@ -1,6 +1,6 @@
-"""For uncompiled runs: what compiled modules have from C.
+"""Python equivalents, for uncompiled runs, of the C functions that compiled modules use.
 
-_arena, _greenlet, _calls, _references, _spawn_site, _tracing, local, _sockio.
+They replace those of _arena, _greenlet, _calls, _references, _spawn_site, _tracing, local and _sockio.
 """
 
 from __future__ import annotations
@@ -58,12 +58,12 @@ __all__ = [
 
 _poll = original("select", "poll")
 
-# The error that is set, by thread: an uncompiled run has no other place that survives a return.
+# The error that is set, by thread: Python code cannot return with an error set, as C code can.
 _failures: dict[int, BaseException] = {}
 
 
 def switch_fails(g: greenlet) -> bool:
-    """Switch to `g`; whether the caller was resumed by a throw, which `raise_failure` then raises."""
+    """Switch to `g`; return whether a throw resumed the caller. `raise_failure` then raises its error."""
     try:
         greenlet.switch(g)
     except BaseException as error:
@@ -73,11 +73,11 @@ def switch_fails(g: greenlet) -> bool:
 
 
 def begin_stack() -> None:
-    """Nothing: uncompiled, a greenlet's Python frames begin in a chunk as CPython makes them."""
+    """Do nothing: uncompiled, CPython itself makes the first chunk for a greenlet's Python frames."""
 
 
 def call_or(failure: object, callee: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any] | None) -> Any:
-    """`callee(*args, **kwargs)`; `failure` if it raised, which `raise_failure` then raises."""
+    """Return `callee(*args, **kwargs)`; `failure` if it raised. `raise_failure` then raises its exception."""
     try:
         return callee(*args) if kwargs is None else callee(*args, **kwargs)
     except BaseException as error:
@@ -86,64 +86,64 @@ def call_or(failure: object, callee: Callable[..., Any], args: tuple[Any, ...], 
 
 
 def call_keeping_failure(callee: Callable[..., object], args: tuple[Any, ...]) -> None:
-    """Call `callee(*args)`, which should not fail; what failed before can be raised after it."""
+    """Call `callee(*args)`, which should not fail; an earlier failure can still be raised after it."""
     callee(*args)
 
 
 def raise_failure() -> NoReturn:
-    """Raise what the last failed call or switch of this thread raised."""
+    """Raise the exception of this thread's last failed call or switch."""
     raise _failures.pop(get_ident())
 
 
 def import_greenlet() -> int:
-    """Nothing to do: only C has to get hold of greenlet's functions."""
+    """Do nothing: only C code has to import greenlet's C functions."""
     return 0
 
 
 def switch_to(g: greenlet) -> object:
-    """Switch to `g`; what it was passed by whoever switches back."""
-    return greenlet.switch(g)  # a Hub has a switch() of its own, which is for programs
+    """Switch to `g`; return the value that the switch back passes."""
+    return greenlet.switch(g)  # not g.switch(): Hub overrides that method, for programs
 
 
 def is_last_reference(thing: object) -> bool:
-    """Whether only the caller refers to `thing`. Uncompiled, nobody may rely on knowing that."""
+    """Return whether only the caller refers to `thing`. Uncompiled always False, which is the safe answer."""
     return False
 
 
 def take_item(items: list[Any], i: int) -> Any:
-    """items[i], which is None from now on."""
+    """Return items[i] and put None in its place."""
     item = items[i]
     items[i] = None
     return item
 
 
 def put_item(items: list[Any], i: int, item: object) -> None:
-    """items[i] = item"""
+    """Set items[i] to `item`."""
     items[i] = item
 
 
 def set_parent(g: greenlet, parent: Any) -> None:
-    """Have `parent` go on when `g` ends."""
+    """Make `parent` the greenlet that resumes when `g` ends."""
     g.parent = parent
 
 
 def a_thread_begins() -> bool:
-    """Nobody knows: only C sees a thread before it runs."""
+    """Return False: only C code can see a thread that has not run yet."""
     return False
 
 
 def process_ends() -> bool:
-    """Whether the interpreter is being finalized."""
+    """Return whether the interpreter is being finalized."""
     return sys.is_finalizing()
 
 
 def get_tracing() -> tuple[Any, Any]:
-    """What traces and profiles this native thread."""
+    """Return the trace and profile functions of this native thread."""
     return sys.gettrace(), sys.getprofile()
 
 
 def set_tracing(tracing: tuple[Any, ...]) -> None:
-    """Set what `get_tracing` returned."""
+    """Set the trace and profile functions that `get_tracing` returned."""
     trace, profile = tracing
     sys.settrace(trace)
     sys.setprofile(profile)
@@ -157,20 +157,20 @@ def _calling_frame(package: str) -> FrameType:
 
 
 def running_code(package: str) -> CodeType:
-    """The code object of the Python function that called into hubcore, whose files are in the directory `package`."""
+    """Return the code object of the Python function that called into hubcore; `package` is hubcore's directory."""
     return _calling_frame(package).f_code
 
 
 def running_instruction(package: str) -> int:
-    """The offset of the instruction that it is at."""
+    """Return the offset of that function's current instruction."""
     return _calling_frame(package).f_lasti
 
 
-_step = RLock()  # a finalizer may run one step within another
+_step = RLock()  # reentrant, because a finalizer may run one step within another
 
 
 def atomic(cls: type, *names: str) -> None:
-    """Let these methods and properties of `cls`, which never switch, run one at a time, as by the GIL."""
+    """Make these methods and properties of `cls`, which never switch, exclude each other, as by the GIL."""
 
     def guarded(method: Callable[..., Any]) -> Callable[..., Any]:
         @wraps(method)
@@ -190,11 +190,11 @@ def _class_attribute(owner: object, name: str) -> Any:
     for base in type(owner).__mro__:
         if name in base.__dict__:
             return base.__dict__[name]
-    return _failures  # which nobody else has
+    return _failures  # as a sentinel: no class has this object as an attribute
 
 
 def get_attribute(owner: object, name: str, attributes: dict[str, Any]) -> Any:
-    """`object.__getattribute__(owner, name)`, were `attributes` the owner's `__dict__`."""
+    """Return `object.__getattribute__(owner, name)` as if `attributes` were the owner's `__dict__`."""
     found = _class_attribute(owner, name)
     kind: Any = type(found)
     if name in attributes and not (
@@ -207,7 +207,7 @@ def get_attribute(owner: object, name: str, attributes: dict[str, Any]) -> Any:
 
 
 def set_attribute(owner: object, name: str, value: object, attributes: dict[str, Any]) -> None:
-    """`object.__setattr__(owner, name, value)`, were `attributes` the owner's `__dict__`."""
+    """Perform `object.__setattr__(owner, name, value)` as if `attributes` were the owner's `__dict__`."""
     found = _class_attribute(owner, name)
     if hasattr(type(found), "__set__"):
         found.__set__(owner, value)
@@ -216,7 +216,7 @@ def set_attribute(owner: object, name: str, value: object, attributes: dict[str,
 
 
 def del_attribute(owner: object, name: str, attributes: dict[str, Any]) -> None:
-    """`object.__delattr__(owner, name)`, were `attributes` the owner's `__dict__`."""
+    """Perform `object.__delattr__(owner, name)` as if `attributes` were the owner's `__dict__`."""
     found = _class_attribute(owner, name)
     if hasattr(type(found), "__delete__"):
         found.__delete__(owner)
@@ -227,18 +227,18 @@ def del_attribute(owner: object, name: str, attributes: dict[str, Any]) -> None:
 
 
 def instance_dict(owner: greenlet) -> dict[str, Any]:
-    """The `__dict__` of `owner`, whatever its class makes of that name."""
+    """Return the `__dict__` of `owner`, even if its class redefines that name."""
     attributes: dict[str, Any] = object.__getattribute__(owner, "__dict__")
     return attributes
 
 
 def is_text(name: object, text: str) -> bool:
-    """Whether `name` is the str `text`."""
+    """Return whether `name` is the str `text`."""
     return name == text
 
 
 class own:
-    """The fields of `owner`, past the attribute access of its class."""
+    """The fields of `owner`, bypassing the attribute access of its class."""
 
     __slots__ = ("owner",)
 
@@ -253,7 +253,7 @@ class own:
 
 
 def recv_ready(waits: Any, size: int) -> bytes | None:
-    """Up to `size` bytes of what is there; None where there is nothing."""
+    """Return up to `size` bytes that are ready to be read; None if there are none."""
     try:
         return read_fd(waits.fd, size)
     except BlockingIOError:
@@ -261,7 +261,7 @@ def recv_ready(waits: Any, size: int) -> bytes | None:
 
 
 def send_ready(waits: Any, data: bytes, start: int) -> int:
-    """How many bytes of `data` from `start` on the kernel takes now."""
+    """Send `data` from `start` on; return the number of bytes that the kernel takes now."""
     try:
         return write_fd(waits.fd, memoryview(data)[start:])
     except BlockingIOError:
@@ -269,7 +269,7 @@ def send_ready(waits: Any, data: bytes, start: int) -> int:
 
 
 def close_unread(fd: int) -> None:
-    """Close `fd`, and what has come in with it."""
+    """Close `fd`, and discard its unread input."""
     try:
         read_fd(fd, 65536)
     except OSError:
@@ -278,7 +278,7 @@ def close_unread(fd: int) -> None:
 
 
 def ready_now(fd: int, events: int) -> bool:
-    """Whether a call at `fd` need not wait for one of `events`: also where it would fail at once."""
+    """Return whether a call on `fd` need not wait for one of `events`; also true if the call would fail at once."""
     if fd < 0:
         return True
     poller = _poll()
@@ -287,7 +287,7 @@ def ready_now(fd: int, events: int) -> bool:
 
 
 def kind_of(fd: int) -> int:
-    """S_IFREG and so on; 0 where there is none, or no such fd."""
+    """Return the file type of `fd` (S_IFREG and so on); 0 if it has none or is not open."""
     try:
         return stat.S_IFMT(os.fstat(fd).st_mode)
     except OSError:
@@ -295,7 +295,7 @@ def kind_of(fd: int) -> int:
 
 
 def send_now(fd: int, data: Any) -> int | None:
-    """send(2): how many bytes of `data` the socket took; None where it would block."""
+    """Call send(2) without blocking; return the number of bytes of `data` that were sent, None if it would block."""
     from _socket import MSG_DONTWAIT, socket
 
     blocking = get_blocking(fd)
@@ -306,4 +306,4 @@ def send_now(fd: int, data: Any) -> int | None:
         return None
     finally:
         sock.detach()
-        set_blocking(fd, blocking)  # a default timeout would have changed it
+        set_blocking(fd, blocking)  # with a default timeout, socket() has made the fd non-blocking

@@ -1,5 +1,5 @@
-"""The version, alone in a file so that the build can read it without importing the package."""
+"""The version, in a file of its own so that the build can read it without importing the package."""
 
 __version__ = "0.1.0"
-#: The same as numbers: major, minor, micro, release level, serial. It is hubcore's own, not a gevent version.
+#: The version as numbers: major, minor, micro, release level, serial. It is hubcore's own, not a gevent version.
 version_info = (0, 1, 0, "dev", 0)

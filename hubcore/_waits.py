@@ -1,13 +1,13 @@
-"""Who waits for whom, in all threads: the edges of the graph that `_deadlocks` looks for cycles in.
+"""The waits of all threads: the edges of the graph in which `_deadlocks` looks for cycles.
 
-What a greenlet waits on says who could end that wait:
+The object that a greenlet waits on names the greenlets that could end the wait:
 
-    a greenlet           itself: whoever joins it waits for its end
-    `owner`              the greenlet that owns it; of a thread without a hub, the thread's main greenlet
+    a greenlet           itself: a join waits for its end
+    `owner`              the greenlet that owns it; for a thread without a hub, the thread's main greenlet
     `waits_for`          greenlets, all of which have to end or to let go
     `still_missing()`    objects of these kinds, and how many of them have to come (`wait`, `joinall`)
 
-Nothing is claimed about what says none of these: anybody may set an event or put something into a queue.
+Objects without these attributes have no known owner: any greenlet may set an event or put an item into a queue.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 class Wait:
-    """A wait of `greenlet`, which began `seconds` ago, in the thread `thread_ident`; `hub` is None if that has none."""
+    """A wait of `greenlet`, begun `seconds` ago, in the thread `thread_ident`. `hub` is None if the thread has none."""
 
     __slots__ = ("blockers", "enough", "greenlet", "hub", "now", "on", "owner_ended", "thread_ident", "timed", "waiter")
 
@@ -39,23 +39,23 @@ class Wait:
         self.hub = hub
         self.thread_ident = thread_ident
         self.now = now
-        #: Whether it has a time limit of any kind, and so ends by itself.
+        #: Whether the wait has a time limit of any kind, and so ends by itself.
         self.timed = timed
-        #: What is waited on, as reports show it.
+        #: The object that the greenlet waits on, as reports show it.
         self.on = waiter.waiting_on
-        #: The greenlets that could end it; once `enough` of them cannot, it cannot end.
+        #: The greenlets that could end the wait; once `enough` of them cannot, it cannot end.
         self.blockers: list[greenlet] = []
         self.enough = 0
-        #: Whether the only one that could end it is no more.
+        #: Whether the only greenlet that could end the wait has itself ended.
         self.owner_ended = False
 
     @property
     def seconds(self) -> float:
-        """For how long it has lasted."""
+        """The duration of the wait so far."""
         return max(0.0, self.now - self.waiter.since)
 
     def find_blockers(self) -> None:
-        """Look who could end it, now. What fails to say so claims nothing."""
+        """Determine the greenlets that could end the wait now; none if the object fails to name them."""
         self.enough, self.owner_ended = 1, False
         try:
             self._find_blockers()
@@ -67,7 +67,7 @@ class Wait:
         if isinstance(what, WaitEntry):
             what = what.on
         if isinstance(what, Scheduler):
-            self.blockers = []  # it waits until nothing is left to do
+            self.blockers = []  # a wait in Hub.join, until the hub has nothing left to do
             return
         if isinstance(what, greenlet):
             self.blockers = [] if what.dead else [what]
@@ -88,7 +88,7 @@ class Wait:
 
 
 def _blocker(what: object) -> greenlet | None:
-    """The one greenlet without which `what` does not come; None if it does not say."""
+    """Return the one greenlet that has to act before a wait for `what` can end; None if that is unknown."""
     if isinstance(what, greenlet):
         return None if isinstance(what, Scheduler) else what
     owner = getattr(what, "owner", None)
@@ -96,7 +96,7 @@ def _blocker(what: object) -> greenlet | None:
 
 
 def all_waits() -> list[Wait]:
-    """Every wait of every hub, and of threads that wait without a hub, as they are now. Any thread."""
+    """Return the present waits of all hubs and of threads that wait without a hub. Any thread."""
     found = []
     for hub in tuple(hubs):
         limited = _time_limited(hub)
@@ -109,9 +109,9 @@ def all_waits() -> list[Wait]:
 
 
 def _time_limited(hub: Scheduler) -> set[object]:
-    """The greenlets that a Timeout or the like of `hub` will interrupt, whatever they wait on.
+    """Return the greenlets that a Timeout or another deadline of `hub` will interrupt in any wait.
 
-    A deadline says so by its `target`, or its `targets` if it will interrupt several.
+    A deadline names such a greenlet by its attribute `target`, several by `targets`.
     """
     found: set[object] = set()
     for deadline in hub.loop.deadlines.snapshot():
@@ -121,7 +121,7 @@ def _time_limited(hub: Scheduler) -> set[object]:
 
 
 def native_waits() -> list[Wait]:
-    """The waits of threads that have no hub, as they are now. Any thread."""
+    """Return the present waits of threads that have no hub. Any thread."""
     now = monotonic()
     found = []
     for ident, waiter in _native.waiting.copy().items():

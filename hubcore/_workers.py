@@ -1,7 +1,8 @@
-"""Native threads for calls that block, shared by the whole process: the system's name look-up, thread pools.
+"""Native worker threads for calls that block, shared by the whole process: the system's name look-up, thread pools.
 
-They are plain threads of the interpreter: they have no hub, are made when there is work and none is idle, end after a
-while without, and do not keep the process from ending. The one that became idle last is the first to get work.
+They are plain threads of the interpreter and have no hub. A call starts a new thread if none is idle; a thread ends
+after 10 seconds without work. Worker threads do not keep the process alive. The thread that became idle last gets the
+next call.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _IDLE_SECONDS = 10.0
 
 
 class _Worker:
-    """A thread that waits for its next call. Whoever takes it from `_idle` sets `call` and rings."""
+    """A thread that waits for its next call. The submitter takes it from `_idle`, sets `call` and releases `bell`."""
 
     __slots__ = ("bell", "call", "ident")
 
@@ -34,41 +35,41 @@ class _Worker:
         self.call: Call | None = None
 
 
-# Lists, because each of their steps is atomic: work may be submitted by a finalizer, at any moment.
+# Lists, because each operation on them is atomic: a finalizer may submit work at any moment.
 _idle: list[_Worker] = []
-_starting: list[object] = []  # one for each thread that was started and does not run yet
-_quiet: set[int] = set()  # threads of other kinds that will wake nobody
+_starting: list[object] = []  # one item for each thread that was started and does not run yet
+_quiet: set[int] = set()  # idents of other threads of hubcore, which wake no greenlet
 _all: list[Workers] = []
-#: What each worker thread is at, by thread ident, where the call noted itself.
+#: The present call of each worker thread, by thread ident, if the call has registered itself.
 running: dict[int, object] = {}
 
 
 def idle_thread_idents() -> set[int]:
-    """The idents of worker threads that have nothing to do, and of others that serve hubcore and will wake nobody."""
+    """Return the idents of idle worker threads, and of other threads that serve hubcore and wake no greenlet."""
     return {worker.ident for worker in tuple(_idle)} | _quiet
 
 
 def generation() -> object:
-    """An object that is another one in a forked child."""
+    """Return an object that identifies this process's threads: a forked child has another one."""
     return _idle
 
 
 def any_starting() -> bool:
-    """Whether a thread was started for a call and does not run yet."""
+    """Return whether a thread was started for a call and does not run yet."""
     return bool(_starting)
 
 
 def start_thread(function: Callable[..., object], args: tuple[object, ...]) -> int:
-    """Start a native thread that calls `function(*args)`; its ident. RuntimeError if that cannot be."""
-    # Until CPython 3.12 the thread that imports it first is its main thread, which the process waits for when it ends.
-    # That must be none of these, which would import it with logging.
+    """Start a native thread that calls `function(*args)`; return its ident. RuntimeError if none can be started."""
+    # Fact: until CPython 3.12, `threading` takes the thread that first imports it for the main thread, for which the
+    # process waits at its end. Consequence: the import is here, because a worker thread would import it with logging.
     import threading as threading
 
     return start_new_thread(function, args)
 
 
 def start_other_thread(function: Callable[..., object], args: tuple[object, ...]) -> int:
-    """As `start_thread`, for a thread that may wake others, and counts as such before the system has it run."""
+    """As `start_thread`, for a thread that may wake greenlets: it counts as such even before it runs."""
     _starting.append(None)
     try:
         return start_thread(_begin, (function, args))
@@ -86,7 +87,7 @@ def _begin(function: Callable[..., object], args: tuple[object, ...]) -> None:
 def start(call: Call) -> None:
     """Have a worker thread call `call()`, which must not raise. Never waits; any thread.
 
-    RuntimeError if there is no idle thread and none can be started.
+    RuntimeError if no thread is idle and none can be started.
     """
     try:
         worker = _idle.pop()
@@ -112,22 +113,23 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
             call()
         except BaseException:
             sys.excepthook(*sys.exc_info())
-        call = None  # so that nothing of it lives on while the thread waits
+        call = None  # an idle thread must not keep the call's objects alive
         if idle is not _idle:
-            return  # this thread forked, and in the child nothing is left of those it belonged to
+            return  # this thread has forked; the child has none of the parent's workers
         idle.append(worker)
         if not worker.bell.acquire(True, _IDLE_SECONDS):
             try:
                 idle.remove(worker)
                 return
             except ValueError:
-                worker.bell.acquire()  # somebody has just taken it, and is about to ring
+                worker.bell.acquire()  # a submitter has just taken this worker, and is about to release the bell
         call = worker.call
         worker.call = None
 
 
 def _be_traced() -> None:
-    # As threading's threads: by what threading.settrace and setprofile were given, a debugger or coverage's tracer.
+    # Like threading's own threads, use the functions given to threading.settrace and setprofile, by a debugger or by
+    # coverage.py.
     threading = sys.modules["threading"]  # see start_thread
     trace, profile = threading.gettrace(), threading.getprofile()
     if trace is not None:
@@ -137,7 +139,7 @@ def _be_traced() -> None:
 
 
 def will_wake_nobody(ident: int, so: bool = True) -> None:
-    """Say that the thread `ident`, which serves hubcore, will wake nobody; `so` False takes that back."""
+    """Register the thread `ident`, which serves hubcore, as one that wakes no greenlet; `so` False undoes that."""
     if so:
         _quiet.add(ident)
     else:
@@ -149,7 +151,7 @@ class Workers:
 
     def __init__(self, limit: int) -> None:
         if limit < 1:
-            raise ValueError(f"there cannot be {limit!r} worker threads; it takes 1 or more")
+            raise ValueError(f"the number of worker threads must be 1 or more, not {limit!r}")
         self.limit = limit
         self._forget()
         _all.append(self)
@@ -160,7 +162,7 @@ class Workers:
         self._threads = 0
 
     def submit(self, call: Call, done: Done) -> None:
-        """Run `call()` in a worker, then `done(result, None)` or `done(None, exception)` in the same. Never waits.
+        """Run `call()` in a worker, then `done(result, None)` or `done(None, exception)` in the same one. Never waits.
 
         RuntimeError if there is no worker and none can be started.
         """
@@ -176,9 +178,9 @@ class Workers:
             with self._lock:
                 self._threads -= 1
                 if self._threads or job not in self._jobs:
-                    return  # another worker is there for it, or was
+                    return  # another worker will run the job, or has taken it
                 self._jobs.remove(job)
-                others = tuple(self._jobs)  # of threads that relied on this one's worker
+                others = tuple(self._jobs)  # jobs of other threads, which relied on this worker
                 self._jobs.clear()
             for _, others_done in others:
                 others_done(None, error)
@@ -205,7 +207,7 @@ class Workers:
 
 
 def _after_fork_in_child() -> None:
-    # The threads are not in the child, whatever the lists, locks and counts of the parent say.
+    # A forked child has none of the parent's threads, so the parent's lists, locks and counts do not hold.
     global _idle
     _idle = []
     _starting.clear()

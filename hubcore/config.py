@@ -1,6 +1,6 @@
-"""Settings, as plain module variables; set them before the first hub is made.
+"""Settings, as plain module variables. Set them before the first hub is made.
 
-An environment variable of the same name with HUB_ or HUBCORE_ in front gives the value at start.
+An environment variable gives the initial value: the name of the setting with the prefix HUB_ or HUBCORE_.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def _refuse(text: str) -> None:
-    """ValueError; in hubcore's own commands, which cannot catch it this early, one line and the status 2."""
+    """Raise ValueError; in hubcore's own commands, which cannot catch it this early, print it and exit with 2."""
     started = sys.argv[0] if sys.argv else ""
-    if started == "-m":  # as it is until the module is found; what follows a program's name is that program's
+    if started == "-m":  # the value of sys.argv[0] until Python has found the module
         started = sys.orig_argv[sys.orig_argv.index("-m") + 1].partition(".")[0] if "-m" in sys.orig_argv else ""
     if os.path.basename(started) == "hubcore":
         print(f"hubcore: {text}", file=sys.stderr)
@@ -55,44 +55,45 @@ def _switch(variable: str, default: bool = False) -> bool:
     return text in ("1", "yes", "on", "true") if text else default
 
 
-#: Which backend new hubs use: a name, a list separated by commas, `package.module:Class`, a Loop class, or None to let
+#: The backend of new hubs: a name, a list separated by commas, `package.module:Class`, a Loop class, or None, so that
 #: HUB_BACKEND and then the default decide.
 backend: str | type[Loop] | None = None
 
-#: How many 16 KiB chunks of ended greenlets' stacks are kept for new ones; 0 turns the cache off. Read once, at import.
+#: Number of 16 KiB stack chunks of ended greenlets that hubcore keeps for new ones; 0 turns the cache off. Read once,
+#: at import.
 arena_cache: int = _number("HUBCORE_ARENA_CACHE", 1024)
 
-#: Whether a greenlet remembers the whole stack that spawned it, and not only the line.
+#: Whether a greenlet records the whole stack that spawned it, and not only the line. HUBCORE_TRACK_SPAWNING_STACK.
 track_spawning_stack: bool = _switch("HUBCORE_TRACK_SPAWNING_STACK")
 
-#: How many threads at most look up names at once.
+#: Maximum number of threads that look up host names at the same time. HUBCORE_RESOLVER_THREADS.
 resolver_threads: int = _number("HUBCORE_RESOLVER_THREADS", 10, 1)
 
-#: Threads that stay native after a patch, beside those that hubcore knows of: "module" or "module:function" that starts
-#: them or that they run. HUBCORE_NATIVE_THREADS, separated by commas. See docs/monkey.md.
+#: Threads that stay native after a patch, besides those that hubcore knows: the "module" or "module:function" that
+#: starts them or that they run. HUBCORE_NATIVE_THREADS, separated by commas. See docs/monkey.md.
 native_threads: tuple[str, ...] = tuple(os.environ.get("HUBCORE_NATIVE_THREADS", "").replace(",", " ").split())
 
-#: Who looks up names: see `hubcore.resolver`; None lets HUB_RESOLVER and then the default decide.
+#: The resolver of host names, see `hubcore.resolver`; with None, HUB_RESOLVER and then the default decide.
 resolver: Any = None
 
-#: What `hubcore.fileobject.FileObject` is: "posix", "thread" or "block", `package.module:Class`, a class, or None for
-#: the default. Read once, when that module is imported.
+#: The class that is `hubcore.fileobject.FileObject`: "posix", "thread" or "block", `package.module:Class`, a class, or
+#: None for the default. HUBCORE_FILE. Read once, when that module is imported.
 fileobject: str | type | None = os.environ.get("HUBCORE_FILE", "").strip() or None
 
-#: Whether every hub has a thread that watches it and reports greenlets that hold it up. HUBCORE_MONITOR_THREAD.
+#: Whether every hub has a monitor thread that reports greenlets that block the hub. HUBCORE_MONITOR_THREAD.
 monitor_thread: bool = _switch("HUBCORE_MONITOR_THREAD")
 
-#: For how many seconds a greenlet may run before the monitor reports it. HUBCORE_MAX_BLOCKING_TIME.
+#: Seconds that a greenlet may run without a switch before the monitor reports it. HUBCORE_MAX_BLOCKING_TIME.
 max_blocking_time: float = _seconds("HUBCORE_MAX_BLOCKING_TIME", 0.1) or 0.1
 
-#: Whether such reports are logged; subscribers of `hubcore.events` get them all the same.
+#: Whether these reports are logged. Subscribers of `hubcore.events` get them in either case.
 #: HUBCORE_PRINT_BLOCKING_REPORTS.
 print_blocking_reports: bool = _switch("HUBCORE_PRINT_BLOCKING_REPORTS", True)
 
-#: How many bytes of memory the process may use before the monitor reports it; 0: any. HUBCORE_MAX_MEMORY_USAGE.
+#: Bytes of memory that the process may use before the monitor reports it; 0: no limit. HUBCORE_MAX_MEMORY_USAGE.
 max_memory_usage: int = _number("HUBCORE_MAX_MEMORY_USAGE", 0)
 
-#: Seconds between two looks at the memory. HUBCORE_MEMORY_MONITOR_PERIOD.
+#: Seconds between two checks of the memory. HUBCORE_MEMORY_MONITOR_PERIOD.
 memory_monitor_period: float = _seconds("HUBCORE_MEMORY_MONITOR_PERIOD", 5.0) or 5.0
 
 #: Seconds between two searches for deadlocks by the monitor; None: it does not search. HUBCORE_DEADLOCK_CHECK_PERIOD.

@@ -1,10 +1,10 @@
-"""Events that hubcore tells of, to whoever wants to know.
+"""Events: hubcore notifies subscribers of patches, blocking greenlets and memory use.
 
     from hubcore import events
     events.subscribers.append(print)
 
-A subscriber is called with each event, in the thread where that happened: those of the monitor in its own thread, so a
-subscriber must not wait, and reaches a hub by `hub.loop.run_callback_threadsafe`.
+hubcore calls each subscriber with each event, in the thread where the event happened. The monitor's events happen in
+the monitor's own thread, so a subscriber must not wait, and has to reach a hub by `hub.loop.run_callback_threadsafe`.
 """
 
 from __future__ import annotations
@@ -39,12 +39,12 @@ __all__ = [
 ]
 __all__ += _patch_events.__all__
 
-#: Called with every event. One that raises is reported, and the others are called all the same.
+#: Callables, each called with every event. If one raises, the failure is logged and the others are called as usual.
 subscribers: list[Callable[[object], object]] = []
 
 
 def notify(event: object) -> None:
-    """Tell all subscribers of `event`. Any thread; never raises an Exception, but lets a DoNotPatch pass."""
+    """Call all subscribers with `event`. Any thread; never raises an Exception, but lets DoNotPatch pass."""
     for subscriber in tuple(subscribers):
         try:
             subscriber(event)
@@ -55,7 +55,7 @@ def notify(event: object) -> None:
 
 
 def notify_and_call_entry_points(event: Any) -> None:
-    """`notify`, and call the entry points of the group `event.ENTRY_POINT_NAME`. What those raise comes out."""
+    """Call `notify`, then the entry points of the group `event.ENTRY_POINT_NAME`. Their exceptions propagate."""
     notify(event)
     from hubcore._plugins import plugins
 
@@ -68,23 +68,23 @@ class IPeriodicMonitorThread(_Interface):
 
 
 class IPeriodicMonitorThreadStartedEvent(_Interface):
-    """A monitor was started; `monitor` is that."""
+    """A monitor was started: `monitor`."""
 
 
 class IEventLoopBlocked(_Interface):
-    """A greenlet has held up its hub."""
+    """A greenlet has blocked its hub."""
 
 
 class IMemoryUsageThresholdExceeded(_Interface):
-    """The process uses more memory than it may."""
+    """The process uses more memory than the limit."""
 
 
 class IMemoryUsageUnderThreshold(_Interface):
-    """It uses no more than it may again."""
+    """The process, which had exceeded the limit, uses no more memory than that again."""
 
 
 class PeriodicMonitorThreadStartedEvent(IPeriodicMonitorThreadStartedEvent):
-    """`monitor` begins; now is the time to give it functions. Called in the thread of its hub."""
+    """`monitor` begins: a subscriber can add monitoring functions. Sent in the thread of its hub."""
 
     ENTRY_POINT_NAME = "hubcore.plugins.hub.periodic_monitor_thread_started"
 
@@ -96,9 +96,9 @@ class PeriodicMonitorThreadStartedEvent(IPeriodicMonitorThreadStartedEvent):
 
 
 class EventLoopBlocked(IEventLoopBlocked):
-    """`greenlet` of `hub` has run for `blocking_time` seconds without letting others run, and still does.
+    """`greenlet` of `hub` has run for `blocking_time` seconds without letting others run, and still runs.
 
-    `info` are the lines of the report, its stack among them.
+    `info` are the lines of the report, including its stack.
     """
 
     def __init__(self, greenlet: greenlet, blocking_time: float, info: list[str], *, hub: Hub | None = None) -> None:
@@ -112,7 +112,7 @@ class EventLoopBlocked(IEventLoopBlocked):
 
 
 class _MemoryUsageEvent:
-    """`mem_usage` bytes are in use and `max_allowed` are allowed; `memory_info` is psutil's."""
+    """The process uses `mem_usage` bytes; the limit is `max_allowed`; `memory_info` is psutil's result."""
 
     def __init__(self, mem_usage: int, max_allowed: int, memory_info: object) -> None:
         self.mem_usage = mem_usage
@@ -124,11 +124,11 @@ class _MemoryUsageEvent:
 
 
 class MemoryUsageThresholdExceeded(_MemoryUsageEvent, IMemoryUsageThresholdExceeded):
-    """The process uses `mem_usage` bytes, more than the `max_allowed`."""
+    """The process uses `mem_usage` bytes, more than `max_allowed`."""
 
 
 class MemoryUsageUnderThreshold(_MemoryUsageEvent, IMemoryUsageUnderThreshold):
-    """The process uses `mem_usage` bytes, no more than the `max_allowed` again; `max_usage` was the most."""
+    """The process uses `mem_usage` bytes, again no more than `max_allowed`; the peak was `max_usage`."""
 
     def __init__(self, mem_usage: int, max_allowed: int, memory_info: object, max_usage: int) -> None:
         super().__init__(mem_usage, max_allowed, memory_info)

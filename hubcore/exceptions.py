@@ -1,7 +1,7 @@
-"""Every exception that hubcore raises of its own, in one place.
+"""All exception classes of hubcore.
 
-The bases are those that gevent programs catch: a misuse of switching is an AssertionError, a misuse of threads a
-RuntimeError, and whatever ends a greenlet on purpose is a GreenletExit, hence a BaseException.
+Their bases are those that programs written for gevent catch: a misuse of switching is an AssertionError, a misuse of
+threads a RuntimeError, and an exception that ends a greenlet on purpose is a GreenletExit, hence a BaseException.
 """
 
 from __future__ import annotations
@@ -35,9 +35,9 @@ __all__ = [
 
 
 class LoopExit(Exception):
-    """Nothing is left to run and nothing to wait for, yet the main greenlet waits: it would block forever.
+    """The main greenlet waits, but the hub has nothing left to run or to wait for: it would block forever.
 
-    The message names every parked greenlet, what it waits on and where it was spawned; `hub` is the hub that found out.
+    The message names every parked greenlet, what it waits on and where it was spawned. `hub` is that hub.
     """
 
     @property
@@ -50,15 +50,15 @@ class LoopExit(Exception):
 
 
 class BackendUnavailable(ImportError):
-    """No loop backend of the given name, or it is not built; the message lists what there is."""
+    """The chosen loop backend does not exist or is not built; the message lists the available ones."""
 
 
 class BlockingSwitchOutError(AssertionError):
-    """A call that has to wait was made where nothing may wait: in the hub greenlet or while it polls."""
+    """A call that has to wait was made where no greenlet can wait: in the hub greenlet, or while the loop polls."""
 
 
 class InvalidSwitchError(AssertionError):
-    """A greenlet was resumed by something other than what it waits for."""
+    """A greenlet was resumed, but not by the event it waits for; or a greenlet or hub is in the wrong state."""
 
 
 class ConcurrentObjectUseError(AssertionError):
@@ -66,7 +66,7 @@ class ConcurrentObjectUseError(AssertionError):
 
 
 class InvalidThreadUseError(RuntimeError):
-    """A hub, or something that belongs to one, was used from a thread that is not the hub's."""
+    """A hub, or an object that belongs to it, was used from a thread other than the hub's."""
 
 
 class HubDestroyed(GreenletExit):
@@ -80,10 +80,10 @@ class HubDestroyed(GreenletExit):
 
 
 class Cancelled(BaseException):
-    """A cancelled scope's way out: raised by every wait in its block, until the block is left.
+    """Raised by every wait in the block of a cancelled scope, until the block is left.
 
-    `scope` is the CancelScope whose block it ends, which absorbs it, and `reason` what its `cancel` was given. Clean up
-    and let it pass. It is neither an Exception nor a GreenletExit, so that what catches those does not stop it.
+    `scope` is the CancelScope whose block it ends; that scope absorbs it. `reason` is the argument of its `cancel`.
+    Clean up and let it pass. It is neither an Exception nor a GreenletExit, so that handlers of those do not catch it.
     """
 
     def __init__(self, reason: object = None, scope: CancelScope | None = None) -> None:
@@ -95,42 +95,42 @@ class Cancelled(BaseException):
 class GreenletCancelled(Exception):
     """Raised by `get` of a greenlet that was cancelled; `__cause__` is its Cancelled.
 
-    A Cancelled of its own would look to the caller as if it were itself being cancelled.
+    If `get` raised the Cancelled itself, the caller would seem to be cancelled.
     """
 
 
 class ChannelError(Exception):
-    """What an end of a channel raises that cannot be used any more; `channel` is that end."""
+    """An end of a channel cannot be used any more; `channel` is that end."""
 
     def __init__(self, channel: object = None) -> None:
         super().__init__(f"{self._what}: {channel!r}")
         self.channel = channel
 
-    _what = "a channel cannot be used any more"
+    _what = "the channel cannot be used any more"
 
 
 class EndOfChannel(ChannelError):
-    """All ends that could send were closed, and all that was sent has been received."""
+    """All sending ends were closed, and all items have been received."""
 
-    _what = "nothing more will come"
+    _what = "all senders are closed and all items are received"
 
 
 class BrokenChannel(ChannelError):
-    """All ends that could receive were closed: nobody will ever take what is sent."""
+    """All receiving ends were closed: no receiver would ever take an item."""
 
-    _what = "nobody is left to receive"
+    _what = "all receivers are closed"
 
 
 class ClosedChannel(ChannelError):
-    """This very end was closed, before or while it was used."""
+    """This end itself was closed, before or during its use."""
 
     _what = "this end was closed"
 
 
 class StaleReferences(RuntimeError):
-    """patch_all(strict=True) found what still refers to the standard library as it was; `references` are those.
+    """patch_all(strict=True) found references to the unpatched standard library: `references`.
 
-    The message names each, where it is, how it got there, and what to do.
+    The message names each reference, where it is, how it got there, and the remedy.
     """
 
     def __init__(self, message: str, references: list[Any]) -> None:

@@ -1,6 +1,6 @@
 """The Hub: one per thread, made when the thread first needs one.
 
-The scheduling itself is in `_scheduler`; here are the hub that programs see, the registry of hubs, and `sleep`.
+`_scheduler` implements the scheduling; this module adds the Hub that programs use, the hub of each thread, and `sleep`.
 """
 
 from __future__ import annotations
@@ -39,23 +39,23 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-# Rounds that a hub being destroyed gives its greenlets to unwind; one that still waits after these is left.
+# Rounds in which a hub that is being destroyed lets its greenlets unwind. It abandons a greenlet that still waits then.
 _UNWIND_ROUNDS = 100
 
 
 class Hub(Scheduler):
     """The scheduler of the calling thread, on a backend chosen as `hubcore.backends.loop_class` says.
 
-    `get_hub()` makes it; make one yourself only to choose the backend of a thread that has none yet. `loop` is a Loop
-    of this thread, or whatever names a backend; `backend` is another name for it.
+    `get_hub()` makes it. Make one yourself only to choose the backend of a thread that has no hub yet. `loop` is a Loop
+    of this thread, or a backend by name or class; `backend` is another name for that argument.
     """
 
-    #: For calls that block: a `threadpool_class` of `threadpool_size`, made at the first use. All three may be set.
+    #: Runs blocking calls: a `threadpool_class` of `threadpool_size`, made at the first use. All three can be set.
     threadpool = LazyAttribute("hubcore.threadpool:pool_for")
     threadpool_class = LazyAttribute("hubcore.threadpool:pool_class_for")
     threadpool_size = 10
 
-    #: Who looks up names, a `resolver_class`, made at the first use. Both may be set, and deleted.
+    #: Looks up host names: a `resolver_class`, made at the first use. Both can be set, and deleted.
     resolver = LazyAttribute("hubcore.resolver:resolver_for")
     resolver_class = LazyAttribute("hubcore.resolver:class_for")
 
@@ -70,7 +70,7 @@ class Hub(Scheduler):
         if existing is not None:
             raise InvalidSwitchError(f"this thread has a hub already, {existing!r}; destroy() it before making another")
         if "HUB_RESOLVER" in environ:
-            load("hubcore.resolver:check")()  # now, and not at each look-up
+            load("hubcore.resolver:check")()  # once here, not at each look-up
         if isinstance(loop, Loop):
             own = loop
             own.check_thread()
@@ -83,8 +83,8 @@ class Hub(Scheduler):
         self._joiners: list[Waiter] = []
         self._orphaned = False
         self.periodic_monitoring_thread: PeriodicMonitoringThread | None = None
-        self._status = 0  # what an orphan's process ends with
-        self._calls: set[Any] = set()  # of other threads, that have not ended
+        self._status = 0  # exit status of an orphan's process
+        self._calls: set[Any] = set()  # calls of other threads that have not ended
         _own(self)
         hubs.add(self)
         from hubcore._signals import hub_made
@@ -92,7 +92,7 @@ class Hub(Scheduler):
         try:
             hub_made(self)
         except BaseException:
-            # Half a hub would be this thread's from now on, deaf to Ctrl-C.
+            # Otherwise the thread would keep half a hub, deaf to Ctrl-C.
             self.destroyed = True
             hubs.discard(self)
             _forget(self)
@@ -103,7 +103,7 @@ class Hub(Scheduler):
             self.start_periodic_monitoring_thread()
 
     def _nothing_left(self) -> None:
-        """Nothing is ready and nothing can become so: tell those who wait for that, else the main greenlet."""
+        """Wake the waiters of `join`, or raise LoopExit in the main greenlet: no entry is ready, none can become so."""
         if self._orphaned and self.main.dead:
             from hubcore._child_exit import end_child
 
@@ -125,27 +125,27 @@ class Hub(Scheduler):
         if waiter is not None:
             waiter.fail(exit)
         else:
-            # It came here in a way of its own, so only a throw brings it back.
+            # It is not parked: it switched here by hand, so only a throw resumes it.
             self.main.throw(exit)
 
     def adopt(self, orphan: RawGreenlet) -> None:
-        """In a forked child: `orphan`, the greenlet that forked, goes on here alone, as a main greenlet does.
+        """In a forked child, make `orphan`, the greenlet that forked, the main greenlet of this hub.
 
-        The process ends when it has ended and nothing else is left; see `_child_exit`.
+        The process ends when `orphan` has ended and the hub has nothing left to run; see `_child_exit`.
         """
         orphan._move_to(self)
         self.main = orphan
         self._orphaned = True
 
     def switch_out(self) -> None:
-        """The hub itself never gives up the processor: BlockingSwitchOutError. In gevent, a hook; here to say so."""
+        """Raise BlockingSwitchOutError: the hub itself never gives up the processor. In gevent this is a hook."""
         raise BlockingSwitchOutError(f"{self!r} never gives up the processor; the greenlets that it runs do")
 
     def cancel_wait(self, watcher: Any, error: Any, close_watcher: bool = False) -> None:
-        """Raise `error` in the greenlet that waits for `watcher`, if one does; then close it if told to."""
+        """Raise `error` in the greenlet that waits for `watcher`; close it with `close_watcher`. Never switches."""
         exception = error() if isinstance(error, type) else error
         if isinstance(watcher.callback, Waiter):
-            watcher.callback.fail(exception)  # it waits in `wait`
+            watcher.callback.fail(exception)  # the greenlet waits in `wait`
         elif isinstance(watcher, Io):
             watcher.fail(exception)
         if close_watcher:
@@ -154,17 +154,17 @@ class Hub(Scheduler):
     def cancel_waits_close_and_then(
         self, watchers: Any, exc_kind: Any, then: Callable[..., object], *then_args: object
     ) -> None:
-        """`cancel_wait` of every watcher, closing it, and then call `then(*then_args)`. Never switches."""
+        """Call `cancel_wait` for every watcher, close it, and then call `then(*then_args)`. Never switches."""
         for watcher in watchers:
             if watcher is not None:
                 self.cancel_wait(watcher, exc_kind, True)
         then(*then_args)
 
     def spawn_threadsafe(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
-        """Start a greenlet of this hub that runs `function(*args, **kwargs)`; its result, an AsyncResult.
+        """Start a greenlet of this hub that runs `function(*args, **kwargs)`; return its result as an AsyncResult.
 
         Any thread; never switches. The greenlet sees a copy of the caller's context variables. If the hub is destroyed
-        before it has ended, the result fails with HubDestroyed.
+        before the greenlet has ended, the result fails with HubDestroyed.
         """
         return load("hubcore._hub_call:HubCall")(self, function, args, kwargs)
 
@@ -174,24 +174,24 @@ class Hub(Scheduler):
         return type(self.loop)
 
     def _woken_from_outside(self) -> bool:
-        """Whether a parked greenlet waits on something that another thread, now alive, may still set."""
+        """Return whether a parked greenlet waits for something that another living thread may still set."""
         from hubcore._loop_exit import other_threads_may_wake
 
         return other_threads_may_wake(self)
 
     def join(self, timeout: float | None = None) -> bool:
-        """Wait until nothing is left to run and nothing to wait for, `timeout` seconds at most; whether that came."""
+        """Wait until nothing is left to run or wait for (True), or `timeout` seconds have passed (False). Switches."""
         waiter = self.new_waiter(self)
         self._joiners.append(waiter)
         try:
-            # The deadline must not itself be something to wait for.
+            # This deadline must not itself keep the loop alive.
             return self.park(waiter, timeout, False)
         finally:
             if waiter in self._joiners:
                 self._joiners.remove(waiter)
 
     def wait(self, watcher: object) -> None:
-        """Park until `watcher` (a stopped watcher of this loop) fires once."""
+        """Start `watcher`, a stopped watcher of this loop, and park until it fires once. Switches."""
         waiter = self.new_waiter(watcher)
         watcher.start(waiter, watcher)  # type: ignore[attr-defined]
         try:
@@ -200,14 +200,14 @@ class Hub(Scheduler):
             watcher.stop()  # type: ignore[attr-defined]
 
     def destroy(self, destroy_loop: bool | None = None) -> None:
-        """End this hub: raise HubDestroyed in every greenlet that is parked, let them unwind, close the loop.
+        """End this hub: raise HubDestroyed in every parked greenlet, let them unwind, close the loop. Switches.
 
-        Not from a greenlet of this hub other than the thread's main one. Destroying twice is harmless. The thread gets
-        a new hub when it next needs one. `destroy_loop` is accepted for gevent's sake: a loop has one hub.
+        Call it from the main greenlet: InvalidSwitchError in a greenlet that this hub runs. A second call does nothing.
+        The thread gets a new hub when it next needs one. `destroy_loop` is accepted for gevent's sake.
         """
         if self.destroyed:
             return
-        self.loop.check_at_rest()  # closed it may be: by somebody who then has a hub to be rid of
+        self.loop.check_at_rest()  # the program may have closed the loop before
         current = getcurrent()
         if current is self or isinstance(current, RawGreenlet):
             raise InvalidSwitchError(
@@ -232,12 +232,12 @@ class Hub(Scheduler):
         hubs.discard(self)
         _forget(self)
         if self:
-            # Its own greenlet's stack refers to it, and has to end for it to be freed.
+            # The stack of the hub greenlet refers to the hub, so it has to end before the hub can be freed.
             self.parent = current
             self.throw(GreenletExit)
 
     def _unwind(self) -> None:
-        """Raise HubDestroyed in all that is parked, and let it run until nothing is parked or ready."""
+        """Raise HubDestroyed in all parked greenlets, and let them run until none is parked or ready."""
         current = getcurrent()
         self._closing |= 1
         self.loop.deadlines.give_up(HubDestroyed(self))
@@ -250,15 +250,15 @@ class Hub(Scheduler):
             self._take_turn(current)
 
     def statistics(self) -> Statistics:
-        """How much is parked, ready and scheduled, as a frozen object. Any thread; never switches."""
+        """Return the numbers of parked, ready and scheduled entries, as a Statistics. Any thread; never switches."""
         from hubcore._statistics import of_hub
 
         return of_hub(self)
 
     def start_periodic_monitoring_thread(self) -> PeriodicMonitoringThread:
-        """The native thread that watches this hub; started at the first call. It ends with the hub.
+        """Return the native thread that watches this hub; start it at the first call. It ends with the hub.
 
-        Where `config.monitor_thread` is on, every hub has one from its beginning.
+        With `config.monitor_thread` every hub has one from its beginning.
         """
         monitor = self.periodic_monitoring_thread
         if monitor is None or not monitor.alive:
@@ -284,17 +284,17 @@ class Hub(Scheduler):
     def handle_error(
         self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
-        """Deal with an exception that nobody caught, from `context` (a greenlet, a callback, or None for the hub).
+        """Handle an exception that `context` (a greenlet, a callback, or None for the hub) did not catch.
 
-        Override it, NOT_ERROR or SYSTEM_ERROR to change the policy: what is in NOT_ERROR is not reported, what is in
-        SYSTEM_ERROR ends the program by being raised in the main greenlet.
+        Override this method, NOT_ERROR or SYSTEM_ERROR to change the policy: exceptions of NOT_ERROR are not reported;
+        those of SYSTEM_ERROR are raised in the main greenlet, and so end the program.
         """
         if type is None or value is None:
             return
         if not issubclass(type, self.NOT_ERROR) and not issubclass(type, self.SYSTEM_ERROR):
             self.print_exception(context, type, value, tb)
         if self._orphaned and context is self.main:
-            # Nobody is left to raise it in; as in a main greenlet, it decides what the process ends with.
+            # The main greenlet itself has ended; as in any process, its exception decides the exit status.
             from hubcore._child_exit import end_child, exit_status
 
             self._status = exit_status(value)
@@ -312,7 +312,7 @@ class Hub(Scheduler):
     def print_exception(
         self, context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None
     ) -> None:
-        """Report a failure that nobody looks at, once, through logging (logger "hubcore"), with the spawn site."""
+        """Log an unobserved failure once (logger "hubcore"), with the spawn site."""
         if self.exception_stream is None:
             return
         from hubcore._describe import report_failure
@@ -326,10 +326,10 @@ class Hub(Scheduler):
 
 
 class _Cleaner:
-    """Lives in the thread's locals and so ends with the thread, whose hub it then destroys.
+    """Lives in the thread's locals, so it ends with the thread, and then destroys the thread's hub.
 
-    Compiled, without objects as attributes and alone in its locals, because then the collector does not know of it:
-    whoever asks that for all objects, in another thread, would else keep it alive, and the hub from being destroyed.
+    It is compiled, has no objects as attributes and is alone in its locals, so the garbage collector does not track it.
+    Otherwise gc.get_objects() in another thread could keep it alive, and the hub would not be destroyed.
     """
 
     __slots__ = ("ident",)
@@ -338,15 +338,15 @@ class _Cleaner:
         self.ident = get_ident()
 
     def __del__(self) -> None:
-        # In another thread only uncompiled, where somebody may have kept it.
+        # Another thread runs this only uncompiled, if it has kept a reference.
         hub = _owned.pop(self.ident, None) if _owned and self.ident == get_ident() else None
         if hub is None or hub.destroyed:
             return
         try:
             getcurrent()
         except RuntimeError:
-            return  # at the end of the process nothing can be switched any more, and everything is given back anyway
-        # The thread's locals are gone. Whoever looked there would make them anew, for good, and with them another hub.
+            return  # at the end of the process no greenlet can switch any more, and the kernel frees everything anyway
+        # The thread's locals are gone. A look there would create them anew, for good, and with them another hub.
         _ending[hub.thread_ident] = hub
         try:
             hub.destroy()
@@ -355,19 +355,19 @@ class _Cleaner:
 
 
 _thread = _local()
-_end_of_thread = _local()  # with nothing but the cleaner
-# By thread, the hub that is to be destroyed when its thread ends.
+_end_of_thread = _local()  # holds only the cleaner
+# By thread, the hub that the end of the thread destroys.
 _owned: dict[int, Hub | None] = {}
-# By thread, the hub that is being destroyed because its thread ends.
+# By thread, the hub that is being destroyed at the end of its thread.
 _ending: dict[int, Hub] = {}
-# The hub of the thread that asked last.
+# The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
 
 
 def get_hub() -> Hub:
-    """The hub of the calling thread; made at the first call. Never switches."""
+    """Return the hub of the calling thread; make it at the first call. Never switches."""
     global _cached_hub
-    # A thread has one hub, so whose thread this is decides; the ident is a register's worth of work to read.
+    # A thread has one hub, so the ident of the thread decides; reading it costs about as much as reading a register.
     hub = _cached_hub
     if hub is not None and hub.thread_ident == get_ident():
         return hub
@@ -379,7 +379,7 @@ def get_hub() -> Hub:
 
 
 def hub_here() -> Hub | None:
-    """As `get_hub_if_any`, for compiled callers, to whom it costs next to nothing."""
+    """As `get_hub_if_any`, for compiled callers, where the call costs next to nothing."""
     hub = _cached_hub
     if hub is not None and hub.thread_ident == get_ident():
         return hub
@@ -387,14 +387,14 @@ def hub_here() -> Hub | None:
 
 
 def get_hub_if_any() -> Hub | None:
-    """The hub of the calling thread, or None if it has none: never makes one."""
+    """Return the hub of the calling thread, or None if it has none. Never makes one."""
     if _ending and get_ident() in _ending:
         return _ending[get_ident()]
     return getattr(_thread, "hub", None)
 
 
 def set_hub(hub: Hub | None) -> None:
-    """Make `hub`, which must be of the calling thread, its hub; None: the thread has none and will make a new one."""
+    """Make `hub`, made in the calling thread, the thread's hub. With None the thread makes a new one when needed."""
     global _cached_hub
     if hub is not None and hub.thread_ident != get_ident():
         hub.loop.check_thread()
@@ -403,7 +403,7 @@ def set_hub(hub: Hub | None) -> None:
 
 
 def _own(hub: Hub | None) -> None:
-    """Have `hub` be the calling thread's, destroyed when that ends. One that was before is its user's now."""
+    """Make `hub` the calling thread's, destroyed when the thread ends. The program has to destroy a previous one."""
     _thread.hub = _owned[get_ident()] = hub
     if not hasattr(_end_of_thread, "cleaner"):
         _end_of_thread.cleaner = _Cleaner()
@@ -421,7 +421,7 @@ def _forget(hub: Hub) -> None:
 def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) -> RawGreenlet:
     """Start a greenlet without result, links and copied context variables: the cheapest one. Never switches."""
     if not callable(function):
-        raise TypeError(f"a greenlet runs something callable, not {function!r}")
+        raise TypeError(f"spawn_raw(): function must be callable, not {function!r}")
     if kwargs:
         from functools import partial
 
@@ -433,13 +433,13 @@ def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) 
 
 
 def kill(greenlet: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
-    """Raise `exception` in `greenlet`, of any kind, where it is parked, or parks next. Never switches.
+    """Raise `exception` in `greenlet`, of any kind, at its current park or at its next one. Never switches.
 
-    One that was not started never runs.
+    A greenlet that was not started never runs. For a RawGreenlet or Greenlet: any thread.
     """
     check_greenlet(greenlet, exception)
     if isinstance(greenlet, RawGreenlet):
-        # A destroyed hub has unwound what ran there; what is left never started, and its loop calls nobody.
+        # A destroyed hub has unwound its running greenlets; the others never started, and its loop calls no callback.
         if greenlet.hub.thread_ident == get_ident() or greenlet.hub.destroyed:
             greenlet.kill_nowait(exception)
         else:
@@ -449,10 +449,10 @@ def kill(greenlet: Any, exception: type[BaseException] | BaseException = Greenle
 
 
 def sleep(seconds: float = 0, ref: bool = True) -> None:
-    """Let other greenlets run for `seconds`; 0 or less: let those run that are ready. Switches.
+    """Let other greenlets run for `seconds`; with 0 or less, let the ready ones run once. Switches.
 
-    With `ref` False the sleep alone does not keep the loop alive. Greenlets that sleep for the same time wake in the
-    order in which they went to sleep.
+    With `ref` False the sleep alone does not keep the loop alive. Greenlets whose sleeps end at the same time wake in
+    the order in which they went to sleep.
     """
     if not isinstance(seconds, (float, int)) or seconds != seconds:
         seconds = as_seconds(seconds, "the time to sleep")
@@ -468,17 +468,17 @@ def _sleep(seconds: float, ref: bool) -> None:
 
 
 def idle(priority: int = 0) -> None:
-    """Wait until nothing else is ready. Switches. `priority` is accepted for gevent's sake; all idle alike."""
+    """Wait until no other entry is ready. Switches. `priority` is accepted for gevent's sake and has no effect."""
     hub = get_hub()
     hub.wait(hub.loop.idle(True, priority))
 
 
 def reinit(hub: Hub | None = None) -> None:
-    """Nothing to do: a forked child has a fresh hub already. For programs that call it after os.fork()."""
+    """Do nothing: a forked child has a fresh hub already. For programs that call it after os.fork()."""
 
 
 def __getattr__(name: str) -> object:
-    # gevent's programs find these here too.
+    # Names that programs written for gevent import from here.
     if name == "getcurrent":
         return sys.modules["greenlet"].getcurrent
     if name == "Waiter":

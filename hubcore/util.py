@@ -1,9 +1,9 @@
-"""What is the process doing, who waits for whom, and other help with finding out what is wrong.
+"""Diagnostics: the state of the process, deadlocks, and other help with finding faults.
 
 print_run_info()     all threads and all greenlets: states, waits, owners, spawn sites, stacks
-print_deadlocks()    the greenlets that wait for each other, while others still run
-assert_switches()    a block that must let others run
-hub.statistics()     numbers, for every few seconds
+print_deadlocks()    greenlets that wait for each other, even while others still run
+assert_switches()    asserts that a block lets others run
+hub.statistics()     numbers that are cheap enough to read every few seconds
 """
 
 from __future__ import annotations
@@ -38,21 +38,21 @@ __all__ = [
 
 
 class wrap_errors:
-    """Calls `func`, and returns what it raises if that is one of `errors`, instead of raising it.
+    """A callable that calls `func`, and returns an exception of the classes `errors` instead of raising it.
 
-    A greenlet that runs this has such an exception as its value, and nobody reports it.
+    A greenlet that runs it has such an exception as its value, and the hub does not report it.
     """
 
     def __init__(self, errors: type[BaseException] | tuple[type[BaseException], ...], func: Callable[..., Any]) -> None:
         if not callable(func):
-            raise TypeError(f"wrap_errors wraps something callable, not {func!r}")
+            raise TypeError(f"wrap_errors(): func must be callable, not {func!r}")
         self.__errors = errors
         self.__func = func
         update_wrapper(self, func, updated=())
 
     @property
     def func(self) -> Callable[..., Any]:
-        """What it calls."""
+        """The wrapped callable."""
         return self.__func
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -69,7 +69,7 @@ class wrap_errors:
 
 
 def clear_stack_frames(frame: FrameType | None) -> None:
-    """Drop the local variables of `frame` and of all that called it, except those that still run."""
+    """Clear the local variables of `frame` and of all its callers, except frames that still run."""
     while frame is not None:
         try:
             frame.clear()

@@ -1,7 +1,7 @@
-"""Watchers: what a program asks a loop to watch, and the two kinds that everything else is made of, Io and Timer.
+"""Watchers, the objects that a program asks a loop to watch; and the two basic kinds, Io and Timer.
 
-The same four verbs for every kind: made stopped, `start`, `stop`, `close`. A backend subclasses
-FdWatch, which says how to watch an fd; Timer needs no backend.
+Every kind has the same life: it is made stopped, and has `start`, `stop` and `close`. A backend subclasses FdWatch,
+which implements how to watch an fd; Timer needs no backend.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ WRITE = 2
 
 
 class Watcher:
-    """Something a loop watches: made stopped, `start`ed with a callback, `stop`ped, and `close`d for good.
+    """An event source of a loop: made stopped, `start`ed with a callback, `stop`ped, and `close`d for good.
 
-    The callback runs in the hub greenlet and must not wait. Loop thread only; nothing here switches.
+    The callback runs in the hub greenlet and must not wait. Loop thread only; no method switches.
     """
 
     __slots__ = ("_closed", "_pass_events", "_queued", "_ref", "_started", "args", "callback", "loop", "priority")
@@ -44,10 +44,10 @@ class Watcher:
         self._queued: Callback | None = None
 
     def start(self, callback: Callable[..., object], *args: object, pass_events: bool = False) -> None:
-        """Call `callback(*args)` from the hub at each event; with `pass_events` the events come first.
+        """Call `callback(*args)` from the hub at each event; with `pass_events` the events are the first argument.
 
-        Starting again replaces callback and arguments. TypeError if `callback` cannot be called, ValueError if the
-        watcher is closed, InvalidThreadUseError in another thread, OSError if what it watches is not there.
+        A second start replaces callback and arguments. TypeError if `callback` is not callable, ValueError if the
+        watcher is closed, InvalidThreadUseError in another thread, OSError if the watched object does not exist.
         """
         if not callable(callback):
             raise TypeError(f"a watcher's callback must be callable, not {callback!r}")
@@ -61,13 +61,13 @@ class Watcher:
         self.args = args
         self._pass_events = pass_events
         self._started = True
-        # The loop keeps what is started alive, also when the program does not.
+        # The loop keeps a started watcher alive, even if the program drops it.
         self.loop.watchers.add(self)
         if self._ref:
             self.loop.ref()
 
     def stop(self) -> None:
-        """Watch no more, and forget a callback that is queued but has not run. Harmless when stopped."""
+        """Stop watching, and cancel a callback that is queued but has not run. Does nothing if it is stopped."""
         if self._queued is not None:
             self._queued.stop()
             self._queued = None
@@ -82,12 +82,12 @@ class Watcher:
         self._end()
 
     def close(self) -> None:
-        """Stop for good and release what it holds. Closing twice is harmless."""
+        """Stop for good and release all resources. A second close does nothing."""
         self.stop()
         self._closed = True
 
     def feed(self, revents: int, callback: Callable[..., object], *args: object) -> None:
-        """Queue `callback(*args)` as if an event had come."""
+        """Queue `callback(*args)` as if an event had come. `revents` is accepted for gevent's sake."""
         self.loop._queue_callback(callback, args)
 
     @property
@@ -97,12 +97,12 @@ class Watcher:
 
     @property
     def pending(self) -> bool:
-        """Whether an event came whose callback has not run yet."""
+        """Whether an event has come whose callback has not run yet."""
         return self._queued is not None and self._queued.pending
 
     @property
     def ref(self) -> bool:
-        """Whether it keeps the loop alive while it is started, or an Io while a greenlet waits on it."""
+        """Whether it keeps the loop alive while it is started (an Io also while a greenlet waits on it)."""
         return self._ref
 
     @ref.setter
@@ -114,17 +114,17 @@ class Watcher:
         self.loop.refs += held if self._ref else -held
 
     def _held(self) -> int:
-        """How often it keeps the loop alive now, if it does at all."""
+        """Return the number of references to the loop that it holds now, if `ref` is true."""
         return int(self._started)
 
     def _begin(self) -> None:
-        """Have the kind of watcher begin; an error leaves it stopped."""
+        """Begin to watch, as the kind of watcher requires. An error leaves it stopped."""
 
     def _end(self) -> None:
-        """Have the kind of watcher end."""
+        """Stop watching, as the kind of watcher requires."""
 
     def _queue(self, events: object = None) -> None:
-        """An event came: have the hub run the callback, once for all events until it has run."""
+        """Queue the callback after an event. Until the hub has run it, further events queue no second call."""
         if self.callback is None or (self._queued is not None and self._queued.callback is not None):
             return
         args = self.args if self.args is not None else ()
@@ -143,16 +143,16 @@ class Watcher:
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "started" if self._started else "stopped"
-        # A waiter that is parked on this very watcher tells of it in its own text, and so on for ever.
+        # The repr of a waiter that is parked on this watcher contains the repr of the watcher: an endless recursion.
         shown = self.callback is not None and not isinstance(self.callback, Waiter)
         callback = f" callback={self.callback!r}" if shown else ""
         return f"<{type(self).__name__}{self._describe()} {state}{callback} at {id(self):#x}>"
 
 
 class FdWatch:
-    """One fd as the backend watches it, for all the Io watchers that are on for it. A backend subclasses this.
+    """The backend's watch of one fd, shared by all Io watchers that are on for it. A backend subclasses this.
 
-    libuv allows one handle per fd, so sharing it has to happen somewhere; here it happens once for every backend.
+    Fact: libuv allows one handle per fd. Consequence: watchers share it, and they share it here, for every backend.
     """
 
     __slots__ = ("fd", "ios", "loop", "mask")
@@ -164,14 +164,14 @@ class FdWatch:
         self.ios: list[Io] = []
 
     def add(self, io: Io) -> None:
-        """Watch for `io` too; OSError if the fd is not open, and then nothing has changed."""
-        # Also when the mask stays: by now the number may stand for another file, which the kernel has yet to be told.
+        """Watch also for `io`. OSError if the fd is not open; nothing has changed then."""
+        # Even for an unchanged mask: the number may stand for another file by now, which the kernel does not watch.
         self._set_mask(self.mask | io.events)
         self.mask |= io.events
         self.ios.append(io)
 
     def remove(self, io: Io) -> None:
-        """Watch no more for `io`; without any left, release the fd."""
+        """Stop watching for `io`; release the fd if no other Io is left."""
         self.ios.remove(io)
         mask = 0
         for other in self.ios:
@@ -185,10 +185,10 @@ class FdWatch:
             try:
                 self._set_mask(mask)
             except OSError:
-                pass  # closed meanwhile, which is for those to find out who still watch it
+                pass  # the fd was closed meanwhile; the remaining watchers find that out by themselves
 
     def on_event(self, events: int) -> None:
-        """The backend saw `events` on the fd. Called inside `poll`; never switches."""
+        """Deliver `events` of the fd to its watchers. The backend calls this inside `poll`; never switches."""
         ios = self.ios
         if len(ios) == 1:
             io = ios[0]
@@ -200,28 +200,28 @@ class FdWatch:
                 io.on_event(events & io.events)
 
     def _set_mask(self, mask: int) -> None:
-        """Have the backend watch for `mask` and ask the kernel anew; OSError if the fd is not open."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to watch an fd")
+        """Have the backend watch for `mask` and register the fd with the kernel anew; OSError if the fd is not open."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _set_mask()")
 
     def _release(self) -> None:
-        """Have the backend watch no more and release what this holds; the fd may be closed already."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how to stop watching an fd")
+        """Have the backend stop watching and release its resources; the fd may be closed already."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _release()")
 
 
 class Io(Watcher):
     """Readiness of a file descriptor: READ, WRITE or both, level-triggered.
 
-    Beside callbacks it has a fast way: it holds the one waiter that is parked on it and makes that ready. It is left
-    on after that, so that the next wait costs nothing, and turned off when an event finds nobody waiting.
+    Besides callbacks it has a fast way: it holds the one waiter that is parked on it, and an event makes that waiter
+    ready. The Io then stays on, so that the next wait costs no system call; an event that finds no waiter turns it off.
     """
 
     __slots__ = ("_watch", "events", "fd", "waiter")
 
     def __init__(self, loop: Loop, fd: int, events: int, ref: bool = True, priority: int | None = None) -> None:
         if not isinstance(fd, int) or fd < 0:
-            raise ValueError(f"cannot watch fd {fd!r}; it takes the number of an open file")
+            raise ValueError(f"fd must be the number of an open file, not {fd!r}")
         if events not in (READ, WRITE, READ | WRITE):
-            raise ValueError(f"cannot watch for events {events!r}; it takes 1 (READ), 2 (WRITE) or 3")
+            raise ValueError(f"events must be 1 (READ), 2 (WRITE) or 3 (both), not {events!r}")
         Watcher.__init__(self, loop, ref, priority)
         self.fd = fd
         self.events = events
@@ -230,14 +230,14 @@ class Io(Watcher):
 
     @property
     def on(self) -> bool:
-        """Whether the backend watches the fd for this."""
+        """Whether the backend watches the fd for this watcher."""
         return self._watch is not None
 
     def _held(self) -> int:
         return int(self._started) + int(self.waiter is not None)
 
     def attach(self, waiter: Waiter) -> None:
-        """Have the next event wake `waiter`, with the events as its value.
+        """Have the next event wake `waiter`, with the events as its value. Never switches.
 
         OSError if the fd is not open, ConcurrentObjectUseError if another greenlet waits here.
         """
@@ -253,14 +253,14 @@ class Io(Watcher):
             self.loop.refs += 1
 
     def detach(self, waiter: Waiter) -> None:
-        """`waiter` waits no more. Harmless if an event was first."""
+        """Forget `waiter`, whose wait has ended. Does nothing if an event woke it."""
         if self.waiter is waiter:
             self.waiter = None
             if self._ref:
                 self.loop.refs -= 1
 
     def on_event(self, events: int) -> None:
-        """An event came. Called inside `poll`; never switches."""
+        """Wake the waiter, or queue the callback, after an event. Called inside `poll`; never switches."""
         waiter = self.waiter
         if waiter is not None:
             self.waiter = None
@@ -273,7 +273,7 @@ class Io(Watcher):
             self._end()
 
     def fail(self, exception: BaseException) -> None:
-        """Raise `exception` in the greenlet that waits here, if one does, and turn off."""
+        """Raise `exception` in the greenlet that waits here, if there is one, and turn the watch off."""
         waiter = self.waiter
         if waiter is not None:
             self.detach(waiter)
@@ -281,7 +281,7 @@ class Io(Watcher):
         self._end()
 
     def close(self) -> None:
-        """Stop for good; a greenlet that waits here is woken by OSError (EBADF)."""
+        """Stop for good; a greenlet that waits here gets OSError (EBADF)."""
         if not self._closed:
             self.stop()
             if self.waiter is not None:
@@ -319,19 +319,19 @@ class Io(Watcher):
 
 
 class TimerDeadline(Deadline):
-    """What a Timer has in the loop's heap."""
+    """The deadline of a Timer in the loop's heap."""
 
     __slots__ = ("timer",)
 
     def __init__(self, timer: Timer) -> None:
         Deadline.__init__(self)
         self.timer = timer
-        self.ref = False  # it is the watcher that keeps the loop alive, and whose `ref` may change
+        self.ref = False  # not the deadline but the watcher, whose `ref` may change, keeps the loop alive
 
     def fire(self, now: float) -> None:
         timer = self.timer
         if timer.repeat > 0.0:
-            # From its own time, so that a late pass does not make it drift; but never into the past.
+            # The next time counts from the last one, so that a late pass causes no drift; but it is never in the past.
             at = self.at + timer.repeat
             timer.loop.deadlines.add(self, at if at > now else now + timer.repeat)
         timer._queue()
@@ -348,10 +348,10 @@ class Timer(Watcher):
         self, loop: Loop, after: float, repeat: float = 0.0, ref: bool = True, priority: int | None = None
     ) -> None:
         Watcher.__init__(self, loop, ref, priority)
-        if not as_seconds(after, "when a timer is due") >= 0.0:
-            raise ValueError(f"a timer cannot be due {after!r} seconds from now; it takes 0 or more")
+        if not as_seconds(after, "the delay of a timer") >= 0.0:
+            raise ValueError(f"the delay of a timer must be 0 seconds or more, not {after!r}")
         if not repeat >= 0.0:
-            raise ValueError(f"a timer cannot repeat every {repeat!r} seconds; it takes 0 (not at all) or more")
+            raise ValueError(f"the period of a timer must be 0 (no repetition) or more seconds, not {repeat!r}")
         self.after = after
         self.repeat = repeat
         self._deadline = TimerDeadline(self)
@@ -359,17 +359,17 @@ class Timer(Watcher):
     def start(
         self, callback: Callable[..., object], *args: object, update: bool | None = None, pass_events: bool = False
     ) -> None:
-        """As Watcher.start. `update` is accepted for gevent's sake: the time is always that of this call."""
+        """As Watcher.start. `update` is accepted for gevent's sake: the delay always counts from this call."""
         Watcher.start(self, callback, *args, pass_events=pass_events)
 
     def again(self, callback: Callable[..., object], *args: object, update: bool | None = None) -> None:
-        """Start anew, due `repeat` seconds from now."""
+        """Restart the timer, due `repeat` seconds from now."""
         Watcher.start(self, callback, *args)
         self.loop.deadlines.add(self._deadline, self.loop.update_now() + self.repeat)
 
     @property
     def at(self) -> float:
-        """The loop time at which it is due, or was last."""
+        """The loop time at which it is due, or was last due."""
         return self._deadline.at
 
     def _begin(self) -> None:
@@ -379,7 +379,7 @@ class Timer(Watcher):
         self.loop.deadlines.remove(self._deadline)
 
     def _expire(self) -> None:
-        """It has fired for the last time: what is left of it is the queued callback."""
+        """Stop after the last firing, but keep the queued callback."""
         queued = self._queued
         self._queued = None
         self.stop()

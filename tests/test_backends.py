@@ -248,5 +248,5 @@ def test_waking_a_closed_loop_writes_to_nobody(name):
 
 @pytest.mark.parametrize("name", [":", ":Loop", ".here:Loop", "a..b:Loop"])
 def test_what_is_no_modules_name_is_no_backend(name):
-    with pytest.raises(BackendUnavailable, match="is no module's name"):
+    with pytest.raises(BackendUnavailable, match="is not a module name"):
         backends.loop_class(name)

@@ -42,9 +42,9 @@ def never_starts(call):
 
 NOTHING = event.Event()
 SECONDS = "a number of seconds, not 'x'"
-RAISABLE = "an exception or a class of them, not 5"
+RAISABLE = "an exception class, not 5"
 CALLABLE = "callable, not 5"
-MEMBERS = "only a greenlet can be a member of a group, not 5"
+MEMBERS = "the members of a group are greenlets, not 5"
 PAIR = r"a pair \(host, port\), not "
 ADDRESS = r"must be \(host, port\) with a port from 0 to 65535, not "
 NO_FILE = r"No such file or directory: '/nowhere\.pem'"
@@ -80,17 +80,17 @@ CASES = [
     (lambda: threadpool.ThreadPool(1).spawn(5), TypeError, CALLABLE),
     (lambda: hubcore.get_hub().spawn_threadsafe(5), TypeError, CALLABLE),
     (lambda: hubcore.Timeout(1, 5), TypeError, RAISABLE),
-    (lambda: hubcore.Timeout(1, int), TypeError, "or a class of them, not <class 'int'>"),
+    (lambda: hubcore.Timeout(1, int), TypeError, "an exception class, not <class 'int'>"),
     (lambda: never_starts(lambda one: kill(one, 5)), TypeError, RAISABLE),
     (lambda: never_starts(lambda one: one.kill(5)), TypeError, RAISABLE),
     (lambda: never_starts(lambda one: hubcore.killall([one], 5)), TypeError, RAISABLE),
     (lambda: event.AsyncResult().set_exception(5), TypeError, "must be an exception instance, not 5"),
     (lambda: task().link(5), TypeError, "a link must be callable, not 5"),
-    (lambda: hubcore.signal_handler("x", nothing), TypeError, r"a number, such as signal\.SIGTERM, not 'x'"),
+    (lambda: hubcore.signal_handler("x", nothing), TypeError, r"must be a number, such as signal\.SIGTERM, not 'x'"),
     (lambda: hubcore.signal_handler(15, 5), TypeError, "a signal handler must be callable, not 5"),
-    (lambda: hub_os.fork_and_watch(5), TypeError, "a callback is callable, or None, not 5"),
-    (lambda: hub_os.forkpty_and_watch(5), TypeError, "a callback is callable, or None, not 5"),
-    (lambda: hubcore.fork(5), TypeError, "a callback is callable, or None, not 5"),
+    (lambda: hub_os.fork_and_watch(5), TypeError, "callback must be callable or None, not 5"),
+    (lambda: hub_os.forkpty_and_watch(5), TypeError, "callback must be callable or None, not 5"),
+    (lambda: hubcore.fork(5), TypeError, "callback must be callable or None, not 5"),
     # Greenlets, and what is waited for.
     (lambda: hubcore.joinall(5), TypeError, r"joinall\(\) takes a list or another iterable, not 5"),
     (lambda: never_starts(hubcore.joinall), TypeError, r"not <Greenlet .*; to wait for one object, pass \[<Greenlet "),
@@ -114,8 +114,8 @@ CASES = [
     (lambda: pool.Group().start(5), TypeError, MEMBERS),
     (lambda: pool.Pool(1).add(5), TypeError, MEMBERS),
     (lambda: pool.Group().imap(nothing, [1], maxsize="x"), TypeError, "maxsize must be an integer, .* not 'x'"),
-    (lambda: pool.Group().apply_async(nothing, callback=5), TypeError, "a callback is callable, or None, not 5"),
-    (lambda: pool.Group().map_async(nothing, [1], 5), TypeError, "a callback is callable, or None, not 5"),
+    (lambda: pool.Group().apply_async(nothing, callback=5), TypeError, "callback must be callable or None, not 5"),
+    (lambda: pool.Group().map_async(nothing, [1], 5), TypeError, "callback must be callable or None, not 5"),
     (lambda: threadpool.ThreadPool("x"), TypeError, "maxsize must be an integer, not 'x'"),
     (lambda: threadpool.ThreadPool(-1), ValueError, "maxsize must be >= 0, not -1"),
     (lambda: threadpool.ThreadPool(1, hub=5), TypeError, r"hub must be a Hub .* or None, not 5"),
@@ -130,8 +130,8 @@ CASES = [
     (lambda: socket.create_connection("localhost"), ValueError, PAIR + "'localhost'"),
     (lambda: socket.create_connection(("localhost",)), ValueError, PAIR + r"\('localhost',\)"),
     (lambda: socket.create_connection(5), TypeError, PAIR + "5"),
-    (lambda: socket.wait_read(-1), ValueError, "cannot watch fd -1; it takes the number of an open file"),
-    (lambda: socket.wait_read("x"), ValueError, "cannot watch fd 'x'; it takes the number of an open file"),
+    (lambda: socket.wait_read(-1), ValueError, "must be the number of an open file, not -1"),
+    (lambda: socket.wait_read("x"), ValueError, "must be the number of an open file, not 'x'"),
     (lambda: socket.wait(5), TypeError, r"takes an io watcher \(hub.loop.io\), not 5; for an fd use wait_read"),
     (lambda: server.StreamServer("no port", nothing), ValueError, "'no port' is neither host:port nor a path"),
     (lambda: server.StreamServer(("a",), nothing), TypeError, ADDRESS + r"\('a',\)"),

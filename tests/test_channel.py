@@ -153,7 +153,9 @@ def test_receivers_get_what_is_left_and_then_the_end(hub):
     other.send(3)
     other.close()
     assert task.get() == [1, 2, 3]
-    with pytest.raises(EndOfChannel, match="nothing more will come: <ReceiveChannel") as raised:
+    with pytest.raises(
+        EndOfChannel, match="all senders are closed and all items are received: <ReceiveChannel"
+    ) as raised:
         receive.receive()
     assert raised.value.channel is receive
     with pytest.raises(EndOfChannel):
@@ -180,7 +182,7 @@ def test_senders_learn_that_nobody_is_left_to_receive(hub):
     assert not task.ready()
     other.close()
     assert task.get().value.channel is send
-    with pytest.raises(BrokenChannel, match="nobody is left to receive: <SendChannel"):
+    with pytest.raises(BrokenChannel, match="all receivers are closed: <SendChannel"):
         send.send_nowait(1)
     assert send.statistics().items == 0
 

@@ -79,7 +79,7 @@ def test_bad_functions_and_periods_are_refused(hub):
     monitor = hub.start_periodic_monitoring_thread()
     with pytest.raises(TypeError, match="must be callable, not 5"):
         monitor.add_monitoring_function(5, 1)
-    with pytest.raises(ValueError, match="every 0 seconds"):
+    with pytest.raises(ValueError, match="above 0 seconds, not 0"):
         monitor.add_monitoring_function(int, 0)
 
 

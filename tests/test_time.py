@@ -88,7 +88,7 @@ def test_a_time_that_is_no_number_is_named(hub, given):
         lambda: hubcore.wait([task], timeout=given),
         lambda: hub.join(timeout=given),
     ):
-        with pytest.raises(TypeError, match=r"is a number of seconds, not ") as found:
+        with pytest.raises(TypeError, match=r"must be a number of seconds, not ") as found:
             wait()
         assert repr(given) in str(found.value)
     task.join()
@@ -123,4 +123,4 @@ def test_a_thread_is_told_as_well(hub):
     thread = Thread(target=run)
     thread.start()
     thread.join()
-    assert found == ["a timeout is a number of seconds, not '5'"]
+    assert found == ["a timeout must be a number of seconds, not '5'"]

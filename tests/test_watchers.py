@@ -122,10 +122,10 @@ def test_idle_waits_until_nothing_else_is_ready(hub):
 def test_what_a_backend_has_to_provide_is_said_where_it_is_missing(loop):
     watch = FdWatch(loop, 0)
     io = Io(loop, 0, READ)
-    with pytest.raises(NotImplementedError, match="how to watch"):
+    with pytest.raises(NotImplementedError, match="_set_mask"):
         watch.add(io)
     assert watch.ios == []
-    with pytest.raises(NotImplementedError, match="stop watching"):
+    with pytest.raises(NotImplementedError, match="_release"):
         watch._release()
 
 
@@ -169,5 +169,5 @@ def test_what_was_sent_before_a_stop_is_not_for_the_callback_that_is_started_aft
 
 @pytest.mark.parametrize(("fd", "events"), [(-1, 1), (None, 1), (0, 0), (0, 4), (0, -1)])
 def test_an_io_watcher_made_by_hand_is_checked_as_one_that_the_loop_makes(loop, fd, events):
-    with pytest.raises(ValueError, match="cannot watch"):
+    with pytest.raises(ValueError, match="must be"):
         Io(loop, fd, events)

@@ -1,4 +1,4 @@
-"""Choosing a backend: by name, by preference list, or `package.module:Class`."""
+"""The choice of a backend: by name, by preference list, or by `package.module:Class`."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
 
 ENTRY_POINT_GROUP = "hubcore.backends"
 
-#: The backends that come with hubcore. A table rather than entry points: reading those of all installed
-#: distributions takes longer than everything else that `import hubcore` does.
+#: The backends that come with hubcore. They are in a table, not in entry points: reading the entry points of all
+#: installed distributions takes longer than all the rest of `import hubcore`.
 BUILT_IN = {
     "libev": "hubcore.backends.libev:LibevLoop",
     "libuv": "hubcore.backends.libuv:LibuvLoop",
     "select": "hubcore.backends.select_:SelectLoop",
     "virtual": "hubcore.backends.virtual:VirtualLoop",
 }
-#: What is taken when nobody chooses: the first of these that is built.
+#: The default choice: the first of these that is built.
 DEFAULT = "libev,libuv,select"
 
 
 def loop_class(choice: str | type[Loop] | None = None) -> type[Loop]:
-    """The loop class that `choice` names; without one, `config.backend`, then HUB_BACKEND, then the default decides.
+    """Return the loop class of `choice`; without one, `config.backend`, then HUB_BACKEND, then the default decides.
 
-    A choice is a class, a name, `package.module:Class`, or several of these separated by commas, of which the first
-    that is available is taken. BackendUnavailable, an ImportError, if none is; it lists what there is.
+    A choice is a class, a name, `package.module:Class`, or several of these separated by commas: the first available
+    one is taken. Raises BackendUnavailable, an ImportError that lists the available backends, if none is available;
+    TypeError if the choice is neither a string nor a Loop class.
     """
     if sys.is_finalizing():
-        raise RuntimeError("the process ends: a finalizer can start no greenlet any more, nor wait for one")
+        raise RuntimeError("the interpreter is being finalized: no greenlet can be started, nor can this thread wait")
     source = "the backend asked for"
     if choice is None and config.backend:
         choice, source = config.backend, "hubcore.config.backend"
@@ -71,7 +72,7 @@ def _load(name: str) -> type[Loop]:
             raise ImportError("there is no backend of that name")
     module, _, attribute = target.partition(":")
     if not all(part.isidentifier() for part in module.split(".")):
-        raise ImportError(f"{module!r} is no module's name")
+        raise ImportError(f"{module!r} is not a module name")
     try:
         found = getattr(import_module(module), attribute)
     except AttributeError as error:
@@ -88,7 +89,7 @@ def _checked(found: object, name: str) -> type[Loop]:
 
 
 def entry_points() -> Iterator[tuple[str, str]]:
-    """Name and target of each backend that installed distributions register in the group hubcore.backends."""
+    """Yield name and target of each backend that installed distributions register in the group hubcore.backends."""
     from importlib import metadata
 
     for entry in metadata.entry_points(group=ENTRY_POINT_GROUP):
@@ -96,7 +97,7 @@ def entry_points() -> Iterator[tuple[str, str]]:
 
 
 def available() -> dict[str, type[Loop] | ImportError]:
-    """Every known backend by name: its loop class, or the error that says why it is missing."""
+    """Return every known backend by name: its loop class, or the error that says why it is not available."""
     found: dict[str, type[Loop] | ImportError] = {}
     for name in [*BUILT_IN, *(name for name, _ in entry_points() if name not in BUILT_IN)]:
         try:

@@ -1,4 +1,4 @@
-# The clock and the checks of fds that both compiled backends use.
+# The clock and the checks of fds, for both compiled backends.
 
 from libc.errno cimport errno
 from libc.time cimport time_t
@@ -34,7 +34,7 @@ cdef extern from "unistd.h" nogil:
     int close(int fd)
 
 cdef inline int why_no_fds(int pairs) noexcept nogil:
-    # 0 if that many pairs of fds, at most two, can still be opened, else the errno that says why not.
+    # Return 0 if `pairs` pairs of fds, at most two, can still be opened; otherwise the errno of the failure.
     cdef int fds[4]
     cdef int error = 0
     if pipe(fds) != 0:
@@ -50,12 +50,13 @@ cdef inline int why_no_fds(int pairs) noexcept nogil:
     return error
 
 cdef inline bint is_open(int fd) noexcept nogil:
-    # The kernel refuses to watch an O_PATH fd with the error for one that is not open, which it counts as here.
+    # The kernel refuses to watch an O_PATH fd with the error for a closed one, so it counts as closed here.
     cdef int flags = fcntl(fd, F_GETFL)
     return flags != -1 and not (flags & O_PATH)
 
 cdef inline bint may_be_always_ready(int fd) noexcept nogil:
-    # Of a kind that the kernel may refuse to watch: not a socket, a pipe, or one of the kernel's own objects.
+    # Return whether the kernel may refuse to watch this kind of file: one that is neither a socket, nor a pipe, nor one
+    # of the kernel's own objects.
     cdef struct_stat status
     return fstat(fd, &status) == 0 and (
         S_ISREG(status.st_mode) or S_ISDIR(status.st_mode) or S_ISCHR(status.st_mode) or S_ISBLK(status.st_mode)

@@ -23,7 +23,7 @@ cdef extern from "ev.h":
     ctypedef struct ev_async:
         void* data
 
-    # Called by ev_run, which hubcore calls with the GIL held; only the wait itself is without it.
+    # ev_run calls these. hubcore calls ev_run with the GIL held; only the wait itself is without the GIL.
     ctypedef void (*io_callback)(ev_loop*, ev_io*, int) noexcept
     ctypedef void (*timer_callback)(ev_loop*, ev_timer*, int) noexcept
     ctypedef void (*async_callback)(ev_loop*, ev_async*, int) noexcept

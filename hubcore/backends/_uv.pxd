@@ -24,7 +24,7 @@ cdef extern from "uv.h" nogil:
     ctypedef struct uv_async_t:
         void* data
 
-    # Called by uv_run, which hubcore may call without the GIL.
+    # uv_run calls these. hubcore may call uv_run without the GIL.
     ctypedef void (*uv_poll_cb)(uv_poll_t*, int status, int events) noexcept nogil
     ctypedef void (*uv_timer_cb)(uv_timer_t*) noexcept nogil
     ctypedef void (*uv_async_cb)(uv_async_t*) noexcept nogil

@@ -2,12 +2,13 @@
 """The libev backend: the primary one.
 
 Facts: libev calls back only from inside `ev_run`, and offers a pair of hooks around the system call that waits.
-Consequence: `ev_run` is called with the GIL held, so that callbacks touch Python objects at once, and the hooks release
-it for the wait alone. Whatever another thread does to a watcher meanwhile it does with the GIL, hence not while libev
-looks at it.
+Consequence: hubcore calls `ev_run` with the GIL held, so that callbacks can use Python objects directly, and the hooks
+release the GIL for the wait alone. Another thread that changes a watcher meanwhile holds the GIL, so it never does so
+while libev reads the watcher.
 
-Fact: libev aborts when the kernel refuses an invalid fd, which it is told only at the next run. Consequence: an fd is
-checked when it is handed over, and again before that run, which tells the kernel while the GIL is held.
+Facts: libev registers an fd with the kernel only at its next run, and aborts if the kernel refuses the fd as invalid.
+Consequence: hubcore checks an fd when it is watched, and again before that run, which registers it while the GIL is
+held.
 """
 
 import cython
@@ -28,15 +29,15 @@ from cython.cimports.hubcore.backends._python import PyEval_RestoreThread, PyEva
 from cython.cimports.hubcore.loop import Loop
 from cython.cimports.hubcore.watchers import FdWatch
 
-#: What libev the module was compiled with, and which one runs.
+#: The versions of libev that the module was compiled with, and that runs.
 header_version = f"{ev.EV_VERSION_MAJOR}.{ev.EV_VERSION_MINOR}"
 library_version = f"{ev.ev_version_major()}.{ev.ev_version_minor()}"
 
 _KERNEL_INTERFACES = dict(
     enumerate(("select", "poll", "epoll", "kqueue", "devpoll", "port", "linuxaio", "io_uring"))
-)  # by the number of the bit that libev has for it
+)  # by the number of libev's bit for it
 
-# What the hooks around the wait need; reachable from C without a Python object.
+# The state of the hooks around the wait; C code reaches it without a Python object.
 _Wait = cython.struct(saved=cython.pointer[PyThreadState], release=cython.bint)
 
 
@@ -45,7 +46,7 @@ _Wait = cython.struct(saved=cython.pointer[PyThreadState], release=cython.bint)
 @cython.exceptval(check=False)
 def _before_wait(loop: cython.pointer[ev.ev_loop]) -> cython.void:
     wait = cython.cast(cython.pointer[_Wait], ev.ev_userdata(loop))
-    # A poll that only looks keeps the GIL: giving it up and fighting for it again costs more than the look.
+    # A poll that does not wait keeps the GIL: to release it and compete for it again would cost more than the poll.
     if wait.release:
         wait.saved = PyEval_SaveThread()
 
@@ -66,7 +67,7 @@ def _after_wait(loop: cython.pointer[ev.ev_loop]) -> cython.void:
 def _on_io(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_io], revents: cython.int) -> cython.void:
     watch: LibevFdWatch = cython.cast(LibevFdWatch, w.data)
     if revents & ev.EV_ERROR:
-        # libev found the fd closed and has stopped the watcher; whoever waits gets the error from its own system call.
+        # libev has found the fd closed and stopped the watcher; the waiter gets the error from its own system call.
         revents = ev.EV_READ | ev.EV_WRITE
     watch.on_event(revents & (ev.EV_READ | ev.EV_WRITE))
 
@@ -74,19 +75,20 @@ def _on_io(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_io], revent
 @cython.cfunc
 @cython.exceptval(check=False)
 def _on_timer(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_timer], revents: cython.int) -> cython.void:
-    pass  # it only had to end the wait; what is due is in the loop's own heap
+    pass  # the timer only has to end the wait; the loop's own heap has the deadlines
 
 
 @cython.cfunc
 @cython.exceptval(check=False)
 def _on_async(loop: cython.pointer[ev.ev_loop], w: cython.pointer[ev.ev_async], revents: cython.int) -> cython.void:
-    pass  # it only had to end the wait; what was sent is in the inbox
+    pass  # the wake-up only has to end the wait; the inbox has the entries
 
 
 @cython.final
 @cython.cclass
 class LibevFdWatch(FdWatch):
-    """An ev_io, which is part of this object: libev holds its address only while the loop's table holds the object."""
+    """The watch of an fd by an ev_io. The ev_io is part of this object: libev holds its address only while the loop's
+    table holds the object."""
 
     _w: ev.ev_io
     _loop: LibevLoop
@@ -102,7 +104,7 @@ class LibevFdWatch(FdWatch):
         if not _clock.is_open(self.fd):
             raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
         ev.ev_io_stop(self._loop._ptr, cython.address(self._w))
-        # Initialised anew, libev asks the kernel again, even for events that it believes to be watched already.
+        # After a new initialisation, libev registers the fd again, even for events that it believes to be watched.
         ev.ev_io_init(cython.address(self._w), _on_io, self.fd, mask)
         ev.ev_io_start(self._loop._ptr, cython.address(self._w))
         self._loop._unregistered.append(self)
@@ -115,7 +117,7 @@ class LibevFdWatch(FdWatch):
 
 @cython.cclass
 class LibevLoop(Loop):
-    """A loop on a libev loop of its own, by default on the best interface that the kernel offers."""
+    """A loop on a libev loop of its own, which uses the best interface that the kernel offers."""
 
     name = "libev"
     approx_timer_resolution = 0.001
@@ -124,7 +126,7 @@ class LibevLoop(Loop):
     _wait: cython.pointer[_Wait]
     _async: ev.ev_async
     _timer: ev.ev_timer
-    _unregistered: list  # watches that libev will tell the kernel of at its next run
+    _unregistered: list  # watches that libev registers with the kernel at its next run
 
     def __cinit__(self, flags: object = None, default: object = None):
         self._unregistered = []
@@ -141,11 +143,11 @@ class LibevLoop(Loop):
 
     @cython.cfunc
     def _open(self):
-        # libev aborts the process where it gets no fd to be woken by, and takes poll(2) where it gets none for epoll.
+        # libev aborts the process if it gets no fd for wake-ups, and falls back to poll(2) if it gets none for epoll.
         error: cython.int = _clock.why_no_fds(1)
         if error:
             raise OSError(error, f"libev could not make a loop: {os.strerror(error)}")
-        # LIBEV_FLAGS is for programs that are libev's own; here the choice is HUB_BACKEND's.
+        # The environment variable LIBEV_FLAGS is ignored: here HUB_BACKEND is the choice.
         self._ptr = ev.ev_loop_new(ev.EVFLAG_AUTO | ev.EVFLAG_NOENV)
         if self._ptr == cython.NULL:
             raise OSError("libev could not make a loop; are there file descriptors left (ulimit -n)?")
@@ -176,7 +178,7 @@ class LibevLoop(Loop):
             ev.ev_run(self._ptr, ev.EVRUN_NOWAIT)
             return
         if timeout > 0.0:
-            ev.ev_now_update(self._ptr)  # a timer counts from what libev believes to be now
+            ev.ev_now_update(self._ptr)  # a timer counts from libev's cached time
             self._timer.repeat = timeout
             ev.ev_timer_again(self._ptr, cython.address(self._timer))
         self._wait.release = True
@@ -187,7 +189,7 @@ class LibevLoop(Loop):
 
     @cython.cfunc
     def _drop_closed(self):
-        """Drop the new watches whose fd was closed since."""
+        """Drop the new watches whose fd has been closed since."""
         untold = self._unregistered
         self._unregistered = []
         for entry in untold:
@@ -216,7 +218,7 @@ class LibevLoop(Loop):
         self.check_at_rest()
         for fd in list(self.fd_watches):
             self.closing_fd(fd)
-        # libev's fork support would watch the same fds again; what the parent watched is not this child's to watch.
+        # ev_loop_fork() would watch the parent's fds again, which a child must not watch.
         self._destroy()
         self._open()
 
@@ -224,11 +226,11 @@ class LibevLoop(Loop):
         self._destroy()
 
     def fileno(self) -> object:
-        """The fd that is readable when there are events, or None: libev does not tell."""
+        """Return None: libev does not expose the fd that is readable when there are events."""
         return None
 
     @property
     def backend(self) -> str:
-        """The kernel's interface that libev uses."""
+        """The kernel interface that libev uses."""
         number: cython.uint = ev.ev_backend(self._ptr) if self._ptr != cython.NULL else 0
         return _KERNEL_INTERFACES.get(int(number).bit_length() - 1, str(number))

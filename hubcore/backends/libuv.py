@@ -1,15 +1,16 @@
 # cython: annotation_typing=True
 """The libuv backend: the alternate.
 
-Facts: libuv has no hook around the system call that waits, so the GIL is given up around all of `uv_run`. Consequence:
-its callbacks touch no Python object; they only chain what fired, in C, and the chain is read once the GIL is back.
+Fact: libuv has no hook around the system call that waits. Consequence: `poll` releases the GIL around all of `uv_run`.
+The callbacks use no Python object; they only chain the handles that fired, in C, and `poll` reads the chain once it has
+the GIL again.
 
 Facts: libuv frees a handle's memory only after an asynchronous close, and allows one handle per fd. Consequence: a
-handle is a C allocation of its own, which outlives the Python object and is freed by its close callback.
+handle is a C allocation of its own, which outlives the Python object; its close callback frees it.
 
-Fact: libuv aborts the process when the kernel refuses to watch an fd. Consequence: what is to be watched is checked
-before every run that would tell the kernel, and told to the kernel in a run of its own that keeps the GIL, so that no
-other Python thread closes it in between.
+Fact: libuv aborts the process if the kernel refuses to watch an fd. Consequence: `poll` checks new watches before the
+run that registers them with the kernel, and makes that a separate run with the GIL held, so that no other Python thread
+closes an fd in between.
 """
 
 import cython
@@ -31,7 +32,7 @@ from cython.cimports.hubcore.watchers import FdWatch
 
 from hubcore._originals import get_blocking, set_blocking
 
-#: What libuv the module was compiled with, and which one runs.
+#: The versions of libuv that the module was compiled with, and that runs.
 header_version = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"
 library_version = uv.uv_version_string().decode()
 
@@ -45,7 +46,7 @@ Poll = cython.struct(
     failed=cython.bint,
     fd=cython.int,
 )
-# What the callbacks need: the first and the last handle that fired, and whether somebody called `wake`.
+# The state of the callbacks: the first and the last handle that fired, and whether `wake` was called.
 Fired = cython.struct(first=cython.pointer[Poll], last=cython.pointer[Poll], woken=cython.bint)
 
 
@@ -55,7 +56,7 @@ Fired = cython.struct(first=cython.pointer[Poll], last=cython.pointer[Poll], wok
 def _on_poll(handle: cython.pointer[uv.uv_poll_t], status: cython.int, events: cython.int) -> cython.void:
     poll: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], handle)
     fired: cython.pointer[Fired] = cython.cast(cython.pointer[Fired], handle.data)
-    # An error is told to whoever waits by its own system call.
+    # The waiter gets an error from its own system call.
     if status == 0:
         poll.events |= events
     else:
@@ -83,7 +84,7 @@ def _on_closed(handle: cython.pointer[uv.uv_handle_t]) -> cython.void:
 @cython.exceptval(check=False)
 def _close_handle(handle: cython.pointer[uv.uv_handle_t], argument: cython.p_void) -> cython.void:
     if not uv.uv_is_closing(handle):
-        # Only the fds' handles are allocations of their own; the others are part of the loop object.
+        # Only handles of fds are allocations of their own; the others are part of the loop object.
         if uv.uv_handle_get_type(handle) == uv.UV_POLL:
             uv.uv_close(handle, _on_closed)
         else:
@@ -94,8 +95,9 @@ def _close_handle(handle: cython.pointer[uv.uv_handle_t], argument: cython.p_voi
 @cython.nogil
 @cython.exceptval(check=False)
 def _on_timer(handle: cython.pointer[uv.uv_timer_t]) -> cython.void:
-    # It only has to end the wait; what is due is in the loop's own heap. libuv runs timers before it waits, too, and
-    # with none left would then wait for ever, if this thread lost the processor between setting it and the wait.
+    # The timer only has to end the wait; the loop's own heap has the deadlines. libuv also runs timers before it waits.
+    # If this thread loses the processor between the start of the timer and the wait, the timer fires there, and libuv
+    # would then wait for ever without one.
     uv.uv_stop(handle.loop)
 
 
@@ -103,7 +105,7 @@ def _on_timer(handle: cython.pointer[uv.uv_timer_t]) -> cython.void:
 @cython.nogil
 @cython.exceptval(check=False)
 def _on_async(handle: cython.pointer[uv.uv_async_t]) -> cython.void:
-    # It only has to end the wait, be it in this run or, where this one does not wait, in the next.
+    # The wake-up only has to end the wait, in this run or, if this one does not wait, in the next.
     cython.cast(cython.pointer[Fired], handle.data).woken = True
 
 
@@ -118,7 +120,7 @@ def _check(status: cython.int, what: object) -> cython.int:
 @cython.final
 @cython.cclass
 class LibuvFdWatch(FdWatch):
-    """A uv_poll_t, or for what the kernel cannot watch (a regular file) the knowledge that it is always ready."""
+    """The watch of an fd by a uv_poll_t. A file that the kernel cannot watch (a regular file) is always ready."""
 
     _poll: cython.pointer[Poll]
     _loop: LibuvLoop
@@ -137,7 +139,7 @@ class LibuvFdWatch(FdWatch):
         poll: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], PyMem_RawMalloc(cython.sizeof(Poll)))
         if poll == cython.NULL:
             raise MemoryError
-        # libuv makes the fd non-blocking, which it does not need and which others who share the file would notice.
+        # libuv makes the fd non-blocking. It does not need that, and other processes that share the file would notice.
         blocking = get_blocking(fd)
         status: cython.int = uv.uv_poll_init(cython.address(self._loop._uv), cython.address(poll.handle), fd)
         if blocking and not get_blocking(fd):
@@ -145,7 +147,7 @@ class LibuvFdWatch(FdWatch):
         if status < 0:
             PyMem_RawFree(poll)
             if status == uv.UV_EPERM:
-                return  # as select() and poll() see it, such a file is always ready
+                return  # for select() and poll(), such a file is always ready
             _check(status, f"cannot watch fd {fd}")
         poll.handle.data = cython.address(self._loop._fired)
         poll.watch = cython.cast(cython.p_void, self)
@@ -168,7 +170,7 @@ class LibuvFdWatch(FdWatch):
         try:
             self._set_mask(self.mask)
         except OSError:
-            pass  # closed meanwhile, which is for those to find out who still watch it
+            pass  # the fd was closed meanwhile; the remaining watchers find that out by themselves
 
     @cython.cfunc
     def _start(self, mask: cython.int):
@@ -203,7 +205,7 @@ class LibuvLoop(Loop):
     _fired: Fired
     _open: cython.bint
     _always_ready: set
-    _unregistered: list  # watches that libuv will tell the kernel of at its next run
+    _unregistered: list  # watches that libuv registers with the kernel at its next run
 
     def __cinit__(self, flags: object = None, default: object = None):
         self._always_ready = set()
@@ -217,13 +219,13 @@ class LibuvLoop(Loop):
     def _start(self):
         self._fired.first = self._fired.last = cython.NULL
         self._fired.woken = False
-        # libuv aborts the process where its first loop gets no fds for the pipe that all its loops share.
+        # libuv aborts the process if its first loop gets no fds for the pipe that all its loops share.
         error: cython.int = _clock.why_no_fds(2)
         if error:
             raise OSError(error, f"libuv could not make a loop: {os.strerror(error)}")
         _check(uv.uv_loop_init(cython.address(self._uv)), "libuv could not make a loop")
         _check(uv.uv_timer_init(cython.address(self._uv), cython.address(self._timer)), "libuv could not make a timer")
-        # Always active, so that a wait without a deadline is one, and not refused for want of anything to wait for.
+        # This handle is always active: without an active handle, libuv would return at once and not wait.
         _check(
             uv.uv_async_init(cython.address(self._uv), cython.address(self._async), _on_async),
             "libuv could not make its wake-up fd",
@@ -257,7 +259,7 @@ class LibuvLoop(Loop):
             uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
         else:
             if timeout > 0.0:
-                uv.uv_update_time(cython.address(self._uv))  # a timer counts from what libuv believes to be now
+                uv.uv_update_time(cython.address(self._uv))  # a timer counts from libuv's cached time
                 milliseconds: cython.ulonglong = cython.cast(cython.ulonglong, min(timeout, 86400.0) * 1e3) + 1
                 uv.uv_timer_start(cython.address(self._timer), _on_timer, milliseconds, 0)
             with cython.nogil:
@@ -272,9 +274,9 @@ class LibuvLoop(Loop):
 
     @cython.cfunc
     def _register_with_kernel(self):
-        """Have libuv tell the kernel of new watches while nobody else runs; drop those whose fd was closed since.
+        """Have libuv register new watches while no other thread runs; drop those whose fd has been closed since.
 
-        By now a number may also stand for another file, one that the kernel does not watch.
+        By now a number may also stand for another file, of a kind that the kernel does not watch.
         """
         untold = self._unregistered
         self._unregistered = []
@@ -296,16 +298,16 @@ class LibuvLoop(Loop):
         poll: cython.pointer[Poll] = self._fired.first
         self._fired.first = self._fired.last = cython.NULL
         while poll != cython.NULL:
-            # Read before the event is delivered: its receiver may stop watching.
+            # The next handle is read before the event is delivered: its receiver may stop watching.
             after: cython.pointer[Poll] = cython.cast(cython.pointer[Poll], poll.next)
             events: cython.int = poll.events
             poll.fired = False
             poll.events = 0
-            # A handle that is being closed is freed by a later run, so those further on in the chain still exist.
+            # A later run frees a handle that is being closed, so the handles further on in the chain still exist.
             if poll.watch != cython.NULL:
                 watch: LibuvFdWatch = cython.cast(LibuvFdWatch, poll.watch)
                 if poll.failed:
-                    # Whoever waits may find data before the error, and wait once more.
+                    # The waiter may find data before the error, and then wait once more.
                     poll.failed = False
                     watch._start_again()
                 watch.on_event(events)
@@ -329,7 +331,7 @@ class LibuvLoop(Loop):
         if not self._open:
             raise ValueError(f"{self!r} is closed")
         self.check_at_rest()
-        # First a kernel object of the child's own: until then stopping a watch would stop it in the parent too.
+        # The child gets a kernel object of its own first: until then, to stop a watch would stop it in the parent, too.
         _check(uv.uv_loop_fork(cython.address(self._uv)), "libuv could not be made usable in a forked child")
         for fd in list(self.fd_watches):
             self.closing_fd(fd)
@@ -338,10 +340,10 @@ class LibuvLoop(Loop):
         self._stop()
 
     def fileno(self) -> int:
-        """The fd that is readable when there are events."""
+        """Return the fd that is readable when there are events."""
         return uv.uv_backend_fd(cython.address(self._uv))
 
     @property
     def backend(self) -> str:
-        """The kernel's interface that libuv uses."""
+        """The kernel interface that libuv uses."""
         return "epoll" if os.uname().sysname == "Linux" else "kqueue"

@@ -1,4 +1,4 @@
-"""The select backend: plain Python on select.poll, for where neither C library is built and for uncompiled runs."""
+"""The select backend: plain Python on select.poll, for systems without either C library and for uncompiled runs."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from hubcore.watchers import READ, WRITE, FdWatch
 
 _READ_EVENTS = select.POLLIN | select.POLLPRI | select.POLLHUP | select.POLLERR | select.POLLNVAL
 _WRITE_EVENTS = select.POLLOUT | select.POLLHUP | select.POLLERR | select.POLLNVAL
-_LONGEST = 86400.0  # poll(2) counts milliseconds in an int; the caller asks again after a wait that was too short
+_LONGEST = 86400.0  # poll(2) counts milliseconds in an int; after a wait that was too short, the caller polls again
 
 
 class SelectFdWatch(FdWatch):
@@ -45,7 +45,7 @@ class SelectLoop(Loop):
         self._open()
 
     def _open(self) -> None:
-        self.poller = original("select", "poll")()  # of the module, it may be a cooperative one
+        self.poller = original("select", "poll")()  # the module's attribute may be patched
         self._wake_read, self._wake_write = os.pipe()
         set_blocking(self._wake_read, False)
         set_blocking(self._wake_write, False)
@@ -77,7 +77,7 @@ class SelectLoop(Loop):
         except BlockingIOError:
             pass  # a full pipe wakes as well as one byte
         except OSError as error:
-            # The loop was closed by its own thread meanwhile: nobody sleeps there.
+            # Its own thread has closed the loop meanwhile, so no poll sleeps.
             if error.errno != errno.EBADF:
                 raise
 
@@ -93,11 +93,11 @@ class SelectLoop(Loop):
 
     def _release(self) -> None:
         read, write = self._wake_read, self._wake_write
-        # Before they are closed: a late wake() must not write to whatever gets the number next.
+        # Cleared before the fds are closed: a late wake() must not write to a file that reuses the number.
         self._wake_read = self._wake_write = -1
         close_fd(read)
         close_fd(write)
 
     def fileno(self) -> int | None:
-        """None: poll(2) has no fd of its own."""
+        """Return None: poll(2) has no fd of its own."""
         return None

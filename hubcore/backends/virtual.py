@@ -1,11 +1,11 @@
 """The virtual backend: the select backend on a clock that jumps.
 
-When nothing is ready, time goes straight to the next deadline, so that a test of an hour's sleep takes no time and
-gives the same order at every run. Real fds are still polled, and an fd that is ready comes before the jump. While work
-is under way outside (a look-up in a thread, a child process) real time passes, because that work takes it.
+When no entry is ready, time jumps to the next deadline, so that a test of an hour's sleep takes no time and has the
+same order in every run. The loop still polls real fds, and a ready fd comes before the jump. During external operations
+(a look-up in a thread, a child process) real time passes, because these take real time.
 
-An fd that is always ready, or a greenlet that only yields, would stop time: so after `_PATIENCE` passes in a row
-without a jump each takes `_STEP` seconds.
+An fd that is always ready, or a greenlet that only yields, would stop the clock. So after `_PATIENCE` passes in a row
+without a jump, each further pass takes `_STEP` seconds.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class VirtualLoop(SelectLoop):
         return self._time
 
     def advance(self, seconds: float) -> None:
-        """Let `seconds` pass at once; what that makes due fires at the next pass."""
+        """Advance the clock by `seconds` at once; deadlines that are then due fire at the next pass."""
         if not seconds >= 0.0:
-            raise ValueError(f"time cannot be advanced by {seconds!r} seconds; it takes 0 or more")
+            raise ValueError(f"advance(): seconds must be 0 or more, not {seconds!r}")
         self._time += seconds
 
     def poll(self, timeout: float) -> None:
-        """As Loop.poll, but a wait that only time would end ends at once, at its end."""
+        """As Loop.poll, but a wait that only time would end returns at once, and the clock jumps to its end."""
         if timeout < 0.0 or (timeout > 0.0 and (self.external or self.jobs or len(self.deadlines) == 0)):
             start = monotonic()
             super().poll(timeout)
