@@ -14,7 +14,7 @@ from pathlib import Path
 from setuptools import Extension, setup
 from setuptools.command.build_ext import build_ext
 
-compiled_modules = runpy.run_path("hubcore/_compiled_modules.py")["compiled_modules"]
+compiled_modules = runpy.run_path("hubcore/_base/compiled_modules.py")["compiled_modules"]
 LIBRARIES = {"libev": ("ev", "ev.h", "libev"), "libuv": ("uv", "uv.h", "libuv")}
 
 PURE = os.environ.get("HUBCORE_PURE") == "1"

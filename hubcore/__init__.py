@@ -16,19 +16,19 @@ import os as _os
 from sys import getswitchinterval, setswitchinterval
 
 if _os.environ.get("HUBCORE_PURE") == "1":
-    from hubcore._pure import prefer_source as _prefer_source
+    from hubcore._capi.source_only import prefer_source as _prefer_source
 
     _prefer_source()
 
 from greenlet import GreenletExit, getcurrent
 
-from hubcore import _fork as _fork
-from hubcore import _originals as _originals
 from hubcore import config
-from hubcore._signal_handler import signal_handler
-from hubcore._taskgroup import Supervisor, TaskGroup
+from hubcore._base import originals as _originals  # noqa: F401
+from hubcore._process import fork as _fork  # noqa: F401
+from hubcore._process.gevent_signal import signal_handler
+from hubcore._sync.wait import iwait, joinall, killall, wait
+from hubcore._tasks.task_group import Supervisor, TaskGroup
 from hubcore._version import __version__, version_info
-from hubcore._wait import iwait, joinall, killall, wait
 from hubcore.exceptions import Cancelled, LoopExit
 from hubcore.greenlet import Greenlet, spawn, spawn_later
 from hubcore.hub import get_hub, idle, kill, reinit, sleep, spawn_raw
@@ -37,11 +37,11 @@ from hubcore.timeout import Timeout, with_timeout
 
 if config.arena_cache > 0:
     try:
-        from hubcore import _arena
+        from hubcore._core import frame_arena as _frame_arena
     except ImportError:  # an uncompiled run
         pass
     else:
-        _arena.install(config.arena_cache)
+        _frame_arena.install(config.arena_cache)
 
 __all__ = [
     "CancelScope",

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import sys
 
-from hubcore import _patch_all
+from hubcore._patching import patch_all as _patch_all
 
 _ran = False
 
@@ -25,7 +25,7 @@ def run() -> None:
     try:
         wanted = _patch_all.arguments_for(_patch_all.environment(), "HUB_PATCH")
         if wanted is not None:
-            from hubcore import _environment
+            from hubcore._patching import environment as _environment
 
             _environment.check()
             _patch_all.patch_all(**wanted)

@@ -91,7 +91,7 @@ class BackdoorServer(StreamServer):
 
     def handle(self, conn: Any, _address: Any) -> None:
         """Serve a prompt on `conn` until the connection ends. Switches."""
-        from hubcore._console import Console
+        from hubcore._servers.console import Console
 
         banner = self.banner
         if banner is None:

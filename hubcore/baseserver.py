@@ -7,8 +7,8 @@ import sys
 
 from greenlet import getcurrent
 
-from hubcore._describe import preload_reporting
-from hubcore._links import DirectLink
+from hubcore._diagnostics.describe import preload_reporting
+from hubcore._sync.links import DirectLink
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
 
@@ -194,7 +194,7 @@ class BaseServer:
         self.close()
         if timeout is None:
             timeout = self.stop_timeout
-        from hubcore._wait import joinall, killall
+        from hubcore._sync.wait import joinall, killall
 
         handlers = [each for each in self._handlers if isinstance(each, Greenlet) and each is not getcurrent()]
         joinall(handlers, timeout)

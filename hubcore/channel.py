@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from queue import Empty, Full
 
-from hubcore._memory_channel import ChannelStatistics, ReceiveChannel, SendChannel, open_channel
-from hubcore._selection import seed_select, select
+from hubcore._queues.memory_channel import ChannelStatistics, ReceiveChannel, SendChannel, open_channel
+from hubcore._queues.selection import seed_select, select
 from hubcore.exceptions import BrokenChannel, ChannelError, ClosedChannel, EndOfChannel
 
 __all__ = [

@@ -1,8 +1,8 @@
 cimport cython
 
-from hubcore._awaitable cimport Waitable, park
-from hubcore._greenlet cimport import_greenlet
-from hubcore._park cimport WaitEntry, Waiter
+from hubcore._sync.waitable cimport Waitable, park
+from hubcore._capi.greenlet cimport import_greenlet
+from hubcore._core.waiter cimport WaitEntry, Waiter
 
 
 cdef class Event(Waitable):

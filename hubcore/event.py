@@ -7,18 +7,18 @@ from __future__ import annotations
 
 import cython
 
-from hubcore._awaitable import Waitable
+from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
-    from hubcore._awaitable import park
-    from hubcore._uncompiled import atomic, import_greenlet
+    from hubcore._capi.fallback import atomic, import_greenlet
+    from hubcore._sync.waitable import park
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from hubcore._park import WaitEntry, Waiter
+    from hubcore._core.waiter import WaitEntry, Waiter
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from greenlet import greenlet
 
-    from hubcore._monitor import PeriodicMonitoringThread
+    from hubcore._diagnostics.monitor import PeriodicMonitoringThread
     from hubcore.hub import Hub
 
 __all__ = [
@@ -57,7 +57,7 @@ def notify(event: object) -> None:
 def notify_and_call_entry_points(event: Any) -> None:
     """Call `notify`, then the entry points of the group `event.ENTRY_POINT_NAME`. Their exceptions propagate."""
     notify(event)
-    from hubcore._plugins import plugins
+    from hubcore._base.entry_points import plugins
 
     for plugin in plugins(event.ENTRY_POINT_NAME):
         plugin(event)

@@ -17,8 +17,8 @@ from errno import EBADF
 from functools import partial
 
 from hubcore import config
-from hubcore._fileposix import PosixFile
-from hubcore._filethread import ThreadCall, ThreadFile
+from hubcore._io.posix_file import PosixFile
+from hubcore._io.threaded_file import ThreadCall, ThreadFile
 from hubcore.lock import RLock
 
 TYPE_CHECKING = False

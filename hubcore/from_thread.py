@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from hubcore._originals import get_ident
-from hubcore._workers import running
+from hubcore._base.originals import get_ident
+from hubcore._base.worker_threads import running
 from hubcore.exceptions import InvalidThreadUseError
 from hubcore.hub import Hub, hubs
 

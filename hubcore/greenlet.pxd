@@ -1,14 +1,14 @@
 cimport cython
 
-from hubcore._awaitable cimport park, waiter_at
-from hubcore._calls cimport call_or, raise_failure
-from hubcore._deadlines cimport Deadline
-from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._links cimport Linkable
-from hubcore._park cimport Waiter
-from hubcore._rawgreenlet cimport FINISHED, NEW, SCHEDULED, STARTED
-from hubcore._scheduler cimport Scheduler
-from hubcore._thread_ident cimport get_ident
+from hubcore._sync.waitable cimport park, waiter_at
+from hubcore._capi.deferred_errors cimport call_or, raise_failure
+from hubcore._core.deadlines cimport Deadline
+from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._sync.links cimport Linkable
+from hubcore._core.waiter cimport Waiter
+from hubcore._core.raw_greenlet cimport FINISHED, NEW, SCHEDULED, STARTED
+from hubcore._core.scheduler cimport Scheduler
+from hubcore._capi.thread_state cimport get_ident
 from hubcore.hub cimport Hub, get_hub
 
 

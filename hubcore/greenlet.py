@@ -14,17 +14,17 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._checks import check_exception
-from hubcore._deadlines import Deadline, as_seconds
-from hubcore._idents import _free, _idents, minimal_ident
-from hubcore._links import DirectLink, Linkable
+from hubcore._base.argument_checks import check_exception
+from hubcore._core.deadlines import Deadline, as_seconds
+from hubcore._core.minimal_idents import _free, _idents, minimal_ident
+from hubcore._sync.links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from hubcore._awaitable import park, waiter_at
-    from hubcore._rawgreenlet import FINISHED, NEW, SCHEDULED, STARTED
-    from hubcore._uncompiled import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
+    from hubcore._capi.fallback import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
+    from hubcore._core.raw_greenlet import FINISHED, NEW, SCHEDULED, STARTED
+    from hubcore._sync.waitable import park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ class Greenlet(Linkable):
                 parent._tree_locals = {}
             self._tree_locals = parent._tree_locals
         if config.track_spawning_stack:
-            from hubcore._spawn_stack import capture
+            from hubcore._base.spawn_stack import capture
 
             self._spawn_stack = capture(self.spawning_stack_limit)
 
@@ -430,7 +430,7 @@ class Greenlet(Linkable):
     @property
     def spawning_stack(self) -> object:
         """The stack that made it, as a frame-like object: the calling line, or, if tracked, the whole stack."""
-        from hubcore._spawn_stack import as_frames
+        from hubcore._base.spawn_stack import as_frames
 
         return as_frames(self._spawn_stack or [(self._spawn_code, self._spawn_instruction)])
 
@@ -494,7 +494,7 @@ def spawn_later(seconds: float, function: Callable[..., object], *args: object, 
 def __getattr__(name: str) -> object:
     # gevent has these names here, too. They are built on this module.
     if name in ("joinall", "killall"):
-        from hubcore import _wait
+        from hubcore._sync import wait as _wait
 
         return getattr(_wait, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

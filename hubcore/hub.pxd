@@ -1,10 +1,10 @@
 cimport cython
 
-from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._park cimport Waiter
-from hubcore._rawgreenlet cimport RawGreenlet
-from hubcore._scheduler cimport Scheduler
-from hubcore._thread_ident cimport get_ident
+from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._core.waiter cimport Waiter
+from hubcore._core.raw_greenlet cimport RawGreenlet
+from hubcore._core.scheduler cimport Scheduler
+from hubcore._capi.thread_state cimport get_ident
 
 
 cdef class Hub(Scheduler):

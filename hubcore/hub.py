@@ -1,6 +1,7 @@
 """The Hub: one per thread, made when the thread first needs one.
 
-`_scheduler` implements the scheduling; this module adds the Hub that programs use, the hub of each thread, and `sleep`.
+`_core.scheduler` implements the scheduling. This module adds the Hub that programs use, the hub of each thread, and
+`sleep`.
 """
 
 from __future__ import annotations
@@ -13,20 +14,20 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._above import LazyAttribute, load
-from hubcore._checks import check_greenlet
-from hubcore._deadlines import as_seconds
-from hubcore._park import Waiter
-from hubcore._rawgreenlet import RawGreenlet
-from hubcore._registry import hubs as hubs
-from hubcore._scheduler import Scheduler
+from hubcore._base.argument_checks import check_greenlet
+from hubcore._core.deadlines import as_seconds
+from hubcore._core.lazy_attribute import LazyAttribute, load
+from hubcore._core.raw_greenlet import RawGreenlet
+from hubcore._core.registry import hubs as hubs
+from hubcore._core.scheduler import Scheduler
+from hubcore._core.waiter import Waiter
 from hubcore.backends import loop_class
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidSwitchError, LoopExit
 from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._uncompiled import get_ident, getcurrent, import_greenlet
+    from hubcore._capi.fallback import get_ident, getcurrent, import_greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -34,8 +35,8 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from hubcore._monitor import PeriodicMonitoringThread
-    from hubcore._statistics import Statistics
+    from hubcore._diagnostics.monitor import PeriodicMonitoringThread
+    from hubcore._diagnostics.statistics import Statistics
 
 import_greenlet()
 
@@ -87,7 +88,7 @@ class Hub(Scheduler):
         self._calls: set[Any] = set()  # calls of other threads that have not ended
         _own(self)
         hubs.add(self)
-        from hubcore._signals import hub_made
+        from hubcore._watchers.signals import hub_made
 
         try:
             hub_made(self)
@@ -105,7 +106,7 @@ class Hub(Scheduler):
     def _nothing_left(self) -> None:
         """Wake the waiters of `join`, or raise LoopExit in the main greenlet: no entry is ready, none can become so."""
         if self._orphaned and self.main.dead:
-            from hubcore._child_exit import end_child
+            from hubcore._core.child_exit import end_child
 
             end_child(self._status)
         if self._joiners:
@@ -114,7 +115,7 @@ class Hub(Scheduler):
             for joiner in joiners:
                 joiner.wake(True)
             return
-        from hubcore._loop_exit import loop_exit_text
+        from hubcore._diagnostics.loop_exit import loop_exit_text
 
         exit = LoopExit(loop_exit_text(self), self)
         if isinstance(self.main, RawGreenlet):
@@ -131,7 +132,7 @@ class Hub(Scheduler):
     def adopt(self, orphan: RawGreenlet) -> None:
         """In a forked child, make `orphan`, the greenlet that forked, the main greenlet of this hub.
 
-        The process ends when `orphan` has ended and the hub has nothing left to run; see `_child_exit`.
+        The process ends when `orphan` has ended and the hub has nothing left to run; see `_core.child_exit`.
         """
         orphan._move_to(self)
         self.main = orphan
@@ -166,7 +167,7 @@ class Hub(Scheduler):
         Any thread; never switches. The greenlet sees a copy of the caller's context variables. If the hub is destroyed
         before the greenlet has ended, the result fails with HubDestroyed.
         """
-        return load("hubcore._hub_call:HubCall")(self, function, args, kwargs)
+        return load("hubcore._tasks.threadsafe_call:HubCall")(self, function, args, kwargs)
 
     @property
     def loop_class(self) -> type[Loop]:
@@ -175,7 +176,7 @@ class Hub(Scheduler):
 
     def _woken_from_outside(self) -> bool:
         """Return whether a parked greenlet waits for something that another living thread may still set."""
-        from hubcore._loop_exit import other_threads_may_wake
+        from hubcore._diagnostics.loop_exit import other_threads_may_wake
 
         return other_threads_may_wake(self)
 
@@ -226,7 +227,7 @@ class Hub(Scheduler):
         self.__dict__.pop("threadpool", None)  # it refers to its hub
         for call in tuple(self._calls):  # another thread may be taking its own out
             call.give_up()
-        from hubcore._signals import hub_destroyed
+        from hubcore._watchers.signals import hub_destroyed
 
         hub_destroyed(self)
         hubs.discard(self)
@@ -251,7 +252,7 @@ class Hub(Scheduler):
 
     def statistics(self) -> Statistics:
         """Return the numbers of parked, ready and scheduled entries, as a Statistics. Any thread; never switches."""
-        from hubcore._statistics import of_hub
+        from hubcore._diagnostics.statistics import of_hub
 
         return of_hub(self)
 
@@ -262,7 +263,7 @@ class Hub(Scheduler):
         """
         monitor = self.periodic_monitoring_thread
         if monitor is None or not monitor.alive:
-            from hubcore._monitor import PeriodicMonitoringThread
+            from hubcore._diagnostics.monitor import PeriodicMonitoringThread
 
             monitor = PeriodicMonitoringThread(self)
             self.periodic_monitoring_thread = monitor
@@ -277,7 +278,7 @@ class Hub(Scheduler):
     @property
     def main_hub(self) -> bool:
         """Whether this is the hub of the program's main thread, where Python handles signals."""
-        from hubcore._signals import watched_by
+        from hubcore._watchers.signals import watched_by
 
         return watched_by(self)
 
@@ -295,7 +296,7 @@ class Hub(Scheduler):
             self.print_exception(context, type, value, tb)
         if self._orphaned and context is self.main:
             # The main greenlet itself has ended; as in any process, its exception decides the exit status.
-            from hubcore._child_exit import end_child, exit_status
+            from hubcore._core.child_exit import end_child, exit_status
 
             self._status = exit_status(value)
             if issubclass(type, SystemExit):
@@ -315,7 +316,7 @@ class Hub(Scheduler):
         """Log an unobserved failure once (logger "hubcore"), with the spawn site."""
         if self.exception_stream is None:
             return
-        from hubcore._describe import report_failure
+        from hubcore._diagnostics.describe import report_failure
 
         report_failure(context, kind, value, tb)
 
@@ -482,7 +483,7 @@ def __getattr__(name: str) -> object:
     if name == "getcurrent":
         return sys.modules["greenlet"].getcurrent
     if name == "Waiter":
-        return load("hubcore._waiter:Waiter")
+        return load("hubcore._tasks.gevent_waiter:Waiter")
     if name == "signal":
-        return load("hubcore._signal_handler:signal_handler")
+        return load("hubcore._process.gevent_signal:signal_handler")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,8 +1,8 @@
 cimport cython
 from cpython.object cimport Py_EQ, PyObject
 
-from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._rawgreenlet cimport RawGreenlet
+from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._core.raw_greenlet cimport RawGreenlet
 
 cdef extern from "Python.h":
     # Attribute access as of any object, but with the dict as an argument. Private, yet exported by CPython (3.11 to

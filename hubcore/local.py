@@ -17,11 +17,11 @@ from itertools import count
 
 import cython
 
-from hubcore._originals import _local as ThreadLocal
-from hubcore._rawgreenlet import RawGreenlet
+from hubcore._base.originals import _local as ThreadLocal
+from hubcore._core.raw_greenlet import RawGreenlet
 
 if not cython.compiled:
-    from hubcore._uncompiled import (
+    from hubcore._capi.fallback import (
         del_attribute,
         get_attribute,
         getcurrent,

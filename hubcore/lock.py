@@ -5,8 +5,8 @@ Names and meanings are gevent's. Those of RLock, Condition and Barrier are the s
 
 from __future__ import annotations
 
-from hubcore._barrier import Barrier, BrokenBarrierError
-from hubcore._condition import Condition
-from hubcore._locks import BoundedSemaphore, DummySemaphore, RLock, Semaphore
+from hubcore._sync.barrier import Barrier, BrokenBarrierError
+from hubcore._sync.condition import Condition
+from hubcore._sync.locks import BoundedSemaphore, DummySemaphore, RLock, Semaphore
 
 __all__ = ["Barrier", "BoundedSemaphore", "BrokenBarrierError", "Condition", "DummySemaphore", "RLock", "Semaphore"]

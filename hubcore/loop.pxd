@@ -1,8 +1,8 @@
 cimport cython
 
-from hubcore._deadlines cimport Deadline, DeadlineHeap
-from hubcore._ready cimport Callback, ReadyQueue
-from hubcore._thread_ident cimport get_ident
+from hubcore._core.deadlines cimport Deadline, DeadlineHeap
+from hubcore._core.ready_queue cimport Callback, ReadyQueue
+from hubcore._capi.thread_state cimport get_ident
 
 
 cdef class Loop:

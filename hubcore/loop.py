@@ -26,8 +26,8 @@ from time import monotonic
 
 import cython
 
-from hubcore._deadlines import Deadline, DeadlineHeap
-from hubcore._ready import Callback, ReadyQueue
+from hubcore._core.deadlines import Deadline, DeadlineHeap
+from hubcore._core.ready_queue import Callback, ReadyQueue
 from hubcore.exceptions import BlockingSwitchOutError, InvalidThreadUseError
 
 if not cython.compiled:
@@ -333,49 +333,49 @@ class Loop:
 
     def async_(self, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher whose `send()`, from any thread, runs its callback once for all sends before it."""
-        from hubcore._rare_watchers import Async
+        from hubcore._watchers.rare import Async
 
         return Async(self, ref, priority)
 
     def idle(self, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher whose callback runs at each pass that finds nothing else to do; meanwhile the loop never sleeps."""
-        from hubcore._rare_watchers import Idle
+        from hubcore._watchers.rare import Idle
 
         return Idle(self, ref, priority)
 
     def prepare(self, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher whose callback runs before each poll that may sleep."""
-        from hubcore._rare_watchers import Prepare
+        from hubcore._watchers.rare import Prepare
 
         return Prepare(self, ref, priority)
 
     def check(self, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher whose callback runs after each poll."""
-        from hubcore._rare_watchers import Check
+        from hubcore._watchers.rare import Check
 
         return Check(self, ref, priority)
 
     def fork(self, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher whose callback runs in a forked child, once `reinit` made the loop usable there."""
-        from hubcore._rare_watchers import Fork
+        from hubcore._watchers.rare import Fork
 
         return Fork(self, ref, priority)
 
     def stat(self, path: str, interval: float = 0.0, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher of what os.stat says of `path`, looked at every `interval` seconds (0: every 5)."""
-        from hubcore._rare_watchers import Stat
+        from hubcore._watchers.rare import Stat
 
         return Stat(self, path, interval, ref, priority)
 
     def child(self, pid: int, trace: bool = False, ref: bool = True) -> Watcher:
         """A watcher of the end of the child process `pid`; it then has `rpid` and `rstatus` as waitpid gives them."""
-        from hubcore._children import Child
+        from hubcore._watchers.child import Child
 
         return Child(self, pid, ref)
 
     def signal(self, signum: int, ref: bool = True, priority: int | None = None) -> Watcher:
         """A watcher of a signal to this process. Start and stop it in the main thread only, as Python demands."""
-        from hubcore._signals import Signal
+        from hubcore._watchers.signals import Signal
 
         return Signal(self, signum, ref, priority)
 
@@ -386,17 +386,17 @@ class Loop:
         """Nothing to do, as `install_sigchld`."""
 
     def _before_poll(self, block: bool) -> bool:
-        from hubcore._rare_watchers import before_poll
+        from hubcore._watchers.rare import before_poll
 
         return before_poll(self, block)
 
     def _after_poll(self) -> None:
-        from hubcore._rare_watchers import after_poll
+        from hubcore._watchers.rare import after_poll
 
         after_poll(self)
 
 
 if not cython.compiled:
-    from hubcore._uncompiled import atomic
+    from hubcore._capi.fallback import atomic
 
     atomic(Loop, "begin_job", "end_job")

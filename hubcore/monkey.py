@@ -7,10 +7,9 @@ gevent's.
 
 from __future__ import annotations
 
-from hubcore._originals import get_original as get_original
-from hubcore._originals import saved as saved
-from hubcore._patch_all import patch_all
-from hubcore._patch_pieces import (
+from hubcore._base.originals import get_original as get_original
+from hubcore._base.originals import saved as saved
+from hubcore._patching.modules import (
     patch_builtins,
     patch_contextvars,
     patch_dns,
@@ -26,7 +25,8 @@ from hubcore._patch_pieces import (
     patch_thread,
     patch_time,
 )
-from hubcore._patching import (
+from hubcore._patching.patch_all import patch_all
+from hubcore._patching.replace import (
     MonkeyPatchWarning,
     is_anything_patched,
     is_module_patched,

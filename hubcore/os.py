@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import os as _stdlib
 
-from hubcore import _childwait, _fdcalls, _originals
-from hubcore._checks import check_callback
-from hubcore._job import Job
-from hubcore._originals import close_fd
-from hubcore._waitfd import closing_fd, wait_read, wait_write
+from hubcore._base import originals as _originals
+from hubcore._base.argument_checks import check_callback
+from hubcore._base.originals import close_fd
+from hubcore._io import fd_calls as _fd_calls
+from hubcore._io.wait_fd import closing_fd, wait_read, wait_write
+from hubcore._process import child_wait as _child_wait
+from hubcore._threads.job import Job
 from hubcore.hub import get_hub, get_hub_if_any
 
 TYPE_CHECKING = False
@@ -24,17 +26,17 @@ if TYPE_CHECKING:
 
     from hubcore.loop import Loop
 
-wait = _childwait.wait
-wait3 = _childwait.wait3
-wait4 = _childwait.wait4
-waitid = _childwait.waitid
-waitpid = _childwait.waitpid
-read = _fdcalls.read
-readv = _fdcalls.readv
-write = _fdcalls.write
-writev = _fdcalls.writev
-get_blocking = _fdcalls.get_blocking
-set_blocking = _fdcalls.set_blocking
+wait = _child_wait.wait
+wait3 = _child_wait.wait3
+wait4 = _child_wait.wait4
+waitid = _child_wait.waitid
+waitpid = _child_wait.waitpid
+read = _fd_calls.read
+readv = _fd_calls.readv
+write = _fd_calls.write
+writev = _fd_calls.writev
+get_blocking = _fd_calls.get_blocking
+set_blocking = _fd_calls.set_blocking
 
 # The originals; patching may replace the module's names later.
 _fork = _stdlib.fork
@@ -90,13 +92,13 @@ def _watch(pid: int, callback: Callable[[Any], object], loop: Loop | None, ref: 
     watcher: Any = (get_hub().loop if loop is None else loop).child(pid, ref=ref)
 
     def ended() -> None:
-        _childwait.watched(pid, None)
+        _child_wait.watched(pid, None)
         if not watcher.elsewhere:
-            _childwait.keep_status(watcher.rpid, watcher.rstatus)
+            _child_wait.keep_status(watcher.rpid, watcher.rstatus)
         callback(watcher)
 
     watcher.start(ended)
-    _childwait.watched(pid, watcher)
+    _child_wait.watched(pid, watcher)
 
 
 def fork(*args: Any, **kwargs: Any) -> int:
@@ -113,7 +115,7 @@ def close(fd: int) -> None:
     """Like os.close. Greenlets of this thread that wait for `fd` get OSError (EBADF). Never switches."""
     if isinstance(fd, int):
         closing_fd(fd)
-        _fdcalls.seems_blocking.pop(fd, None)
+        _fd_calls.seems_blocking.pop(fd, None)
     close_fd(fd)
 
 

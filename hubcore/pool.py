@@ -9,10 +9,10 @@ from queue import Full
 from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as _raw
 
-from hubcore._imap import IMap, IMapUnordered
-from hubcore._links import DirectLink
-from hubcore._locks import DummySemaphore, Semaphore
-from hubcore._mapping import MappingMixin, pass_value
+from hubcore._sync.links import DirectLink
+from hubcore._sync.locks import DummySemaphore, Semaphore
+from hubcore._tasks.imap import IMap, IMapUnordered
+from hubcore._tasks.map_methods import MappingMixin, pass_value
 from hubcore.event import Event
 from hubcore.greenlet import Greenlet
 from hubcore.hub import kill, spawn_raw

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from queue import Empty, Full
 
-from hubcore._channel import Channel
-from hubcore._simple_queue import ShutDown, SimpleQueue
-from hubcore._task_queue import JoinableQueue, LifoQueue, PriorityQueue, Queue, UnboundQueue
+from hubcore._queues.joinable_queue import JoinableQueue, LifoQueue, PriorityQueue, Queue, UnboundQueue
+from hubcore._queues.rendezvous import Channel
+from hubcore._queues.simple_queue import ShutDown, SimpleQueue
 
 #: What `hubcore.monkey` replaces in the standard library's module.
 __implements__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]

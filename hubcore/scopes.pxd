@@ -1,9 +1,9 @@
 cimport cython
 
-from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._interrupts cimport PersistentInterrupt
-from hubcore._rawgreenlet cimport RawGreenlet
-from hubcore._thread_ident cimport get_ident
+from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._core.interrupts cimport PersistentInterrupt
+from hubcore._core.raw_greenlet cimport RawGreenlet
+from hubcore._capi.thread_state cimport get_ident
 from hubcore.hub cimport Hub, get_hub
 from hubcore.loop cimport Loop
 

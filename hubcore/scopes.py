@@ -2,8 +2,8 @@
 
 Each greenlet has a chain of scopes, from its innermost scope outward. The chain of a task in a group continues with the
 group's scope. The scope that cancels a greenlet is the outermost cancelled scope in its chain; the search goes outward
-from the innermost scope and ends at the first one that shields. The result is the greenlet's mark (see `_interrupts`):
-every wait raises Cancelled until the greenlet leaves that scope or enters one that shields. The mark is computed when a
+from the innermost scope and ends at the first one that shields. The result is the greenlet's mark (see
+`_core.interrupts`): every wait raises Cancelled until the greenlet leaves that scope or enters one that shields. The mark is computed when a
 chain or a scope in it changes, so a wait pays nothing for scopes.
 """
 
@@ -13,12 +13,12 @@ from math import inf
 
 import cython
 
-from hubcore._interrupts import PersistentInterrupt
+from hubcore._core.interrupts import PersistentInterrupt
 from hubcore.exceptions import Cancelled
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
-    from hubcore._uncompiled import get_ident, getcurrent, greenlet, import_greenlet
+    from hubcore._capi.fallback import get_ident, getcurrent, greenlet, import_greenlet
 
     UNUSED, ACTIVE, LEFT, LOST = range(4)
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Any, Self
 
-    from hubcore._rawgreenlet import RawGreenlet
+    from hubcore._core.raw_greenlet import RawGreenlet
     from hubcore.hub import Hub
 
 import_greenlet()

@@ -10,10 +10,11 @@ import select as _stdlib
 from operator import index
 from select import error
 
-from hubcore import _kernelqueue, _readahead
-from hubcore._anyfd import let_others_run, seconds_of, spend, wait_for_any
-from hubcore._nativepoll import native_poll
-from hubcore._originals import original
+from hubcore._base.originals import original
+from hubcore._io import kernel_queue as _kernel_queue
+from hubcore._io import read_ahead as _read_ahead
+from hubcore._io.native_poll import native_poll
+from hubcore._io.wait_any_fd import let_others_run, seconds_of, spend, wait_for_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,9 +24,9 @@ if TYPE_CHECKING:
 _native_select: Any = original("select", "select")
 
 if hasattr(_stdlib, "epoll"):
-    epoll = _kernelqueue.epoll
+    epoll = _kernel_queue.epoll
 if hasattr(_stdlib, "kqueue"):
-    kqueue = _kernelqueue.kqueue
+    kqueue = _kernel_queue.kqueue
 
 
 def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> tuple[list[Any], list[Any], list[Any]]:
@@ -41,9 +42,9 @@ def select(rlist: Any, wlist: Any, xlist: Any, timeout: float | None = None) -> 
     lists = (_items(rlist), _items(wlist), _items(xlist))
     spend()
     found = _look(lists)
-    if _readahead.sockets:
+    if _read_ahead.sockets:
         numbers = [*map(_fd, lists[0])]
-        if ahead := _readahead.readable(numbers):
+        if ahead := _read_ahead.readable(numbers):
             ahead.update(map(_fd, found[0]))
             return [item for item, fd in zip(lists[0], numbers, strict=True) if fd in ahead], found[1], found[2]
     if found[0] or found[1] or found[2]:
@@ -116,7 +117,7 @@ class poll:
         try:
             spend()
             found = self._poll.poll(0)
-            if found := _readahead.added(found, self._events, _stdlib.POLLIN):
+            if found := _read_ahead.added(found, self._events, _stdlib.POLLIN):
                 return found
             if seconds == 0.0:
                 let_others_run()

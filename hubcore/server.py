@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from hubcore import socket
-from hubcore._listening import OwnPath, activated, bound, from_fd
+from hubcore._servers.listening import OwnPath, activated, bound, from_fd
 from hubcore.baseserver import BaseServer
 from hubcore.timeout import Timeout
 
@@ -100,7 +100,7 @@ class StreamServer(_SocketServer):
         self._wrap: Callable[..., Any] | None = None
         self.ssl_args = ssl_args
         if ssl_args:
-            from hubcore._tlsserver import wrapper
+            from hubcore._servers.tls_arguments import wrapper
 
             self._wrap = wrapper(ssl_args)
         if backlog is not None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import signal as _stdlib
 from time import monotonic
 
-from hubcore import _signals
-from hubcore._handlers import Handler, given
+from hubcore._process.handler_greenlets import Handler, given
+from hubcore._watchers import signals as _signals
 from hubcore.hub import get_hub_if_any, sleep
 
 TYPE_CHECKING = False

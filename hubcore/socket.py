@@ -14,17 +14,18 @@ from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
-from hubcore import _resolver, _sendfile
-from hubcore._happy_eyeballs import Race, host_and_port
-from hubcore._originals import get_blocking, original, set_blocking
-from hubcore._resolver import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
-from hubcore._sockwait import FdWaits, blocks_for_others
-from hubcore._waitfd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
+from hubcore._base.originals import get_blocking, original, set_blocking
+from hubcore._io.fd_waits import FdWaits, blocks_for_others
+from hubcore._io.wait_fd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
+from hubcore._sockets import name_lookups as _name_lookups
+from hubcore._sockets import sendfile as _sendfile
+from hubcore._sockets.happy_eyeballs import Race, host_and_port
+from hubcore._sockets.name_lookups import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore.hub import get_hub, sleep
 
 try:
-    from hubcore import _sockaddr as _fast_addressed
-    from hubcore import _sockio as _fast
+    from hubcore._sockets import address_calls as _fast_addressed
+    from hubcore._sockets import stream_calls as _fast
 except ImportError:  # an uncompiled run: the class below then uses the standard library's socket
     _fast = _fast_addressed = None  # type: ignore[assignment]
 
@@ -364,7 +365,9 @@ def _octets(view: memoryview) -> memoryview:
 def _resolved(sock: socket, address: Any) -> Any:
     """Return `address` with its host looked up, so that the C code makes no blocking look-up."""
     waits = sock._fd_waits
-    return _resolver.resolved(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
+    return (
+        _name_lookups.resolved(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
+    )
 
 
 def getaddrinfo(
@@ -379,7 +382,7 @@ def getaddrinfo(
     convert = _stdlib._intenum_converter  # type: ignore[attr-defined]
     return [
         (convert(family, _stdlib.AddressFamily), convert(kind, _stdlib.SocketKind), proto, name, address)
-        for family, kind, proto, name, address in _resolver.getaddrinfo(host, port, family, type, proto, flags)
+        for family, kind, proto, name, address in _name_lookups.getaddrinfo(host, port, family, type, proto, flags)
     ]
 
 
@@ -452,7 +455,7 @@ def create_server(
 ) -> socket:
     """Like socket.create_server: return a bound, listening socket whose accept() is cooperative."""
     if family in (_stdlib.AF_INET, _stdlib.AF_INET6):
-        address = _resolver.resolved(family, _stdlib.SOCK_STREAM, 0, address)
+        address = _name_lookups.resolved(family, _stdlib.SOCK_STREAM, 0, address)
     plain = _stdlib.create_server(
         address, family=family, backlog=backlog, reuse_port=reuse_port, dualstack_ipv6=dualstack_ipv6
     )

@@ -10,8 +10,8 @@ from __future__ import annotations
 import ssl as _stdlib
 from types import FunctionType
 
-from hubcore._sslcontext import SSLContext
-from hubcore._sslsocket import SSLSocket as SSLSocket
+from hubcore._tls.ssl_context import SSLContext
+from hubcore._tls.ssl_socket import SSLSocket as SSLSocket
 from hubcore.socket import create_connection
 from hubcore.socket import socket as socket
 
@@ -56,7 +56,7 @@ __implements__ = ["SSLContext", "SSLSocket", "create_connection", "socket"]
 
 def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) -> None:
     if "SSLContext" in items:
-        from hubcore._sslstale import adapt_contexts
+        from hubcore._tls.existing_contexts import adapt_contexts
 
         adapt_contexts()
 

@@ -17,7 +17,7 @@ from subprocess import (
     TimeoutExpired,
 )
 
-from hubcore._popen import Popen
+from hubcore._process.popen import Popen
 from hubcore.hub import get_hub_if_any
 from hubcore.scopes import CancelScope
 

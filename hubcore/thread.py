@@ -12,15 +12,16 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 
 from greenlet import GreenletExit, getcurrent
 
-from hubcore import _native_threads, _tracing
 from hubcore import local as _locals
-from hubcore._handlers import HandlerGreenlet
-from hubcore._originals import original
-from hubcore._running_loop import per_greenlet_state
-from hubcore._signals import watched_by
-from hubcore._thread_end import EndLock
-from hubcore._threadlock import Lock as LockType
-from hubcore._threadlock import RLock, get_ident
+from hubcore._base.originals import original
+from hubcore._core import tracing as _tracing
+from hubcore._core.running_loop import per_greenlet_state
+from hubcore._process.handler_greenlets import HandlerGreenlet
+from hubcore._sync.thread_lock import Lock as LockType
+from hubcore._sync.thread_lock import RLock, get_ident
+from hubcore._threads import native_threads as _native_threads
+from hubcore._threads.join_lock import EndLock
+from hubcore._watchers.signals import watched_by
 from hubcore.event import Event as _Event
 from hubcore.exceptions import Cancelled, HubDestroyed
 from hubcore.greenlet import Greenlet

@@ -13,10 +13,10 @@ import threading as _stdlib
 from threading import BrokenBarrierError, ThreadError, main_thread
 
 from hubcore import thread as _thread
-from hubcore._barrier import Barrier
-from hubcore._condition import Condition as _Condition
-from hubcore._locks import BoundedSemaphore as _BoundedSemaphore
-from hubcore._locks import Semaphore as _Semaphore
+from hubcore._sync.barrier import Barrier
+from hubcore._sync.condition import Condition as _Condition
+from hubcore._sync.locks import BoundedSemaphore as _BoundedSemaphore
+from hubcore._sync.locks import Semaphore as _Semaphore
 from hubcore.event import Event as _Event
 from hubcore.thread import (
     TIMEOUT_MAX,
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-_private: Any = _stdlib  # its private names; see hubcore._cpython
+_private: Any = _stdlib  # its private names; see hubcore._patching.cpython_internals
 
 Lock = _LockType = _allocate_lock = LockType
 _CRLock = RLock

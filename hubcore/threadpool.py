@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import os
 
-from hubcore import _workers
-from hubcore._job import Job
-from hubcore._locks import room_for
-from hubcore._mapping import MappingMixin
-from hubcore._originals import get_ident
+from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.originals import get_ident
+from hubcore._sync.locks import room_for
+from hubcore._tasks.map_methods import MappingMixin
+from hubcore._threads.job import Job
 from hubcore.hub import Hub as _Hub
 from hubcore.hub import get_hub
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
-    from hubcore._executor import ThreadPoolExecutor
+    from hubcore._threads.executor import ThreadPoolExecutor
     from hubcore.hub import Hub
 
 __all__ = ["ThreadPool", "ThreadPoolExecutor", "ThreadResult"]
@@ -47,12 +47,12 @@ class ThreadPool(MappingMixin):
 
     def _begin(self) -> None:
         self.pid = os.getpid()
-        self._generation = _workers.generation()
+        self._generation = _worker_threads.generation()
         self._jobs: set[Job] = set()
         self._semaphore = room_for(self._maxsize)
 
     def _look_for_fork(self) -> None:
-        if self._generation is not _workers.generation():
+        if self._generation is not _worker_threads.generation():
             self._begin()  # in a forked child: the parent's calls do not run here
 
     def spawn(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Job:
@@ -113,7 +113,7 @@ class ThreadPool(MappingMixin):
         return super().map(func, iterable)
 
     def _is_inside(self) -> bool:
-        return getattr(_workers.running.get(get_ident()), "pool", None) is self
+        return getattr(_worker_threads.running.get(get_ident()), "pool", None) is self
 
     def join(self) -> None:
         """Wait until no call is under way. Switches unless there is none."""
@@ -276,7 +276,7 @@ def pool_for(hub: Hub) -> Any:
 def __getattr__(name: str) -> object:
     # Imported late: the standard library's concurrent.futures takes longer to import than hubcore.
     if name == "ThreadPoolExecutor":
-        from hubcore import _executor
+        from hubcore._threads import executor as _executor
 
         return _executor.ThreadPoolExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

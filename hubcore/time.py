@@ -6,7 +6,7 @@ import time as _stdlib
 from operator import index
 from sys import is_finalizing
 
-from hubcore._main_thread import in_main_thread
+from hubcore._base.main_thread import in_main_thread
 from hubcore.hub import get_hub_if_any
 from hubcore.hub import sleep as _sleep_in_hub
 

@@ -1,7 +1,7 @@
 cimport cython
 
-from hubcore._deadlines cimport Deadline
-from hubcore._greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._core.deadlines cimport Deadline
+from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore.hub cimport Hub, get_hub
 
 

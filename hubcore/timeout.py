@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import cython
 
-from hubcore._checks import check_exception
-from hubcore._deadlines import Deadline, as_seconds
+from hubcore._base.argument_checks import check_exception
+from hubcore._core.deadlines import Deadline, as_seconds
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from hubcore._uncompiled import getcurrent, greenlet, import_greenlet
+    from hubcore._capi.fallback import getcurrent, greenlet, import_greenlet
 
 
 TYPE_CHECKING = False

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 from functools import update_wrapper
 
-from hubcore._assert_switches import assert_switches
-from hubcore._deadlocks import Deadlock, find_deadlocks, format_deadlocks, print_deadlocks
-from hubcore._run_info import format_run_info, print_run_info
-from hubcore._statistics import Statistics
-from hubcore._tree import GreenletTree
+from hubcore._debug.assert_switches import assert_switches
+from hubcore._debug.greenlet_tree import GreenletTree
+from hubcore._debug.run_info import format_run_info, print_run_info
+from hubcore._diagnostics.deadlocks import Deadlock, find_deadlocks, format_deadlocks, print_deadlocks
+from hubcore._diagnostics.statistics import Statistics
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -1,8 +1,8 @@
 cimport cython
 
-from hubcore._deadlines cimport Deadline
-from hubcore._park cimport Waiter
-from hubcore._ready cimport Callback
+from hubcore._core.deadlines cimport Deadline
+from hubcore._core.waiter cimport Waiter
+from hubcore._core.ready_queue cimport Callback
 from hubcore.loop cimport Loop
 
 cdef class Watcher:

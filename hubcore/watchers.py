@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from errno import EBADF
 
-from hubcore._deadlines import Deadline, as_seconds
-from hubcore._park import Waiter
+from hubcore._core.deadlines import Deadline, as_seconds
+from hubcore._core.waiter import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
 
 TYPE_CHECKING = False
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-    from hubcore._ready import Callback
+    from hubcore._core.ready_queue import Callback
     from hubcore.loop import Loop
 
 READ = 1

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from hubcore._after_import import after_every_import, after_import
+from hubcore._patching.import_hooks import after_every_import, after_import
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def test_the_call_comes_once_the_module_is_whole_and_at_once_where_it_is(module)
 
 def test_every_further_copy_of_a_module_where_that_is_asked_for(module, monkeypatch):
     calls, once = [], []
-    monkeypatch.setattr("hubcore._after_import._every_time", {})
+    monkeypatch.setattr("hubcore._patching.import_hooks._every_time", {})
     after_every_import(module, calls.append)
     after_import(module, once.append)
     first = importlib.import_module(module)

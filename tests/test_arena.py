@@ -8,7 +8,7 @@ from hubcore.testing import run_python
 
 SPAWN = """
 import hubcore
-from hubcore import _arena
+from hubcore._core import frame_arena as _frame_arena
 def wait(seconds, depth=20):
     "With more Python frames than a small chunk holds, and so with a large one."
     return wait(seconds, depth - 1) if depth else hubcore.sleep(seconds)
@@ -24,17 +24,17 @@ def said(code, **env):
 
 
 def test_ended_greenlets_leave_their_chunks_for_the_next_ones():
-    kept, most = map(int, said("live(50); print(_arena.statistics()['kept'], _arena.statistics()['most'])"))
+    kept, most = map(int, said("live(50); print(_frame_arena.statistics()['kept'], _frame_arena.statistics()['most'])"))
     assert 40 <= kept <= most == 1024
 
 
 def test_the_cache_is_bounded():
-    assert said("live(50); print(_arena.statistics()['kept'])", HUBCORE_ARENA_CACHE="7") == ["7"]
+    assert said("live(50); print(_frame_arena.statistics()['kept'])", HUBCORE_ARENA_CACHE="7") == ["7"]
 
 
 def test_zero_turns_it_off():
     assert said(
-        "live(50); print(_arena.statistics()['kept'], _arena.statistics()['most'])", HUBCORE_ARENA_CACHE="0"
+        "live(50); print(_frame_arena.statistics()['kept'], _frame_arena.statistics()['most'])", HUBCORE_ARENA_CACHE="0"
     ) == ["0", "0"]
 
 
@@ -42,9 +42,9 @@ def test_it_can_be_made_smaller_and_emptied_while_the_program_runs():
     code = """
 live(50)
 for most in (10, 0, 20):
-    _arena.install(most)
+    _frame_arena.install(most)
     live(50)
-    print(_arena.statistics()["kept"])
+    print(_frame_arena.statistics()["kept"])
 """
     assert said(code) == ["10", "0", "20"]
 
@@ -68,7 +68,7 @@ for _ in range(3):
         thread.start()
     for thread in threads:
         thread.join()
-print(_arena.statistics()["kept"] <= 64)
+print(_frame_arena.statistics()["kept"] <= 64)
 """
     assert said(code, HUBCORE_ARENA_CACHE="64") == ["True"]
 
@@ -99,12 +99,12 @@ def test_chunks_are_really_reused():
     """Without a new one for each greenlet: the process does not grow, and the kept ones are taken before new ones."""
     code = """
 live(50)
-before = _arena.statistics()["kept"]
+before = _frame_arena.statistics()["kept"]
 tasks = [hubcore.spawn(wait, 0.01) for _ in range(30)]
 hubcore.sleep(0)
-print(before - _arena.statistics()["kept"] >= 30)
+print(before - _frame_arena.statistics()["kept"] >= 30)
 hubcore.joinall(tasks)
-print(before - _arena.statistics()["kept"] <= 1)
+print(before - _frame_arena.statistics()["kept"] <= 1)
 """
     assert said(code) == ["True", "True"]
 
@@ -113,16 +113,16 @@ def test_a_few_frames_take_no_large_chunk():
     """Nor do many calls that end before the wait: what they took is given back."""
     code = """
 live(50)
-before = _arena.statistics()["kept"]
+before = _frame_arena.statistics()["kept"]
 def shallow():
     wait(0)
     hubcore.sleep(0.01)
 tasks = [hubcore.spawn(shallow) for _ in range(30)] + [hubcore.spawn_raw(shallow) for _ in range(10)]
 hubcore.sleep(0)
 hubcore.sleep(0)
-print(_arena.statistics()["kept"] - before)
+print(_frame_arena.statistics()["kept"] - before)
 hubcore.sleep(0.02)
-print(_arena.statistics()["kept"] - before)
+print(_frame_arena.statistics()["kept"] - before)
 """
     assert said(code) == ["0", "0"]
 

@@ -3,21 +3,8 @@
 import pytest
 
 import hubcore
-from hubcore import (
-    event,
-    monkey,
-    pool,
-    queue,
-    server,
-    socket,
-    ssl,
-    subprocess,
-    threadpool,
-    util,
-)  # fmt: skip
-from hubcore import (
-    os as hub_os,
-)
+from hubcore import event, monkey, pool, queue, server, socket, ssl, subprocess, threadpool, util  # fmt: skip
+from hubcore import os as hub_os
 from hubcore.backends import loop_class
 from hubcore.hub import kill
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from hubcore import config, events, getcurrent, sleep, spawn
-from hubcore._blocking import Blocking
+from hubcore._diagnostics.blocking import Blocking
 from hubcore.testing import run_python
 
 GENEROUS = 20.0  # seconds that something may take which takes milliseconds
@@ -106,7 +106,7 @@ class Times:
 
     def __init__(self, monkeypatch):
         self.now = 0.0
-        monkeypatch.setattr("hubcore._blocking.monotonic", lambda: self.now)
+        monkeypatch.setattr("hubcore._diagnostics.blocking.monotonic", lambda: self.now)
 
 
 @pytest.fixture
@@ -173,7 +173,7 @@ def test_a_hub_that_sleeps_in_its_poll_is_not_reported(hub_backend):
         """
         import threading, time
         import hubcore
-        from hubcore import _blocking
+        from hubcore._diagnostics import blocking as _blocking
 
         looks = []
         hub = hubcore.get_hub()

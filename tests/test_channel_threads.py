@@ -8,7 +8,8 @@ from collections import Counter
 import pytest
 
 import hubcore
-from hubcore import GreenletExit, _native, open_channel, sleep, spawn
+from hubcore import GreenletExit, open_channel, sleep, spawn
+from hubcore._core import thread_wait as _thread_wait
 from hubcore.channel import ClosedChannel, Empty, EndOfChannel, select
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
@@ -102,7 +103,7 @@ def test_closing_in_one_thread_wakes_those_who_wait_in_others(hub, threads):
 def test_what_a_thread_sends_after_it_was_let_in_comes_after_that(hub, threads, kind):
     """The thread that waits for room runs on before whoever made room has."""
 
-    class SlowBell(_native.Bell):
+    class SlowBell(_thread_wait.Bell):
         def wake(self):
             super().wake()
             time.sleep(0.02)
@@ -115,12 +116,12 @@ def test_what_a_thread_sends_after_it_was_let_in_comes_after_that(hub, threads, 
     put(2)
 
     def run():
-        _native._thread.bell = SlowBell()  # its own
+        _thread_wait._thread.bell = SlowBell()  # its own
         select((send, 3)) if kind == "select" else put(3)
         put(4)
 
     threads.start(run)
-    while not _native.waiting:
+    while not _thread_wait.waiting:
         sleep(0.001)
     time.sleep(0.02)  # it sleeps on its bell now
     got = [get()]

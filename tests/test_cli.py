@@ -99,7 +99,7 @@ def test_info_as_json():
         assert [int(part) for part in one["library_version"].split(".")]
     assert backends["select"]["interface"] == "poll"
     assert found["arena_cache"] == {"on": True, "most": 1024}
-    assert {"hub", "_scheduler", "_sockio"} < set(found["compiled"])
+    assert {"hub", "_core.scheduler", "_sockets.stream_calls"} < set(found["compiled"])
     assert found["uncompiled"] == []
 
 
@@ -116,7 +116,7 @@ def test_info_of_an_uncompiled_run_says_what_is_missing_and_how_to_get_it():
     assert "pip install" in backends["libev"]["error"]
     assert found["chosen"]["backend"] == "select"
     assert found["compiled"] == []
-    assert {"hub", "_sockio"} <= set(found["uncompiled"])
+    assert {"hub", "_sockets.stream_calls"} <= set(found["uncompiled"])
     assert found["arena_cache"]["on"] is False
     text, _ = command("info", HUBCORE_PURE="1")
     assert "libev is not available: " in text

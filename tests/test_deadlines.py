@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import hubcore
 from hubcore import sleep, spawn
-from hubcore._deadlines import Deadline, DeadlineHeap
+from hubcore._core.deadlines import Deadline, DeadlineHeap
 
 
 class Numbered(Deadline):

@@ -9,7 +9,8 @@ import weakref
 import pytest
 
 import hubcore
-from hubcore import _kernelqueue, select, socket, spawn
+from hubcore import select, socket, spawn
+from hubcore._io import kernel_queue as _kernel_queue
 from hubcore.testing import settle
 
 if not hasattr(stdlib, "epoll"):
@@ -332,9 +333,9 @@ class FakeKqueue:
 
 
 def test_a_kqueue_is_the_same(hub, pair, monkeypatch):
-    monkeypatch.setattr(_kernelqueue, "_native_kqueue", FakeKqueue)
+    monkeypatch.setattr(_kernel_queue, "_native_kqueue", FakeKqueue)
     first, second = pair
-    queue = _kernelqueue.kqueue()
+    queue = _kernel_queue.kqueue()
     changes = []
 
     def change(epoll):

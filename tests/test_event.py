@@ -6,7 +6,7 @@ import pytest
 
 import hubcore
 from hubcore import Timeout, sleep, spawn
-from hubcore._links import DirectLink
+from hubcore._sync.links import DirectLink
 from hubcore.event import Event
 from hubcore.exceptions import BlockingSwitchOutError, LoopExit
 from hubcore.testing import settle

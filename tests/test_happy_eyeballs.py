@@ -6,7 +6,8 @@ import socket as stdlib
 import pytest
 
 import hubcore
-from hubcore import _happy_eyeballs, socket, spawn
+from hubcore import socket, spawn
+from hubcore._sockets import happy_eyeballs as _happy_eyeballs
 from hubcore.event import AsyncResult
 from hubcore.testing import settle
 

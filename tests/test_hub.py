@@ -154,7 +154,7 @@ def test_what_is_spawned_while_the_hub_is_destroyed_never_runs(hub):
 
 
 def new_raw(hub):
-    from hubcore._rawgreenlet import RawGreenlet
+    from hubcore._core.raw_greenlet import RawGreenlet
 
     return RawGreenlet(hub, int)
 

@@ -222,7 +222,7 @@ import os, resource, threading
 from hubcore import get_hub, sleep
 from hubcore.backends import loop_class
 from hubcore.hub import get_hub_if_any
-from hubcore import _signals  # before there is no fd left to import it with
+from hubcore._watchers import signals as _signals  # before there is no fd left to import it with
 
 def try_it():
     try:

@@ -54,7 +54,7 @@ def test_nothing_is_said_at_exit(hub_backend, ending):
 
 def test_uncompiled_a_program_runs_on_the_backends_of_plain_python():
     code = """
-        import hubcore, hubcore.hub, hubcore._scheduler
+        import hubcore, hubcore.hub, hubcore._core.scheduler
         def task(n):
             hubcore.sleep(n)
             return n
@@ -66,7 +66,7 @@ def test_uncompiled_a_program_runs_on_the_backends_of_plain_python():
         killed = hubcore.spawn(hubcore.sleep, 5)
         hubcore.sleep(0)
         killed.kill()
-        print([each.value for each in tasks], hubcore._scheduler.__file__.endswith(".py"))
+        print([each.value for each in tasks], hubcore._core.scheduler.__file__.endswith(".py"))
         try:
             hubcore.spawn(lambda: 1 / 0).get()
         except ZeroDivisionError:

@@ -65,13 +65,14 @@ def test_a_circle_is_found_unless_it_is_deferred():
 
 def test_greenlet_api_is_seen_through_an_inline_function_of_another_pxd(tmp_path):
     package = tmp_path / "hubcore"
-    package.mkdir()
-    (package / "_park.pxd").write_text(
-        "from hubcore._greenlet cimport greenlet, switch_to\ncdef inline resume(greenlet g):\n    return switch_to(g)\n"
+    (package / "_core").mkdir(parents=True)
+    (package / "_core/waiter.pxd").write_text(
+        "from hubcore._capi.greenlet cimport greenlet, switch_to\n"
+        "cdef inline resume(greenlet g):\n    return switch_to(g)\n"
     )
-    (package / "direct.pxd").write_text("from hubcore._greenlet cimport getcurrent\n")
-    (package / "indirect.pxd").write_text("from hubcore._park cimport resume\n")
-    (package / "typed.pxd").write_text("from hubcore._greenlet cimport greenlet\n")
+    (package / "direct.pxd").write_text("from hubcore._capi.greenlet cimport getcurrent\n")
+    (package / "indirect.pxd").write_text("from hubcore._core.waiter cimport resume\n")
+    (package / "typed.pxd").write_text("from hubcore._capi.greenlet cimport greenlet\n")
     uses = {name: test_layers.uses_api(package / f"{name}.py", tmp_path) for name in ("direct", "indirect", "typed")}
     assert uses == {"direct": True, "indirect": True, "typed": False}
 

@@ -57,16 +57,16 @@ LAYERS = {
 }
 
 
-# What a hub offers and is built on hubs. `_above` loads it by name, which no import statement shows.
+# What a hub offers and is built on hubs. `_core.lazy_attribute` loads it by name, which no import statement shows.
 LAZY = {
     "hubcore.threadpool:pool_for",
     "hubcore.threadpool:pool_class_for",
     "hubcore.resolver:resolver_for",
     "hubcore.resolver:class_for",
     "hubcore.resolver:check",
-    "hubcore._hub_call:HubCall",
-    "hubcore._waiter:Waiter",
-    "hubcore._signal_handler:signal_handler",
+    "hubcore._tasks.threadsafe_call:HubCall",
+    "hubcore._tasks.gevent_waiter:Waiter",
+    "hubcore._process.gevent_signal:signal_handler",
 }
 
 
@@ -143,14 +143,14 @@ def test_there_is_no_circle_of_imports(found):
 
 def test_the_source_was_really_read(found):
     assert {(one.importer, one.imported) for one in found} >= {
-        ("hubcore._park", "hubcore._deadlines"),  # said by the .py and the .pxd
+        ("hubcore._core.waiter", "hubcore._core.deadlines"),  # said by the .py and the .pxd
         ("hubcore.backends.libev", "hubcore.backends._ev"),  # said by a cython.cimports import
     }
 
 
 # -- greenlet's C API
 
-API = "hubcore._greenlet"
+API = "hubcore._capi.greenlet"
 HARMLESS = {"greenlet", "import_greenlet"}  # the type, and the function that makes the others usable
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import hubcore
 from hubcore import Greenlet, GreenletExit, getcurrent, joinall, sleep, spawn, spawn_later
-from hubcore._links import DirectLink
+from hubcore._sync.links import DirectLink
 from hubcore.event import Event
 
 
@@ -280,7 +280,7 @@ def test_the_greenlet_has_ended_when_its_failure_is_reported(caplog):
 
 def test_what_the_loop_keeps_by_identity_cannot_be_copied(hub):
     """A copy of a scheduled deadline would have the place in the heap that the original has."""
-    if not hubcore._scheduler.__file__.endswith(".so"):
+    if not hubcore._core.scheduler.__file__.endswith(".so"):
         pytest.skip("compiled classes only")
     things = [hub.new_waiter("x"), hub.ready, hub.parked, hub.loop.deadlines, hub.loop.timer(1), hub.loop.io(0, 1)]
     for thing in [*things, DirectLink()]:

@@ -8,7 +8,7 @@ from operator import attrgetter
 
 import pytest
 
-from hubcore._deadlines import Deadline
+from hubcore._core.deadlines import Deadline
 from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError, InvalidThreadUseError
 from hubcore.loop import Loop
 from hubcore.testing import run_until

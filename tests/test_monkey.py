@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from hubcore import _cpython, _patch_all
+from hubcore._patching import cpython_internals as _cpython_internals
+from hubcore._patching import patch_all as _patch_all
 from hubcore.testing import run_python
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -73,7 +74,7 @@ late = ssl.create_default_context()
 for context in (early, late):
     context.options |= 0; context.verify_flags |= 0; context.minimum_version = context.minimum_version
     context.check_hostname = False; context.verify_mode = ssl.CERT_NONE
-    assert type(context.wrap_socket(socket.socket())).__module__ == "hubcore._sslsocket"
+    assert type(context.wrap_socket(socket.socket())).__module__ == "hubcore._tls.ssl_socket"
 ticker.kill()
 print("ok")
 """
@@ -211,7 +212,7 @@ def test_entry_points_of_packages_are_called(tmp_path):
 
 
 def test_a_python_without_a_private_name_is_refused_by_name():
-    assert _cpython.missing() == []
+    assert _cpython_internals.missing() == []
     done = run_python(
         """
         import socket
@@ -231,11 +232,11 @@ def test_a_python_without_a_private_name_is_refused_by_name():
 
 
 def test_how_to_leave_a_module_out_that_cannot_be_patched_is_an_argument_of_patch_all(monkeypatch):
-    for patching in {row.patching for row in _cpython.TABLE} - {"asyncio"}:  # which is not patched
-        row = _cpython._row(patching, "sys:no_such_name", "a test")
-        monkeypatch.setattr(_cpython, "TABLE", [row])
+    for patching in {row.patching for row in _cpython_internals.TABLE} - {"asyncio"}:  # which is not patched
+        row = _cpython_internals._row(patching, "sys:no_such_name", "a test")
+        monkeypatch.setattr(_cpython_internals, "TABLE", [row])
         with pytest.raises(ImportError, match=r"no_such_name \(a test\)") as failed:
-            _cpython.check(patching)
+            _cpython_internals.check(patching)
         assert str(failed.value).rpartition("--no-")[2] in _patch_all.MODULES
 
 
@@ -246,8 +247,9 @@ def test_what_hubcore_imports_after_the_patch_is_unpatched(hub_backend):
         import hubcore
         from hubcore import monkey
         monkey.patch_all()
-        import hubcore._monitor, hubcore.threadpool, hubcore.resolver.thread, hubcore.from_thread, hubcore._run_info
-        import hubcore._filethread, hubcore.fileobject, hubcore._store, hubcore.local, hubcore._uncompiled
+        import hubcore._diagnostics.monitor, hubcore._debug.run_info, hubcore._io.threaded_file, hubcore._queues.store
+        import hubcore.threadpool, hubcore.resolver.thread, hubcore.from_thread, hubcore.fileobject, hubcore.local
+        import hubcore._capi.fallback
         get_ident = monkey.get_original("_thread", "get_ident")
         mine = get_ident()
         pool = hubcore.threadpool.ThreadPool(2)
@@ -269,7 +271,7 @@ def test_what_hubcore_imports_after_the_patch_is_unpatched(hub_backend):
 
 def test_what_is_imported_late_does_not_look_its_threads_and_locks_up_in_the_patched_module():
     early = run_python("import hubcore, sys; print(*sys.modules)").stdout.split()
-    own = {"hubcore._originals", "hubcore.thread", "hubcore.threading", "hubcore._threadlock"}
+    own = {"hubcore._base.originals", "hubcore.thread", "hubcore.threading", "hubcore._sync.thread_lock"}
     wrong = []
     for path in sorted((ROOT / "hubcore").rglob("*.py")):
         name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
@@ -277,7 +279,7 @@ def test_what_is_imported_late_does_not_look_its_threads_and_locks_up_in_the_pat
             wrong += [
                 f"{name}: {line}" for line in re.findall(r"^ *(?:from|import) _thread\b.*", path.read_text(), re.M)
             ]
-    assert not wrong, f"take it from hubcore._originals: {'; '.join(wrong)}"
+    assert not wrong, f"take it from hubcore._base.originals: {'; '.join(wrong)}"
 
 
 def test_hubcore_closes_its_own_fds_by_the_original():
@@ -294,7 +296,7 @@ def test_threads_that_run_already_are_warned_of():
         stop = threading.Event()
         thread = threading.Thread(target=stop.wait, name="early"); thread.start()
         found = []
-        from hubcore import _patch_all
+        from hubcore._patching import patch_all as _patch_all
         _patch_all._warn_of_threads(found)
         other = threading.Thread(target=_patch_all._warn_of_threads, args=(found,)); other.start(); other.join()
         stop.set(); thread.join()

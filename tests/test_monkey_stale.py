@@ -57,7 +57,8 @@ def test_every_kind_of_reference_is_found_and_what_can_be_is_replaced(library):
         f"""
         import sys; sys.path.insert(0, {str(library)!r})
         import between, library, socketserver
-        from hubcore import monkey, _stale
+        from hubcore import monkey
+        from hubcore._patching.existing import stale_references as _stale_references
         from hubcore.exceptions import StaleReferences
         try:
             monkey.patch_all(thread=False, strict=True)
@@ -204,10 +205,11 @@ def test_of_queues_only_the_native_ones_are_told_of_where_threads_are_not_patche
             __slots__ = ("jobs",)
         before = Slots()
         before.jobs = queue.SimpleQueue()
-        from hubcore import _stale, monkey
+        from hubcore import monkey
+        from hubcore._patching.existing import stale_references as _stale_references
         monkey.patch_queue()
         after = queue.SimpleQueue()
-        print(*(each.where for each in _stale.queues()), sep="\\n")
+        print(*(each.where for each in _stale_references.queues()), sep="\\n")
         """
     )
     assert done.stdout == "__main__.Slots object: jobs\n"

@@ -12,7 +12,7 @@ import pytest
 
 import hubcore
 from hubcore import os
-from hubcore._originals import native_sleep
+from hubcore._base.originals import native_sleep
 from hubcore.hub import get_hub
 from hubcore.testing import run_python
 

@@ -7,8 +7,8 @@ import pytest
 from greenlet import getcurrent
 
 import hubcore
-from hubcore._park import Waiter
-from hubcore._ready import ReadyQueue
+from hubcore._core.ready_queue import ReadyQueue
+from hubcore._core.waiter import Waiter
 
 ENDINGS = {
     "wake": lambda waiter: waiter.wake("value"),

@@ -56,8 +56,8 @@ def test_a_debugger_that_runs_already():
         + """
     from _pydev_bundle import _pydev_saved_modules as saved
     import threading
-    from hubcore import _patch_all
-    from hubcore._originals import allocate_lock
+    from hubcore._patching import patch_all as _patch_all
+    from hubcore._base.originals import allocate_lock
 
     _patch_all._warn_of_threads(found := [])
     print(*found)

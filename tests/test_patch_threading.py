@@ -36,7 +36,7 @@ def test_locks_made_before_are_replaced_where_nobody_has_them(hub_backend):
 
         patch()
         from hubcore import thread
-        from hubcore._patch_threading import left_locks
+        from hubcore._patching.threads import left_locks
 
         replaced = [slotted.lock, Plain.shared, plain.lock, nested[0], condition._lock, jobs.mutex, jobs.not_full._lock,
                     inner(), handler.lock, logging._lock, concurrent.futures.thread._global_shutdown_lock,

@@ -98,7 +98,7 @@ def test_there_are_pairs_to_compare():
 
 DECLARED = """
 cimport cython
-from hubcore._ready cimport Callback, ReadyQueue as Queue
+from hubcore._core.ready_queue cimport Callback, ReadyQueue as Queue
 from a.b cimport (
     c,
     d,
@@ -173,8 +173,8 @@ def test_a_pxd_is_read_with_all_its_forms():
     declared = pxd.parse(DECLARED)
     assert declared.cimports == [
         ("cython", ""),
-        ("hubcore._ready", "Callback"),
-        ("hubcore._ready", "ReadyQueue"),
+        ("hubcore._core.ready_queue", "Callback"),
+        ("hubcore._core.ready_queue", "ReadyQueue"),
         ("a.b", "c"),
         ("a.b", "d"),
     ]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hubcore._ready import Callback, ReadyQueue
+from hubcore._core.ready_queue import Callback, ReadyQueue
 
 
 class FakeLoop:

@@ -7,7 +7,7 @@ import pytest
 
 import hubcore
 from hubcore import config, socket, spawn
-from hubcore._workers import Workers
+from hubcore._base.worker_threads import Workers
 from hubcore.resolver import thread as _resolver
 from hubcore.testing import run_python, settle
 from tests.test_socket_errors import outcome
@@ -191,8 +191,8 @@ def test_no_thread_to_be_had_is_an_error_for_all_that_wait(monkeypatch):
 
     workers = Workers(2)
     monkeypatch.setattr(_resolver, "_workers", workers)
-    monkeypatch.setattr("hubcore._workers._idle", [])
-    monkeypatch.setattr("hubcore._workers.start_new_thread", refuse)
+    monkeypatch.setattr("hubcore._base.worker_threads._idle", [])
+    monkeypatch.setattr("hubcore._base.worker_threads.start_new_thread", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         socket.gethostbyname("localhost")
     monkeypatch.undo()

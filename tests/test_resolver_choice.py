@@ -112,7 +112,8 @@ def test_a_wrong_environment_is_told_when_a_hub_is_made(hub_backend, name):
     run_python(
         """
         import os, sys, hubcore
-        from hubcore import _originals, config, resolver, socket
+        from hubcore import config, resolver, socket
+        from hubcore._base import originals as _originals
         def told(function, *args):
             try:
                 function(*args)

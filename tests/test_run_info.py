@@ -8,7 +8,7 @@ import pytest
 
 import hubcore
 from hubcore import getcurrent, sleep, spawn, spawn_raw, util
-from hubcore._inventory import inventory
+from hubcore._diagnostics.inventory import inventory
 from hubcore.testing import run_python
 
 

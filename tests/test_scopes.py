@@ -7,15 +7,7 @@ from math import inf
 import pytest
 
 import hubcore
-from hubcore import (
-    Cancelled,
-    CancelScope,
-    GreenletExit,
-    move_on_after,
-    sleep,
-    spawn,
-    spawn_raw,
-)
+from hubcore import Cancelled, CancelScope, GreenletExit, move_on_after, sleep, spawn, spawn_raw
 from hubcore.exceptions import GreenletCancelled, InvalidThreadUseError
 
 

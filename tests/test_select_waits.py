@@ -227,7 +227,7 @@ def test_an_event_that_does_not_count_is_waited_for_by_its_edge(hub, pair, monke
 
 
 def test_where_there_is_no_epoll_it_looks_now_and_then(hub, monkeypatch):
-    monkeypatch.setattr("hubcore._anyfd._epoll", None)
+    monkeypatch.setattr("hubcore._io.wait_any_fd._epoll", None)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         with socket.create_connection(listener.getsockname()) as client, listener.accept()[0] as server:
             one = spawn(select.select, [server], [], [server], 60)

@@ -315,7 +315,7 @@ def test_to_ask_for_the_main_thread_leaves_the_wake_up_fd_alone(hub_backend):
     said = lines(
         """
         import threading
-        from hubcore._main_thread import in_main_thread
+        from hubcore._base.main_thread import in_main_thread
 
         read, write = os.pipe()
         os.set_blocking(write, False)

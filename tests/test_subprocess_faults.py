@@ -381,7 +381,7 @@ def test_a_child_that_somebody_else_has_reaped_is_not_killed(hub_backend):
         from hubcore import monkey
         monkey.patch_all()
         import subprocess
-        from hubcore import _popen
+        from hubcore._process import popen as _popen
 
         killed = []
         _popen.os = type("os", (), {**vars(os), "kill": staticmethod(lambda *args: killed.append(args))})

@@ -8,17 +8,7 @@ from contextvars import ContextVar
 import pytest
 
 import hubcore
-from hubcore import (
-    Cancelled,
-    CancelScope,
-    Supervisor,
-    TaskGroup,
-    Timeout,
-    getcurrent,
-    move_on_after,
-    sleep,
-    spawn,
-)
+from hubcore import Cancelled, CancelScope, Supervisor, TaskGroup, Timeout, getcurrent, move_on_after, sleep, spawn
 from hubcore.exceptions import BlockingSwitchOutError, GreenletCancelled, InvalidThreadUseError
 
 

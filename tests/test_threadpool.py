@@ -10,7 +10,9 @@ import weakref
 import pytest
 
 import hubcore
-from hubcore import GreenletExit, LoopExit, Timeout, _park, _workers, spawn
+from hubcore import GreenletExit, LoopExit, Timeout, spawn
+from hubcore._base import worker_threads as _worker_threads
+from hubcore._core import waiter as _waiter
 from hubcore.event import AsyncResult, Event
 from hubcore.testing import run_python, settle
 from hubcore.threadpool import ThreadPool, ThreadResult
@@ -63,7 +65,7 @@ def test_results_need_be_neither_hashable_nor_picklable(pool):
     assert pool.apply(lambda: value) is value
 
 
-@pytest.mark.skipif(_park.__file__.endswith(".py"), reason="hubcore's own frames refer to the result, too")
+@pytest.mark.skipif(_waiter.__file__.endswith(".py"), reason="hubcore's own frames refer to the result, too")
 def test_nothing_of_a_call_is_kept(pool):
     class Argument:
         pass
@@ -139,15 +141,15 @@ def test_whoever_stops_waiting_for_a_result_goes_on_at_once(pool):
 
 def test_a_call_that_has_not_begun_is_dropped_with_its_wait(pool, monkeypatch):
     handed_over = []
-    monkeypatch.setattr(_workers, "_idle", [])
-    monkeypatch.setattr(_workers, "start_new_thread", lambda run, args: handed_over.append((run, args)))
+    monkeypatch.setattr(_worker_threads, "_idle", [])
+    monkeypatch.setattr(_worker_threads, "start_new_thread", lambda run, args: handed_over.append((run, args)))
     called = []
     waiting = spawn(pool.apply, called.append, (1,))
     settle(hubcore.get_hub())
     waiting.kill()
     monkeypatch.undo()
     assert pool.full() is False
-    _workers.start_new_thread(*handed_over[0])
+    _worker_threads.start_new_thread(*handed_over[0])
     pool.join()
     assert called == []
 
@@ -156,8 +158,8 @@ def test_no_thread_to_be_had_is_an_error_and_takes_no_room(pool, monkeypatch):
     def refuse(*args):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_workers, "_idle", [])
-    monkeypatch.setattr(_workers, "start_new_thread", refuse)
+    monkeypatch.setattr(_worker_threads, "_idle", [])
+    monkeypatch.setattr(_worker_threads, "start_new_thread", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         pool.apply(int)
     monkeypatch.undo()
@@ -298,7 +300,7 @@ def test_a_call_under_way_keeps_the_hub_waiting(pool):
 
 def test_an_idle_thread_wakes_nobody(pool):
     pool.apply(int)
-    while set(sys._current_frames()) - {threading.get_ident()} - _workers.idle_thread_idents():
+    while set(sys._current_frames()) - {threading.get_ident()} - _worker_threads.idle_thread_idents():
         time.sleep(0.001)  # it is on its way back
     with pytest.raises(LoopExit):
         AsyncResult().get()

@@ -7,7 +7,8 @@ import threading
 import pytest
 
 import hubcore
-from hubcore import GreenletExit, Timeout, _park, event
+from hubcore import GreenletExit, Timeout, event
+from hubcore._core import waiter as _waiter
 from hubcore.hub import Hub
 from hubcore.testing import settle
 from hubcore.threadpool import ThreadPool
@@ -83,7 +84,7 @@ def test_an_end_on_purpose_is_not_reported(hub, caplog, start):
     assert not caplog.records
 
 
-@pytest.mark.skipif(_park.__file__.endswith(".py"), reason="hubcore's own frames refer to the result, a cycle")
+@pytest.mark.skipif(_waiter.__file__.endswith(".py"), reason="hubcore's own frames refer to the result, a cycle")
 @START
 def test_what_ends_the_program_ends_it(hub, caplog, start):
     start(hub, SystemExit)

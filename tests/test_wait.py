@@ -4,7 +4,7 @@ import pytest
 
 import hubcore
 from hubcore import Greenlet, Timeout, iwait, joinall, sleep, spawn, spawn_later, wait
-from hubcore._wait import _Gathering
+from hubcore._sync.wait import _Gathering
 from hubcore.event import Event
 
 
@@ -171,7 +171,7 @@ def test_what_another_thread_makes_ready_between_the_look_and_the_wait_is_not_lo
     import threading
     from collections import deque
 
-    from hubcore._wait import _Gathering
+    from hubcore._sync.wait import _Gathering
 
     class Interrupted(deque):
         """Another thread comes between this look at the length and whatever the looker does next."""

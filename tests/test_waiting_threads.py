@@ -7,7 +7,8 @@ import time
 import pytest
 
 import hubcore
-from hubcore import _native, sleep, spawn
+from hubcore import sleep, spawn
+from hubcore._core import thread_wait as _thread_wait
 from hubcore.event import AsyncResult, Event
 from hubcore.exceptions import GreenletExit
 from hubcore.hub import get_hub_if_any
@@ -253,11 +254,11 @@ def test_a_plain_thread_refuses_a_timeout_that_is_no_number_and_loses_nothing(hu
 def test_those_who_wait_natively_are_listed(hub, threads):
     event = Event()
     thread = threads.start(event.wait)
-    until(lambda: thread.ident in _native.waiting)
-    assert _native.waiting[thread.ident].waiting_on.on is event
+    until(lambda: thread.ident in _thread_wait.waiting)
+    assert _thread_wait.waiting[thread.ident].waiting_on.on is event
     event.set()
     thread.join(20)
-    assert thread.ident not in _native.waiting
+    assert thread.ident not in _thread_wait.waiting
 
 
 def test_a_link_made_in_a_plain_thread_is_called_by_whoever_makes_it_ready(hub, threads):

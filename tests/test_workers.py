@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
-from hubcore import _workers
-from hubcore._workers import Workers, idle_thread_idents
+from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.worker_threads import Workers, idle_thread_idents
 from hubcore.testing import run_python
 
 PATIENCE = 20
@@ -15,10 +15,10 @@ PATIENCE = 20
 
 @pytest.fixture
 def workers(monkeypatch):
-    monkeypatch.setattr(_workers, "_idle", [])  # threads of its own, which end with the test
+    monkeypatch.setattr(_worker_threads, "_idle", [])  # threads of its own, which end with the test
     made = Workers(3)
     yield made
-    _workers._all.remove(made)
+    _worker_threads._all.remove(made)
 
 
 def run(workers, call):
@@ -75,7 +75,7 @@ def test_jobs_at_once_take_as_many_threads_as_there_may_be(workers):
 
 
 def test_a_thread_without_work_ends_and_another_is_made(workers, monkeypatch):
-    monkeypatch.setattr(_workers, "_IDLE_SECONDS", 0.01)
+    monkeypatch.setattr(_worker_threads, "_IDLE_SECONDS", 0.01)
     ident, _ = run(workers, threading.get_ident)
     assert eventually(lambda: ident not in sys._current_frames())
     assert run(workers, lambda: "again") == ("again", None)
@@ -83,7 +83,7 @@ def test_a_thread_without_work_ends_and_another_is_made(workers, monkeypatch):
 
 
 def test_no_job_is_lost_while_threads_end(workers, monkeypatch):
-    monkeypatch.setattr(_workers, "_IDLE_SECONDS", 0.0)
+    monkeypatch.setattr(_worker_threads, "_IDLE_SECONDS", 0.0)
     answers = queue.SimpleQueue()
     for i in range(500):
         workers.submit(lambda i=i: i, lambda result, error: answers.put(result))
@@ -102,7 +102,7 @@ def test_where_no_thread_can_be_started_whoever_relied_on_it_learns_of_that(work
         raise RuntimeError("no more threads")
 
     with monkeypatch.context() as patch:
-        patch.setattr(_workers, "start", fails)
+        patch.setattr(_worker_threads, "start", fails)
         with pytest.raises(RuntimeError, match="no more threads"):
             workers.submit(lambda: "never", lambda *outcome: outcomes.append("own"))
     ((result, error),) = outcomes
@@ -142,7 +142,7 @@ def test_no_thread_to_be_had_is_an_error(workers, monkeypatch):
     def refuse(*args):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_workers, "start_new_thread", refuse)
+    monkeypatch.setattr(_worker_threads, "start_new_thread", refuse)
     with pytest.raises(RuntimeError, match="can't start"):
         workers.submit(lambda: None, lambda *outcome: None)
     assert workers._threads == 0
@@ -155,7 +155,7 @@ def test_a_job_waits_for_the_threads_there_are_when_no_more_can_be_had(workers, 
     def refuse(*args):
         raise RuntimeError("can't start new thread")
 
-    monkeypatch.setattr(_workers, "start_new_thread", refuse)
+    monkeypatch.setattr(_worker_threads, "start_new_thread", refuse)
     workers.submit(lambda: "second", lambda *outcome: done.put(outcome))
     assert workers._threads == 1
     go_on.set()
@@ -166,7 +166,7 @@ def test_threads_at_work_do_not_keep_the_process_from_ending():
     done = run_python(
         """
         import threading
-        from hubcore._workers import Workers
+        from hubcore._base.worker_threads import Workers
         started = threading.Event()
 
         def call():
@@ -186,7 +186,7 @@ def test_a_forked_child_has_threads_of_its_own():
     done = run_python(
         """
         import os, queue, threading
-        from hubcore._workers import Workers, idle_thread_idents
+        from hubcore._base.worker_threads import Workers, idle_thread_idents
 
         go_on, started = threading.Event(), threading.Event()
         workers = Workers(1)

@@ -22,7 +22,7 @@ import errno
 import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
-from cython.cimports.hubcore._thread_ident import get_ident
+from cython.cimports.hubcore._capi.thread_state import get_ident
 from cython.cimports.hubcore.backends import _clock
 from cython.cimports.hubcore.backends import _ev as ev
 from cython.cimports.hubcore.backends._python import PyEval_RestoreThread, PyEval_SaveThread, PyThreadState

@@ -24,13 +24,13 @@ import errno
 import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
-from cython.cimports.hubcore._thread_ident import get_ident
+from cython.cimports.hubcore._capi.thread_state import get_ident
 from cython.cimports.hubcore.backends import _clock
 from cython.cimports.hubcore.backends import _uv as uv
 from cython.cimports.hubcore.loop import Loop
 from cython.cimports.hubcore.watchers import FdWatch
 
-from hubcore._originals import get_blocking, set_blocking
+from hubcore._base.originals import get_blocking, set_blocking
 
 #: The versions of libuv that the module was compiled with, and that runs.
 header_version = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"

@@ -7,7 +7,7 @@ import os
 import select
 from math import ceil
 
-from hubcore._originals import close_fd, original, read_fd, set_blocking, write_fd
+from hubcore._base.originals import close_fd, original, read_fd, set_blocking, write_fd
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from hubcore._patch_all import MODULES, chosen
+from hubcore._patching.patch_all import MODULES, chosen
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,6 @@ def patch(options: Any) -> None:
     """Patch as the parsed `options` ask. With --strict, raises StaleReferences if modules hold any."""
     if getattr(options, "no_patch", False):
         return
-    from hubcore._patch_all import patch_all
+    from hubcore._patching.patch_all import patch_all
 
     patch_all(strict=options.strict, **arguments(options.leave, options.only))

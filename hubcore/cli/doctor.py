@@ -6,15 +6,16 @@ import atexit
 import os
 import sys
 
-from hubcore import _import_record, config, events
-from hubcore._originals import saved
+from hubcore import config, events
+from hubcore._base.originals import saved
 from hubcore._patch_events import DidPatchAllEvent
+from hubcore._patching import import_origins as _import_origins
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hubcore._stale import Stale
+    from hubcore._patching.existing.stale_references import Stale
 
 _MOST_PLACES = 20
 _MOST_LINES = 6  # of a stack, the innermost
@@ -33,10 +34,10 @@ class Examination:
     def on_event(self, event: Any) -> None:
         """Record an event of hubcore.events. Called in any thread."""
         if isinstance(event, DidPatchAllEvent):
-            from hubcore import _stale
+            from hubcore._patching.existing import stale_references as _stale_references
 
             self.by_itself = True
-            self.found = _stale.everything()
+            self.found = _stale_references.everything()
         elif isinstance(event, events.EventLoopBlocked):
             stack = [line.strip() for entry in event.info[2:] for line in entry.splitlines() if line.strip()]
             place = next((line for line in reversed(stack) if line.startswith("File ")), repr(event.greenlet))
@@ -45,13 +46,14 @@ class Examination:
 
     def lines(self) -> list[str]:
         """Return the lines of the report."""
-        from hubcore import _drivers, _stale
+        from hubcore._patching.existing import stale_references as _stale_references
+        from hubcore._patching.libraries import blocking_drivers as _blocking_drivers
 
         lines = self._patching()
-        found = self.found or (_stale.everything() if saved else [])
+        found = self.found or (_stale_references.everything() if saved else [])
         if found:
-            lines += ["", *_stale.report(found)]
-        drivers = _drivers.find()
+            lines += ["", *_stale_references.report(found)]
+        drivers = _blocking_drivers.find()
         if drivers:
             lines += ["", "Libraries that wait in C and block all greenlets meanwhile:"]
             lines += [f"  {each.library}: {each.remedy}" for each in drivers]
@@ -89,7 +91,7 @@ def main(options: Any) -> int:
     examination = Examination(options.patch)
 
     def patch() -> None:
-        _import_record.start()
+        _import_origins.start()
         config.monitor_thread = True
         config.print_blocking_reports = False
         if options.patch:

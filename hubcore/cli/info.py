@@ -12,7 +12,7 @@ from pathlib import Path
 
 import hubcore
 from hubcore import backends, config
-from hubcore._compiled_modules import compiled_modules
+from hubcore._base.compiled_modules import compiled_modules
 from hubcore.cli._output import Plain, output
 from hubcore.exceptions import BackendUnavailable
 
@@ -91,7 +91,7 @@ def describe(name: str, loop: type[Loop] | ImportError) -> dict[str, Any]:
 
 def arena_cache() -> dict[str, Any]:
     """Return whether frame chunks of ended greenlets are kept for new ones, and the greatest number kept."""
-    arena = sys.modules.get("hubcore._arena")
+    arena = sys.modules.get("hubcore._core.frame_arena")
     most = arena.statistics()["most"] if arena is not None else 0
     return {"on": most > 0, "most": most}
 

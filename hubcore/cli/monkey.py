@@ -30,7 +30,7 @@ def main(arguments: Sequence[str]) -> int:
     def patch() -> None:
         _patch_options.patch(options)
         if options.verbose:
-            from hubcore._originals import saved
+            from hubcore._base.originals import saved
 
             for name, items in saved.items():
                 print(f"hubcore: {name}: {', '.join(sorted(items))}", file=sys.stderr)

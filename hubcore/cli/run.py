@@ -35,7 +35,7 @@ def main(
     of the program, and `begin` once it has found the program. For an error in the environment, or a StaleReferences,
     ImportError or ValueError from `patch`, it prints the error and returns 2.
     """
-    from hubcore import _environment
+    from hubcore._patching import environment as _environment
     from hubcore.exceptions import StaleReferences
 
     try:

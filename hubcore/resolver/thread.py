@@ -11,8 +11,8 @@ import os
 from operator import index
 
 from hubcore import config
-from hubcore._originals import allocate_lock
-from hubcore._workers import Workers
+from hubcore._base.originals import allocate_lock
+from hubcore._base.worker_threads import Workers
 from hubcore.hub import get_hub
 from hubcore.resolver import AbstractResolver, is_address
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Hashable
     from typing import Any
 
-    from hubcore._park import Waiter
+    from hubcore._core.waiter import Waiter
 
 _lock = allocate_lock()  # held only briefly, never across a wait
 _under_way: dict[Hashable, LookUp] = {}

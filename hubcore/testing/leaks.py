@@ -65,7 +65,7 @@ class Born(NamedTuple):
 
 def left_in_hub(hub: Hub, born: Born) -> list[str]:
     """Return a line for each greenlet, callback or watcher left. Runs the ready ones first. Switches."""
-    from hubcore._describe import describe_parked
+    from hubcore._diagnostics.describe import describe_parked
 
     lines = []
     try:
@@ -105,6 +105,6 @@ def _new(now: dict[int, str], before: dict[int, str]) -> dict[int, str]:
 
 
 def _threads() -> frozenset[int]:
-    workers = sys.modules.get("hubcore._workers")
+    workers = sys.modules.get("hubcore._base.worker_threads")
     idle = set(workers.idle_thread_idents()) if workers is not None else set()
     return frozenset(sys._current_frames().keys() - idle)

@@ -19,7 +19,7 @@ from typing import Any
 
 import greenlet
 
-from hubcore._originals import write_fd
+from hubcore._base.originals import write_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,8 +92,8 @@ class Watchdog:
 
 def every_stack() -> str:
     """Return the hubs with their parked greenlets, and the stack of every greenlet and thread in the process."""
-    from hubcore._describe import describe_parked
-    from hubcore._scheduler import Scheduler
+    from hubcore._core.scheduler import Scheduler
+    from hubcore._diagnostics.describe import describe_parked
 
     lines = []
     greenlets = [found for found in gc.get_objects() if isinstance(found, greenlet.greenlet)]

@@ -46,9 +46,9 @@ def replace(names: tuple[str, ...]) -> None:
 
 def hurry_workers() -> None:
     """The tests wait for every thread to end; those of hubcore's look-ups stay for longer."""
-    from hubcore import _workers
+    from hubcore._base import worker_threads as _worker_threads
 
-    _workers._IDLE_SECONDS = 0.02
+    _worker_threads._IDLE_SECONDS = 0.02
 
 
 def short_name(test: unittest.TestCase) -> str:

@@ -8,7 +8,7 @@ import socket
 
 import pytest
 
-from hubcore._park import Waiter
+from hubcore._core.waiter import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
 from hubcore.testing import run_python
 from hubcore.testing.conformance.test_io import BOTH, READ, WRITE, passes

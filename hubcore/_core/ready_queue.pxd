@@ -1,0 +1,34 @@
+cimport cython
+
+from hubcore._capi.refcount cimport put_item, take_item
+
+
+@cython.final
+cdef class Callback:
+    cdef readonly object callback
+    cdef readonly tuple args
+
+    cpdef run(self)
+
+
+@cython.final
+cdef class ReadyQueue:
+    cdef readonly Py_ssize_t count
+    cdef readonly unsigned long thread_ident
+    cdef list _ring
+    cdef Py_ssize_t _mask
+    cdef Py_ssize_t _head
+    cdef object _loop
+    cdef object _inbox
+
+    cpdef push(self, object entry)
+    cpdef push_first(self, object entry)
+    cpdef push_threadsafe(self, object entry)
+    cpdef bint is_empty(self) except -1
+    cpdef object pop(self)
+    @cython.locals(n=Py_ssize_t)
+    cpdef Py_ssize_t drain_inbox(self) except -1
+    @cython.locals(old=list, new=list, size=Py_ssize_t, i=Py_ssize_t)
+    cdef _grow(self)
+    @cython.locals(found=list, i=Py_ssize_t)
+    cpdef list snapshot(self)

@@ -1,0 +1,38 @@
+cimport cython
+
+from hubcore._core.waiter cimport Waiter
+from hubcore._capi.thread_state cimport get_ident, process_ends
+from hubcore.hub cimport Hub, get_hub
+from hubcore.loop cimport Loop
+from hubcore.watchers cimport Io
+
+
+cdef class FdWaits:
+    cdef public int fd
+    cdef public double timeout
+    cdef public bint stream
+    cdef public bint ref
+    cdef public int family
+    cdef public int kind
+    cdef public int proto
+    cdef public bint came_nonblocking
+    cdef bint short_read
+    cdef Io _reader
+    cdef Io _writer
+
+    cdef _begin(self, int fd, bint stream, double timeout)
+    @cython.locals(hub=Hub, io=Io)
+    cpdef wait_read(self, double timeout)
+    @cython.locals(hub=Hub, io=Io)
+    cpdef wait_write(self, double timeout)
+    @cython.locals(io=Io)
+    cpdef wait_connected(self, double timeout)
+    @cython.locals(waiter=Waiter)
+    cdef _wait(self, Hub hub, Io io, double timeout)
+    cdef Io _new_io(self, Hub hub, int events, Io old)
+    cdef _spend(self)
+    @cython.locals(reader=Io, writer=Io)
+    cpdef close(self)
+
+@cython.locals(loop=Loop)
+cdef _close_watcher(Io io)

@@ -1,0 +1,5 @@
+"""What `hubcore.server` and `hubcore.backdoor` are made of.
+
+It imports `socket`, `_tls` and below.
+Begin reading at `listening`.
+"""

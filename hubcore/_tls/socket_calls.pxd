@@ -1,0 +1,3 @@
+cimport cython
+
+from hubcore._tls.connection cimport Tls

@@ -1,3 +1,0 @@
-cimport cython
-
-from hubcore._tls cimport Tls
