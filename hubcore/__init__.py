@@ -25,7 +25,6 @@ from greenlet import GreenletExit, getcurrent
 from hubcore import config
 from hubcore._base import originals as _originals  # noqa: F401
 from hubcore._process import fork as _fork  # noqa: F401
-from hubcore._process.gevent_signal import signal_handler
 from hubcore._sync.wait import iwait, joinall, killall, wait
 from hubcore._tasks.task_group import Supervisor, TaskGroup
 from hubcore._version import __version__, version_info
@@ -84,6 +83,7 @@ __all__ = [
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from hubcore._process.gevent_signal import signal_handler
     from hubcore.channel import open_channel
 
 
@@ -93,6 +93,10 @@ def __getattr__(name: str) -> object:
         from hubcore.channel import open_channel
 
         return open_channel
+    if name == "signal_handler":
+        from hubcore._process.gevent_signal import signal_handler
+
+        return signal_handler
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

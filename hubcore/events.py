@@ -9,13 +9,10 @@ the monitor's own thread, so a subscriber must not wait, and has to reach a hub 
 
 from __future__ import annotations
 
-from hubcore import _patch_events
-from hubcore._patch_events import DoNotPatch as DoNotPatch
-from hubcore._patch_events import _Interface
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import ModuleType
     from typing import Any
 
     from greenlet import greenlet
@@ -24,20 +21,52 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
 
 __all__ = [
+    "DidPatchAllEvent",
+    "DidPatchBuiltinModulesEvent",
+    "DidPatchEvent",
+    "DidPatchModuleEvent",
+    "DoNotPatch",
     "EventLoopBlocked",
+    "GeventDidPatchAllEvent",
+    "GeventDidPatchBuiltinModulesEvent",
+    "GeventDidPatchEvent",
+    "GeventDidPatchModuleEvent",
+    "GeventPatchEvent",
+    "GeventWillPatchAllEvent",
+    "GeventWillPatchEvent",
+    "GeventWillPatchModuleEvent",
+    "IDidPatchAllEvent",
+    "IDidPatchBuiltinModulesEvent",
+    "IDidPatchEvent",
+    "IDidPatchModuleEvent",
     "IEventLoopBlocked",
+    "IGeventDidPatchAllEvent",
+    "IGeventDidPatchBuiltinModulesEvent",
+    "IGeventDidPatchEvent",
+    "IGeventDidPatchModuleEvent",
+    "IGeventPatchEvent",
+    "IGeventWillPatchAllEvent",
+    "IGeventWillPatchEvent",
+    "IGeventWillPatchModuleEvent",
     "IMemoryUsageThresholdExceeded",
     "IMemoryUsageUnderThreshold",
+    "IPatchEvent",
     "IPeriodicMonitorThread",
     "IPeriodicMonitorThreadStartedEvent",
+    "IWillPatchAllEvent",
+    "IWillPatchEvent",
+    "IWillPatchModuleEvent",
     "MemoryUsageThresholdExceeded",
     "MemoryUsageUnderThreshold",
+    "PatchEvent",
     "PeriodicMonitorThreadStartedEvent",
+    "WillPatchAllEvent",
+    "WillPatchEvent",
+    "WillPatchModuleEvent",
     "notify",
     "notify_and_call_entry_points",
     "subscribers",
 ]
-__all__ += _patch_events.__all__
 
 #: Callables, each called with every event. If one raises, the failure is logged and the others are called as usual.
 subscribers: list[Callable[[object], object]] = []
@@ -61,6 +90,22 @@ def notify_and_call_entry_points(event: Any) -> None:
 
     for plugin in plugins(event.ENTRY_POINT_NAME):
         plugin(event)
+
+
+class DoNotPatch(BaseException):
+    """Raised by a subscriber of a "will patch" event to prevent that patch; the rest goes on."""
+
+
+class _Interface:
+    """The base of the stand-ins for gevent's interfaces: zope interfaces there, plain base classes here."""
+
+    @classmethod
+    def providedBy(cls, thing: object) -> bool:
+        """Return whether `thing` is an instance."""
+        return isinstance(thing, cls)
+
+
+# The monitor's events.
 
 
 class IPeriodicMonitorThread(_Interface):
@@ -135,7 +180,138 @@ class MemoryUsageUnderThreshold(_MemoryUsageEvent, IMemoryUsageUnderThreshold):
         self.max_usage = max_usage
 
 
-def __getattr__(name: str) -> Any:
-    if name in _patch_events.__all__:
-        return getattr(_patch_events, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+# The events of patching. Each is also given to the entry points of the group `ENTRY_POINT_NAME`. A subscriber or entry
+# point that raises DoNotPatch at a "will patch" event prevents that patch.
+
+
+class IPatchEvent(_Interface):
+    """An event of patching: `source` is the module with the replacements, `target` the patched module."""
+
+
+class IWillPatchEvent(IPatchEvent):
+    """A patch is about to happen; DoNotPatch prevents it."""
+
+
+class IDidPatchEvent(IPatchEvent):
+    """A patch has happened."""
+
+
+class IWillPatchModuleEvent(IWillPatchEvent):
+    """One module is about to be patched."""
+
+
+class IDidPatchModuleEvent(IDidPatchEvent):
+    """One module was patched."""
+
+
+class IWillPatchAllEvent(IWillPatchEvent):
+    """patch_all begins."""
+
+
+class IDidPatchBuiltinModulesEvent(IDidPatchEvent):
+    """patch_all has patched the standard library."""
+
+
+class IDidPatchAllEvent(IDidPatchEvent):
+    """patch_all is done."""
+
+
+class PatchEvent(IPatchEvent):
+    """An event of patching."""
+
+    #: A list that collects warnings, for callers of `patch_module` within a larger patch.
+    _warnings: list[str] | None = None
+
+    def __init__(self, source: ModuleType | None, target: ModuleType | None) -> None:
+        self.source = source
+        self.target = target
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} source={self.source!r} target={self.target!r}>"
+
+
+class WillPatchEvent(PatchEvent, IWillPatchEvent):
+    """A patch is about to happen; DoNotPatch prevents it."""
+
+
+class DidPatchEvent(PatchEvent, IDidPatchEvent):
+    """A patch has happened."""
+
+
+class WillPatchModuleEvent(WillPatchEvent, IWillPatchModuleEvent):
+    """The names `target_item_names` of the module `module_name` are about to be replaced."""
+
+    ENTRY_POINT_NAME = "hubcore.plugins.monkey.will_patch_module"
+
+    def __init__(self, module_name: str, source: ModuleType, target: ModuleType, items: list[str]) -> None:
+        super().__init__(source, target)
+        self.module_name = module_name
+        self.target_item_names = items
+
+
+class DidPatchModuleEvent(DidPatchEvent, IDidPatchModuleEvent):
+    """The module `module_name` was patched."""
+
+    ENTRY_POINT_NAME = "hubcore.plugins.monkey.did_patch_module"
+
+    def __init__(self, module_name: str, source: ModuleType, target: ModuleType) -> None:
+        super().__init__(source, target)
+        self.module_name = module_name
+
+
+class _PatchAllEvent(PatchEvent):
+    def __init__(self, patch_all_arguments: dict[str, Any], patch_all_kwargs: dict[str, Any]) -> None:
+        super().__init__(None, None)
+        self._arguments = dict(patch_all_arguments)
+        self._kwargs = dict(patch_all_kwargs)
+
+    @property
+    def patch_all_arguments(self) -> dict[str, Any]:
+        """The arguments of patch_all by name, defaults included; a copy."""
+        return dict(self._arguments)
+
+    @property
+    def patch_all_kwargs(self) -> dict[str, Any]:
+        """The keyword arguments that patch_all itself does not know; a copy."""
+        return dict(self._kwargs)
+
+
+class WillPatchAllEvent(_PatchAllEvent, WillPatchEvent, IWillPatchAllEvent):
+    """patch_all begins; DoNotPatch prevents all of it."""
+
+    ENTRY_POINT_NAME = "hubcore.plugins.monkey.will_patch_all"
+
+    def will_patch_module(self, module_name: str) -> bool:
+        """Return whether the argument `module_name` of patch_all is true."""
+        return bool(self._arguments.get(module_name, False))
+
+
+class DidPatchBuiltinModulesEvent(_PatchAllEvent, DidPatchEvent, IDidPatchBuiltinModulesEvent):
+    """patch_all has patched the standard library; a subscriber that depends on it can apply its own patches now."""
+
+    ENTRY_POINT_NAME = "hubcore.plugins.monkey.did_patch_builtins"
+
+
+class DidPatchAllEvent(_PatchAllEvent, DidPatchEvent, IDidPatchAllEvent):
+    """patch_all is done, and so are the subscribers of DidPatchBuiltinModulesEvent."""
+
+    ENTRY_POINT_NAME = "hubcore.plugins.monkey.did_patch_all"
+
+
+#: gevent's names.
+GeventPatchEvent = PatchEvent
+GeventWillPatchEvent = WillPatchEvent
+GeventDidPatchEvent = DidPatchEvent
+GeventWillPatchModuleEvent = WillPatchModuleEvent
+GeventDidPatchModuleEvent = DidPatchModuleEvent
+GeventWillPatchAllEvent = WillPatchAllEvent
+GeventDidPatchBuiltinModulesEvent = DidPatchBuiltinModulesEvent
+GeventDidPatchAllEvent = DidPatchAllEvent
+IGeventPatchEvent = IPatchEvent
+IGeventWillPatchEvent = IWillPatchEvent
+IGeventDidPatchEvent = IDidPatchEvent
+IGeventWillPatchModuleEvent = IWillPatchModuleEvent
+IGeventDidPatchModuleEvent = IDidPatchModuleEvent
+IGeventWillPatchAllEvent = IWillPatchAllEvent
+IGeventDidPatchBuiltinModulesEvent = IDidPatchBuiltinModulesEvent
+IGeventDidPatchAllEvent = IDidPatchAllEvent

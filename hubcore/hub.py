@@ -51,6 +51,8 @@ class Hub(Scheduler):
     of this thread, or a backend by name or class; `backend` is another name for that argument.
     """
 
+    loop: Loop
+
     #: Runs blocking calls: a `threadpool_class` of `threadpool_size`, made at the first use. All three can be set.
     threadpool = LazyAttribute("hubcore.threadpool:pool_for")
     threadpool_class = LazyAttribute("hubcore.threadpool:pool_class_for")

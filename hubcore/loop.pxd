@@ -1,42 +1,5 @@
-cimport cython
-
-from hubcore._core.deadlines cimport Deadline, DeadlineHeap
-from hubcore._core.ready_queue cimport Callback, ReadyQueue
-from hubcore._capi.thread_state cimport get_ident
+from hubcore._core.base_loop cimport BaseLoop
 
 
-cdef class Loop:
-    cdef readonly ReadyQueue ready
-    cdef readonly DeadlineHeap deadlines
-    cdef readonly unsigned long thread_ident
-    cdef public Py_ssize_t refs
-    cdef readonly Py_ssize_t external
-    cdef readonly long long passes
-    cdef readonly Py_ssize_t jobs
-    cdef readonly bint closed
-    cdef readonly bint default
-    cdef readonly bint polling
-    cdef readonly set watchers
-    cdef readonly dict fd_watches
-    cdef double patience
-    cdef public object error_handler
-    cdef public dict _lists
-    cdef double _now
-    cdef public Py_ssize_t _hooks
-    cdef public bint _prepared
-    cdef bint _break
-    cdef object __weakref__
-
-    cpdef poll(self, double timeout)
-    cpdef double clock(self) except? -1
-    cpdef double update_now(self) except? -1
-    cpdef double now(self) except? -1
-    cpdef bint alive(self) except -1
-    @cython.locals(timeout=double, earliest=double)
-    cpdef run_pass(self, bint block)
-    cpdef add_deadline(self, Deadline deadline, double after)
-    cpdef begin_job(self)
-    cpdef end_job(self)
-    cpdef check_thread(self)
-    cpdef check_at_rest(self)
-    cpdef Callback _queue_callback(self, callback, tuple args)
+cdef class Loop(BaseLoop):
+    pass

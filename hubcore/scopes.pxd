@@ -5,7 +5,7 @@ from hubcore._core.interrupts cimport PersistentInterrupt
 from hubcore._core.raw_greenlet cimport RawGreenlet
 from hubcore._capi.thread_state cimport get_ident
 from hubcore.hub cimport Hub, get_hub
-from hubcore.loop cimport Loop
+from hubcore._core.base_loop cimport BaseLoop
 
 cdef enum State:
     UNUSED
@@ -37,7 +37,7 @@ cdef class CancelScope(PersistentInterrupt):
     cdef _cancel(self, reason)
     cdef _expire(self)
     cdef _enter(self, Hub hub, greenlet current)
-    @cython.locals(loop=Loop)
+    @cython.locals(loop=BaseLoop)
     cdef _schedule(self)
     @cython.locals(hub=Hub, current=greenlet)
     cdef _leave(self)

@@ -3,8 +3,8 @@
 Each greenlet has a chain of scopes, from its innermost scope outward. The chain of a task in a group continues with the
 group's scope. The scope that cancels a greenlet is the outermost cancelled scope in its chain; the search goes outward
 from the innermost scope and ends at the first one that shields. The result is the greenlet's mark (see
-`_core.interrupts`): every wait raises Cancelled until the greenlet leaves that scope or enters one that shields. The mark is computed when a
-chain or a scope in it changes, so a wait pays nothing for scopes.
+`_core.interrupts`): every wait raises Cancelled until the greenlet leaves that scope or enters one that shields. The
+mark is computed when a chain or a scope in it changes, so a wait pays nothing for scopes.
 """
 
 from __future__ import annotations

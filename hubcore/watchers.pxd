@@ -3,10 +3,10 @@ cimport cython
 from hubcore._core.deadlines cimport Deadline
 from hubcore._core.waiter cimport Waiter
 from hubcore._core.ready_queue cimport Callback
-from hubcore.loop cimport Loop
+from hubcore._core.base_loop cimport BaseLoop
 
 cdef class Watcher:
-    cdef readonly Loop loop
+    cdef readonly BaseLoop loop
     cdef readonly object callback
     cdef readonly object args
     cdef public object priority
@@ -22,7 +22,7 @@ cdef class Watcher:
 
 
 cdef class FdWatch:
-    cdef readonly Loop loop
+    cdef readonly BaseLoop loop
     cdef readonly int fd
     cdef readonly int mask
     cdef readonly list ios
@@ -47,7 +47,7 @@ cdef class Io(Watcher):
     cpdef detach(self, Waiter waiter)
     @cython.locals(waiter=Waiter)
     cpdef on_event(self, int events)
-    @cython.locals(loop=Loop, watch=FdWatch)
+    @cython.locals(loop=BaseLoop, watch=FdWatch)
     cdef _turn_on(self)
 
 

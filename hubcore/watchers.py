@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
+    from hubcore._core.base_loop import BaseLoop
     from hubcore._core.ready_queue import Callback
-    from hubcore.loop import Loop
 
 READ = 1
 WRITE = 2
@@ -32,7 +32,7 @@ class Watcher:
 
     __slots__ = ("_closed", "_pass_events", "_queued", "_ref", "_started", "args", "callback", "loop", "priority")
 
-    def __init__(self, loop: Loop, ref: bool = True, priority: int | None = None) -> None:
+    def __init__(self, loop: BaseLoop, ref: bool = True, priority: int | None = None) -> None:
         self.loop = loop
         self.priority = priority  # kept for programs that set it: entries run in the order they became ready
         self.callback: Callable[..., object] | None = None
@@ -157,7 +157,7 @@ class FdWatch:
 
     __slots__ = ("fd", "ios", "loop", "mask")
 
-    def __init__(self, loop: Loop, fd: int) -> None:
+    def __init__(self, loop: BaseLoop, fd: int) -> None:
         self.loop = loop
         self.fd = fd
         self.mask = 0
@@ -217,7 +217,7 @@ class Io(Watcher):
 
     __slots__ = ("_watch", "events", "fd", "waiter")
 
-    def __init__(self, loop: Loop, fd: int, events: int, ref: bool = True, priority: int | None = None) -> None:
+    def __init__(self, loop: BaseLoop, fd: int, events: int, ref: bool = True, priority: int | None = None) -> None:
         if not isinstance(fd, int) or fd < 0:
             raise ValueError(f"fd must be the number of an open file, not {fd!r}")
         if events not in (READ, WRITE, READ | WRITE):
@@ -345,7 +345,7 @@ class Timer(Watcher):
     __slots__ = ("_deadline", "after", "repeat")
 
     def __init__(
-        self, loop: Loop, after: float, repeat: float = 0.0, ref: bool = True, priority: int | None = None
+        self, loop: BaseLoop, after: float, repeat: float = 0.0, ref: bool = True, priority: int | None = None
     ) -> None:
         Watcher.__init__(self, loop, ref, priority)
         if not as_seconds(after, "the delay of a timer") >= 0.0:

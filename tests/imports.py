@@ -10,12 +10,13 @@ from tests import pxd
 
 @dataclass(frozen=True)
 class Import:
-    """`importer` needs `imported`; `deferred` when only once a function is called."""
+    """`importer` needs `imported`: if `deferred`, once a function is called; if `type_only`, for type checkers only."""
 
     importer: str
     imported: str
     line: int
     deferred: bool = False
+    type_only: bool = False
 
 
 def module_name(path: Path, root: Path) -> str:
@@ -37,26 +38,28 @@ def read(path: Path, root: Path, modules: set[str]) -> list[Import]:
     return [one for one in found if one.imported.partition(".")[0] in packages and one.imported != one.importer]
 
 
-def walk(node: ast.AST, name: str, package: str, modules: set[str], deferred: bool = False) -> Iterator[Import]:
-    """Every import under `node`, except those for type checkers only."""
+def walk(
+    node: ast.AST, name: str, package: str, modules: set[str], deferred: bool = False, type_only: bool = False
+) -> Iterator[Import]:
+    """Every import under `node`."""
     for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.If) and ast.unparse(child.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            for statement in child.orelse:
-                yield from walk(ast.Module([statement], []), name, package, modules, deferred)
+            yield from walk(ast.Module(child.body, []), name, package, modules, deferred, True)
+            yield from walk(ast.Module(child.orelse, []), name, package, modules, deferred, type_only)
             continue
         if isinstance(child, ast.Import):
             for alias in child.names:
-                yield Import(name, target(alias.name, "", modules), child.lineno, deferred)
+                yield Import(name, target(alias.name, "", modules), child.lineno, deferred, type_only)
         elif isinstance(child, ast.ImportFrom):
             module = absolute(child, package)
             for alias in child.names:
-                yield Import(name, target(module, alias.name, modules), child.lineno, deferred)
+                yield Import(name, target(module, alias.name, modules), child.lineno, deferred, type_only)
         elif isinstance(child, ast.Call) and called(child) == "import_module":
             first = child.args[0] if child.args else None
             if isinstance(first, ast.Constant) and isinstance(first.value, str):
-                yield Import(name, target(first.value, "", modules), child.lineno, True)
+                yield Import(name, target(first.value, "", modules), child.lineno, True, type_only)
         inner = deferred or isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
-        yield from walk(child, name, package, modules, inner)
+        yield from walk(child, name, package, modules, inner, type_only)
 
 
 def absolute(node: ast.ImportFrom, package: str) -> str:
@@ -81,10 +84,10 @@ def called(node: ast.Call) -> str:
 
 
 def cycle(imports: list[Import]) -> list[str]:
-    """The modules of one circle of imports that happen at import time, or an empty list."""
+    """The modules of one circle of imports, or an empty list. Deferred and type-only imports count."""
     graph: dict[str, set[str]] = {}
     for one in imports:
-        if not one.deferred:
+        if one.imported != one.importer:
             graph.setdefault(one.importer, set()).add(one.imported)
     done: set[str] = set()
 

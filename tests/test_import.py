@@ -75,3 +75,11 @@ def test_uncompiled_a_program_runs_on_the_backends_of_plain_python():
     done = run_python(code, "virtual", env={"HUBCORE_PURE": "1"})
     assert done.stdout == "[0, 3600, 7200] True\nraised\n"
     assert done.stderr == ""
+
+
+def test_import_hubcore_loads_few_modules_of_its_own():
+    own = {name for name in imported("import hubcore") if name.partition(".")[0] == "hubcore"}
+    folders = {name for name in own if name.rpartition(".")[2].startswith("_") and name.count(".") == 1} - {
+        "hubcore._version"
+    }
+    assert len(own - folders) <= 36

@@ -12,7 +12,7 @@ def read(tmp_path, source, name="hubcore/hub.py"):
     path = tmp_path / name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(source)
-    return [(one.imported, one.deferred) for one in imports.read(path, tmp_path, MODULES)]
+    return [(one.imported, one.deferred) for one in imports.read(path, tmp_path, MODULES) if not one.type_only]
 
 
 @pytest.mark.parametrize(
@@ -46,21 +46,37 @@ def test_the_cimports_of_a_pxd_count_too(tmp_path):
     assert read(tmp_path, source, "hubcore/hub.pxd") == [("hubcore.loop", False), ("hubcore.socket", False)]
 
 
+def test_an_import_for_type_checkers_only_is_marked(tmp_path):
+    path = tmp_path / "hubcore/hub.py"
+    path.parent.mkdir()
+    path.write_text("if TYPE_CHECKING:\n    from hubcore.socket import socket\nelse:\n    import hubcore.loop\n")
+    found = {one.imported: one.type_only for one in imports.read(path, tmp_path, MODULES)}
+    assert found == {"hubcore.socket": True, "hubcore.loop": False}
+
+
 def test_an_import_upward_is_named_with_its_place():
     down, up = Import("hubcore.hub", "hubcore.loop", 3), Import("hubcore.hub", "hubcore.socket", 9, deferred=True)
-    assert test_layers.upward([down, up]) == ["hubcore.hub:9 (switching) imports hubcore.socket (plain Python)"]
+    assert test_layers.upward([down, up]) == ["hubcore.hub:9 (hub) imports hubcore.socket (socket)"]
 
 
-def test_an_unknown_module_has_no_layer_and_a_part_of_a_known_package_has_its():
-    assert test_layers.layer("hubcore.never_heard_of") is None
-    assert test_layers.layer("hubcore.backends._ev") == test_layers.layer("hubcore.loop")
-    assert test_layers.layer("hubcore.cli.report.table") == test_layers.layer("hubcore")
+def test_types_from_above_are_allowed_where_they_are_listed_and_only_for_type_checkers():
+    listed = Import("hubcore.exceptions", "hubcore.hub", 15, type_only=True)
+    real = Import("hubcore.exceptions", "hubcore.hub", 15)
+    elsewhere = Import("hubcore._core.waiter", "hubcore.hub", 15, type_only=True)
+    assert len(test_layers.upward([listed, real, elsewhere])) == 2
 
 
-def test_a_circle_is_found_unless_it_is_deferred():
+def test_a_module_belongs_to_what_stands_directly_in_the_package():
+    assert test_layers.unit("hubcore._core.scheduler") == "_core"
+    assert test_layers.unit("hubcore.hub") == "hub"
+    assert test_layers.unit("hubcore") == "__init__"
+
+
+def test_a_circle_is_found_also_where_it_is_deferred():
     there, back = Import("a", "b", 1), Import("b", "a", 1)
     assert imports.cycle([there, back]) == ["a", "b", "a"]
-    assert imports.cycle([there, Import("b", "a", 1, deferred=True)]) == []
+    assert imports.cycle([there, Import("b", "a", 1, deferred=True)]) == ["a", "b", "a"]
+    assert imports.cycle([there, Import("b", "c", 1)]) == []
 
 
 def test_greenlet_api_is_seen_through_an_inline_function_of_another_pxd(tmp_path):

@@ -1,63 +1,77 @@
-"""Imports within hubcore go downward only, and other rules for its source that no linter knows."""
+"""The house holds: imports between folders lead one way, and each file is where its name says it is.
+
+The order of the folders, the rules and their reasons stand in docs/architecture.md.
+"""
 
 import ast
+import statistics
+import sys
+import sysconfig
+from collections import Counter
 from importlib import import_module
 from pathlib import Path
 
 import pytest
 
+from hubcore._base.compiled_modules import compiled_modules
 from tests import imports, pxd
 from tests.imports import Import
 
 ROOT = Path(__file__).resolve().parent.parent
-FILES = sorted(path for suffix in ("py", "pxd") for path in (ROOT / "hubcore").rglob(f"*.{suffix}"))
+PACKAGE = ROOT / "hubcore"
+FILES = sorted(path for suffix in ("py", "pxd") for path in PACKAGE.rglob(f"*.{suffix}"))
 MODULES = {imports.module_name(path, ROOT) for path in FILES}
 LONGEST = 500
+MOST_IN_THE_HALL = 50
+LARGEST_MEDIAN = 10
 
-# Low to high. A module imports from its own layer and those below; `x.*` stands for what is inside the package x.
-LAYERS = {
-    "ground": """
-        exceptions _checks _version config _pure _ready _deadlines _park _greenlet
-        _spawn_site _spawn_stack _stacks _thread_ident _idents _calls _references _uncompiled _workers
-        _coverage _coverage_tracer _compiled_modules _package _main_thread _child_exit _wait_errors _registry
-        _native events _originals _cpython _plugins _patch_events _import_record
-    """,
-    "seam": "loop watchers _children _rare_watchers _signals backends backends.*",
-    "switching": """
-        _above
-        hub _waiter _scheduler _interrupts _rawgreenlet _fork _arena _arena_api _describe _loop_exit _statistics _waits
-        _deadlocks _inventory _blocking _monitor _running_loop _tracing
-    """,
-    "tasks": """
-        greenlet _links timeout _wait _signal_handler scopes _taskgroup local
-        _handlers _hub_call _unread _awaitable event lock _locks _condition _barrier
-        _threadlock _thread_end thread threading _native_threads
-        queue _store _simple_queue _task_queue _queue_conditions _stdlib_queue _channel
-        channel _memory_channel _selection
-    """,
-    "plain Python": """
-        _sslcontext _sslsocket _sslstale _tls _tlscalls _tlswire
-        _readahead _nativepoll _fdcalls _fdnow
-        _sockio _sockwait _sysio _waitfd _resolver _tree _run_info _assert_switches
-        _sockslot _socklayout
-        _job _executor _imap _mapping from_thread
-        aio _aioloop _aiowrap backdoor baseserver contextvars fileobject pool
-        resolver
-        resolver.* _childwait os signal time select selectors server socket ssl threadpool util
-        _happy_eyeballs _sendfile _sockaddr _listening _tlsserver _console
-        _anyfd _kernelqueue _fileposix _filethread
-        subprocess _popen _pipes _exchange _endlink
-    """,
-    "patching": """
-        _patching _patch_pieces _patch_all _stale _drivers _environment _patch_hook
-        _after_import _holders _existing_locks _existing_executors
-        _patch_threading _patch_multiprocessing _patch_psycopg _patch_grpc _patch_pydevd
-    """,
-    "outside": "(package) monkey cli cli.* testing testing.* __main__",
-}
+# Low to high: each module or folder directly in hubcore/ may import itself and those before it.
+ORDER_BY_FLOOR = """
+    exceptions config contextvars _version
+    _base
+    events
+    _capi
+    _core
+    watchers local
+    _watchers
+    loop
+    backends
+    _diagnostics
+    hub
+    timeout scopes time from_thread
+    _sync
+    event lock greenlet
+    _queues
+    queue channel
+    _tasks
+    pool
+    _debug
+    util
+    _io
+    select selectors fileobject
+    _sockets
+    socket
+    resolver
+    _tls
+    ssl
+    _threads
+    threadpool
+    _process
+    os signal subprocess
+    thread threading
+    _servers
+    baseserver server backdoor
+    aio
+    __init__
+    _patching
+    cli
+    monkey _patch_hook
+    testing __main__
+"""
+ORDER = [name for floor in ORDER_BY_FLOOR.splitlines() for name in floor.split()]
+PUBLIC_FOLDERS = {"aio", "backends", "cli", "resolver", "testing"}
 
-
-# What a hub offers and is built on hubs. `_core.lazy_attribute` loads it by name, which no import statement shows.
+# Attributes of a hub that are built on hubs. `_core.lazy_attribute` loads them by name, without an import statement.
 LAZY = {
     "hubcore.threadpool:pool_for",
     "hubcore.threadpool:pool_class_for",
@@ -69,25 +83,29 @@ LAZY = {
     "hubcore._process.gevent_signal:signal_handler",
 }
 
+# Public names whose types stand above them, for the sake of users' type checkers: what imports, and what for.
+TYPES_FROM_ABOVE = {
+    ("hubcore.exceptions", "hubcore.hub"): "LoopExit.hub, HubDestroyed.destroyed_hub",
+    ("hubcore.exceptions", "hubcore.scopes"): "Cancelled.scope",
+    ("hubcore.events", "hubcore._diagnostics.monitor"): "PeriodicMonitorThreadStartedEvent.monitor",
+    ("hubcore.events", "hubcore.hub"): "EventLoopBlocked.hub",
+    ("hubcore.config", "hubcore.loop"): "config.backend",
+}
 
-def layer(module: str) -> int | None:
-    """The number of the layer of the module `hubcore.x`, or None where the table does not place it."""
-    short = module.partition(".")[2] or "(package)"
-    packages = {short.rpartition(".")[0] + ".*", short.partition(".")[0] + ".*"} - {".*"}
-    for number, names in enumerate(LAYERS.values()):
-        if short in names.split() or ("." in short and packages & set(names.split())):
-            return number
-    return None
+
+def unit(module: str) -> str:
+    """What stands directly in hubcore/: `_core` for hubcore._core.scheduler, `__init__` for hubcore itself."""
+    return [*module.split("."), "__init__"][1]
 
 
 def upward(found: list[Import]) -> list[str]:
-    """The imports of `found` that lead to a higher layer."""
-    names = list(LAYERS)
+    """The imports of `found` that lead to what stands later in ORDER; type-only and deferred ones count."""
     wrong = []
     for one in found:
-        low, high = layer(one.importer), layer(one.imported)
-        if low is not None and high is not None and high > low:
-            wrong.append(f"{one.importer}:{one.line} ({names[low]}) imports {one.imported} ({names[high]})")
+        low, high = unit(one.importer), unit(one.imported)
+        if low in ORDER and high in ORDER and ORDER.index(high) > ORDER.index(low):
+            if not (one.type_only and (one.importer, one.imported) in TYPES_FROM_ABOVE):
+                wrong.append(f"{one.importer}:{one.line} ({low}) imports {one.imported} ({high})")
     return wrong
 
 
@@ -96,38 +114,30 @@ def found():
     return [one for path in FILES for one in imports.read(path, ROOT, MODULES)]
 
 
-def test_every_module_has_a_place():
-    lost = sorted(module for module in MODULES if layer(module) is None)
-    assert not lost, f"place it in LAYERS: {', '.join(lost)}"
+# -- which folder may import which
 
 
-def test_every_place_is_taken():
-    placed = {name for names in LAYERS.values() for name in names.split()} - {"(package)"}
-    present = {module.partition(".")[2] for module in MODULES}
-    assert {name for name in placed if name.removesuffix(".*") not in present} == set()
+def test_every_module_and_folder_has_a_place_in_the_order_and_every_place_is_taken():
+    present = {unit(module) for module in MODULES}
+    assert sorted(present - set(ORDER)) == [], "place it in ORDER"
+    assert sorted(set(ORDER) - present) == [], "it is in ORDER and not in hubcore/"
+    assert [name for name, count in Counter(ORDER).items() if count > 1] == []
 
 
-def lazy_targets(source: str) -> set[str]:
-    """The targets that `source` hands to `load` and `LazyAttribute`."""
-    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
-    return {
-        ast.literal_eval(call.args[0])
-        for call in calls
-        if imports.called(call) in ("load", "LazyAttribute") and ast.unparse(call.func) in ("load", "LazyAttribute")
-    }
-
-
-def test_upward_imports_by_name_are_those_of_the_hub_and_lead_somewhere():
-    paths = [path for path in FILES if path.suffix == ".py" and path.stem != "_above"]
-    assert {path.stem: found for path in paths if (found := lazy_targets(path.read_text()))} == {"hub": LAZY}
-    for target in LAZY:
-        module, _, name = target.partition(":")
-        assert callable(getattr(import_module(module), name))
-
-
-def test_imports_go_downward_only(found):
+def test_imports_lead_downward_only(found):
     wrong = upward(found)
     assert not wrong, "\n" + "\n".join(wrong)
+
+
+def test_there_is_no_circle_of_imports_also_where_they_are_deferred_or_for_type_checkers_only(found):
+    listed = [one for one in found if not (one.type_only and (one.importer, one.imported) in TYPES_FROM_ABOVE)]
+    circle = imports.cycle(listed)
+    assert not circle, " -> ".join(circle)
+
+
+def test_types_from_above_are_those_that_are_listed(found):
+    used = {(one.importer, one.imported) for one in found if one.type_only}
+    assert set(TYPES_FROM_ABOVE) - used == set()
 
 
 def test_every_imported_module_exists(found):
@@ -136,16 +146,73 @@ def test_every_imported_module_exists(found):
     assert not wrong, "\n" + "\n".join(wrong)
 
 
-def test_there_is_no_circle_of_imports(found):
-    circle = imports.cycle(found)
-    assert not circle, " -> ".join(circle)
+def lazy_targets(source: str) -> set[str]:
+    """The targets that `source` hands to `load` and `LazyAttribute`."""
+    calls = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call)]
+    names = ("load", "LazyAttribute")
+    return {ast.literal_eval(call.args[0]) for call in calls if ast.unparse(call.func) in names}
+
+
+def test_upward_imports_by_name_are_those_of_the_hub_and_lead_somewhere():
+    paths = [path for path in FILES if path.suffix == ".py" and path.stem != "lazy_attribute"]
+    assert {path.stem: found for path in paths if (found := lazy_targets(path.read_text()))} == {"hub": LAZY}
+    for target in LAZY:
+        module, _, name = target.partition(":")
+        assert callable(getattr(import_module(module), name))
 
 
 def test_the_source_was_really_read(found):
     assert {(one.importer, one.imported) for one in found} >= {
         ("hubcore._core.waiter", "hubcore._core.deadlines"),  # said by the .py and the .pxd
         ("hubcore.backends.libev", "hubcore.backends._ev"),  # said by a cython.cimports import
+        ("hubcore.exceptions", "hubcore.hub"),  # for type checkers only
     }
+
+
+# -- where a file is, and what its name says
+
+
+def private_folders() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("_*") if path.is_dir() and path.name != "__pycache__")
+
+
+def test_a_folder_is_private_by_its_underscore_and_its_files_have_none():
+    found = {path.name for path in PACKAGE.iterdir() if path.is_dir() and list(path.glob("*.py"))}
+    assert {name for name in found if not name.startswith("_")} == PUBLIC_FOLDERS
+    inside = [path for folder in private_folders() for path in folder.glob("*.p*") if path.suffix in (".py", ".pxd")]
+    wrong = [path.relative_to(ROOT).as_posix() for path in inside if path.name[0] == "_" and path.stem != "__init__"]
+    assert not wrong, f"a file in a private folder has no underscore: {', '.join(wrong)}"
+
+
+def test_the_init_file_of_a_private_folder_is_a_docstring_and_nothing_else():
+    for folder in private_folders():
+        if any(folder.glob("*.py")):
+            body = ast.parse((folder / "__init__.py").read_text()).body
+            assert len(body) == 1, folder
+            assert isinstance(body[0], ast.Expr), folder
+            assert isinstance(ast.literal_eval(body[0].value), str), folder
+
+
+def test_what_stands_directly_in_the_package_are_public_names_few_others_and_folders():
+    here = [path for path in FILES if path.parent == PACKAGE]
+    assert len(here) <= MOST_IN_THE_HALL
+    private = {path.name for path in here if path.name.startswith("_")}
+    assert private == {"__init__.py", "__main__.py", "_patch_hook.py", "_version.py"}
+
+
+def test_private_folders_are_small():
+    sizes = {path: len([each for each in path.glob("*.py") if each.stem != "__init__"]) for path in private_folders()}
+    assert statistics.median(sizes.values()) <= LARGEST_MEDIAN
+
+
+def test_no_compiled_module_has_the_last_name_of_a_c_extension_of_the_standard_library():
+    """Cython emits the module's last name as a C symbol and a struct; CPython's own extensions are looked up alike."""
+    libraries = Path(sysconfig.get_config_var("DESTSHARED"))
+    taken = {path.name.partition(".")[0] for path in libraries.glob("*.so")} | set(sys.builtin_module_names)
+    assert "select" in taken
+    compiled = {name.rpartition(".")[2] for name in compiled_modules(PACKAGE)}
+    assert "scheduler" in compiled
+    assert compiled & taken == set()
 
 
 # -- greenlet's C API

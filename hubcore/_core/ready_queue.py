@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
 
-    from hubcore.loop import Loop
-
     class Wakeable(Protocol):
         """An object that sleeps until an entry is pushed, as a loop does."""
 
@@ -79,7 +77,7 @@ class ReadyQueue:
 
     __slots__ = ("_head", "_inbox", "_loop", "_mask", "_ring", "count", "thread_ident")
 
-    def __init__(self, loop: Loop | Wakeable | None, thread_ident: int | None = None) -> None:
+    def __init__(self, loop: Wakeable | None, thread_ident: int | None = None) -> None:
         self._ring: list[object] = [None] * _FIRST_SIZE
         self._mask = _FIRST_SIZE - 1
         self._head = 0

@@ -10,10 +10,10 @@ from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference
 from hubcore._core.running_loop cimport PerGreenletState, forget_running_loop, save_state, restore_state, switch_sharing, switch_saving
 from hubcore._capi.thread_state cimport get_ident
-from hubcore.loop cimport Loop
+from hubcore._core.base_loop cimport BaseLoop
 
 cdef class Scheduler(InterruptMixin):
-    cdef readonly Loop loop
+    cdef readonly BaseLoop loop
     cdef readonly ReadyQueue ready
     cdef readonly WaiterList parked
     cdef readonly greenlet main
@@ -26,7 +26,7 @@ cdef class Scheduler(InterruptMixin):
     cdef PerGreenletState _per_greenlet
     cdef Waiter _spare
 
-    cdef _set_up(self, Loop loop)
+    cdef _set_up(self, BaseLoop loop)
     cpdef Waiter new_waiter(self, object waiting_on)
     @cython.locals(current=greenlet, raw=RawGreenlet)
     cpdef bint park(self, Waiter waiter, timeout=*, bint ref=*) except -1

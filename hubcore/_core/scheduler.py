@@ -25,7 +25,6 @@ from hubcore._core.deadlines import as_seconds
 from hubcore._core.interrupts import InterruptMixin
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore._core.running_loop import forget_running_loop, per_greenlet_state, restore_state, save_state
-from hubcore._core.wait_errors import check_may_wait
 from hubcore._core.waiter import Waiter, WaiterList
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
@@ -53,7 +52,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Any
 
-    from hubcore.loop import Loop
+    from hubcore._core.base_loop import BaseLoop
 
 import_greenlet()
 
@@ -73,7 +72,7 @@ class Scheduler(InterruptMixin):
     NOT_ERROR: tuple[type[BaseException], ...] = (GreenletExit, SystemExit)
     SYSTEM_ERROR: tuple[type[BaseException], ...] = (KeyboardInterrupt, SystemExit, SystemError)
 
-    def _set_up(self, loop: Loop) -> None:
+    def _set_up(self, loop: BaseLoop) -> None:
         main = getcurrent()
         while main.parent is not None:
             main = main.parent
@@ -433,6 +432,8 @@ class Scheduler(InterruptMixin):
 
     def _check_may_wait(self, current: greenlet, waiter: Waiter | None) -> None:
         """Raise the reason why `current` cannot wait now; return if it can: at a fork, but not in the child."""
+        from hubcore._core.wait_errors import check_may_wait
+
         try:
             check_may_wait(self, current, self._closing, self._forking_pid)
         except BaseException:

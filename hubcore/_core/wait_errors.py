@@ -9,12 +9,20 @@ from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidThre
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from greenlet import greenlet
+    from typing import Protocol
 
-    from hubcore._core.scheduler import Scheduler
+    from hubcore._core.base_loop import BaseLoop
+
+    class ParkingHub(Protocol):
+        """What this module reads of a hub."""
+
+        @property
+        def loop(self) -> BaseLoop: ...
+        @property
+        def thread_ident(self) -> int: ...
 
 
-def check_may_wait(hub: Scheduler, current: greenlet, closing: int, forking_pid: int) -> None:
+def check_may_wait(hub: ParkingHub, current: object, closing: int, forking_pid: int) -> None:
     """Raise the error for a wait of `current` in `hub` that cannot be; return if it may wait after all.
 
     `closing` is the hub's own count of why it may not be waited in; `forking_pid` is the process that was about to fork

@@ -13,7 +13,6 @@ from time import perf_counter
 import greenlet as greenlet_module
 
 from hubcore._core.deadlines import as_seconds
-from hubcore._watchers.rare import observe, unobserve
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from hubcore.hub import Hub
+    from hubcore.loop import Loop
 
 
 class assert_switches:
@@ -102,7 +102,7 @@ class Tracer:
         self._watching = True
         _watch(self)
         if self.timed:
-            observe(self.hub.loop, self)
+            _observe_polls(self.hub.loop, self)
         self._run()
 
     def end(self) -> None:
@@ -112,7 +112,7 @@ class Tracer:
             self._stop()
             _unwatch(self)
             if self.timed:
-                unobserve(self.hub.loop, self)
+                _unobserve_polls(self.hub.loop, self)
 
     def seen(self, event: str, origin: greenlet_module.greenlet, target: greenlet_module.greenlet) -> None:
         """Note a switch. The arguments are those of a trace function for greenlet.settrace."""
@@ -179,3 +179,15 @@ def _unwatch(tracer: Tracer) -> None:
         now: Any = greenlet_module.gettrace()
         if now is traced:
             greenlet_module.settrace(traced.before)
+
+
+def _observe_polls(loop: Loop, observer: Any) -> None:
+    """Call `observer.polls()` before each poll and `observer.polled()` after it. They must not switch."""
+    loop._lists.setdefault("observers", []).append(observer)
+    loop._hooks += 1
+
+
+def _unobserve_polls(loop: Loop, observer: Any) -> None:
+    """Undo one `_observe_polls`."""
+    loop._lists["observers"].remove(observer)
+    loop._hooks -= 1

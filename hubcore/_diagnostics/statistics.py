@@ -33,7 +33,7 @@ def of_hub(hub: Scheduler) -> Statistics:
         deadlines=len(loop.deadlines),
         watchers=len(loop.watchers),
         fds=len(loop.fd_watches),
-        references=loop.activecnt,
+        references=loop.refs + loop.jobs + loop.deadlines.refs,
         external=loop.external + loop.jobs,
         polls=loop.passes,
     )

@@ -8,10 +8,10 @@ from importlib import import_module
 
 from hubcore import events
 from hubcore._base.main_thread import in_main_thread
-from hubcore._patch_events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
 from hubcore._patching import modules as pieces
 from hubcore._patching.replace import check_flags, is_module_patched, warn_all
 from hubcore._threads import native_threads as _native_threads
+from hubcore.events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

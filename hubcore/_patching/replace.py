@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from hubcore import events
 from hubcore._base.originals import saved
-from hubcore._patch_events import DidPatchModuleEvent, DoNotPatch, WillPatchModuleEvent
+from hubcore.events import DidPatchModuleEvent, DoNotPatch, WillPatchModuleEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

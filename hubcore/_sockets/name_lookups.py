@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
+from hubcore._sockets.ip_literals import is_address
 from hubcore.hub import get_hub
-from hubcore.resolver import is_address as _is_address
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
 __all__ = [
-    "_is_address",
     "getaddrinfo",
     "gethostbyaddr",
     "gethostbyname",
@@ -65,7 +64,7 @@ def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
     if not isinstance(address, tuple) or not address:
         return address
     host = address[0]
-    if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>") or _is_address(host):
+    if not isinstance(host, (str, bytes, bytearray)) or host in ("", "<broadcast>") or is_address(host):
         return address
     port = address[1] if len(address) > 1 else 0
     if not isinstance(port, int):

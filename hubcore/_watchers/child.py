@@ -10,14 +10,13 @@ from __future__ import annotations
 import os
 
 from hubcore._base.originals import close_fd, waitpid
-from hubcore.watchers import READ, Watcher
+from hubcore.watchers import READ, Io, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from hubcore.loop import Loop
-    from hubcore.watchers import Io
+    from hubcore._core.base_loop import BaseLoop
 
 
 def sleep_until_ended(pid: int) -> None:
@@ -47,7 +46,7 @@ class ChildEnd(Watcher):
     `start` raises ChildProcessError if there is no such process, because other code has reaped it.
     """
 
-    def __init__(self, loop: Loop, pid: int, ref: bool = True) -> None:
+    def __init__(self, loop: BaseLoop, pid: int, ref: bool = True) -> None:
         super().__init__(loop, ref)
         if not isinstance(pid, int) or pid <= 0:
             raise ValueError(f"pid must be that of one child, a positive number, not {pid!r}")
@@ -67,7 +66,7 @@ class ChildEnd(Watcher):
         self.loop.begin_external(False)
         self._watching = True
         if fd >= 0:
-            self._io = self.loop.io(fd, READ, False)
+            self._io = Io(self.loop, fd, READ, False, None)
             self._io.start(self._ended)
         else:
             from hubcore._base.worker_threads import start_thread
@@ -106,7 +105,7 @@ class ChildEnd(Watcher):
 class Child(ChildEnd):
     """Calls back once the child `pid` has ended, and reaps it first: `rpid` and `rstatus` are the result of waitpid."""
 
-    def __init__(self, loop: Loop, pid: int, ref: bool = True) -> None:
+    def __init__(self, loop: BaseLoop, pid: int, ref: bool = True) -> None:
         super().__init__(loop, pid, ref)
         self.rpid = 0
         self.rstatus = 0

@@ -7,19 +7,17 @@ from __future__ import annotations
 
 import os
 
-from hubcore.watchers import Watcher
+from hubcore.watchers import Timer, Watcher
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
-    from hubcore.loop import Loop
+    from hubcore._core.base_loop import BaseLoop
 
 
 class Async(Watcher):
     """Runs its callback once for all `send`s since the last run."""
 
-    def __init__(self, loop: Loop, ref: bool = True, priority: int | None = None) -> None:
+    def __init__(self, loop: BaseLoop, ref: bool = True, priority: int | None = None) -> None:
         super().__init__(loop, ref, priority)
         self._sent = False
         self._starts = 0  # a `send` before a stop must not run the callback of a later start
@@ -90,49 +88,6 @@ class Fork(_Listed):
     hooks = 0
 
 
-def observe(loop: Loop, observer: Any) -> None:
-    """Call `observer.polls()` before each poll and `observer.polled()` after it. They must not switch."""
-    loop._lists.setdefault("observers", []).append(observer)
-    loop._hooks += 1
-
-
-def unobserve(loop: Loop, observer: Any) -> None:
-    """Undo one `observe`."""
-    observers: list[Any] = loop._lists["observers"]
-    observers.remove(observer)
-    loop._hooks -= 1
-
-
-def before_poll(loop: Loop, block: bool) -> bool:
-    """Queue the callbacks that run before a poll that would block; return whether it may still block."""
-    for observer in tuple(loop._lists.get("observers", ())):
-        observer.polls()  # type: ignore[attr-defined]
-    if not block:
-        return False
-    prepare = loop._lists.get("prepare")
-    if prepare and not loop._prepared:
-        # The callbacks run first. The pass after that sleeps, if it finds no new entry ready.
-        loop._prepared = True
-        _queue_all(prepare)
-        return False
-    loop._prepared = False
-    return not loop._lists.get("idle")
-
-
-def after_poll(loop: Loop) -> None:
-    """Queue the callbacks that run after a poll, and the idle ones if no other entry is ready."""
-    for observer in tuple(loop._lists.get("observers", ())):
-        observer.polled()  # type: ignore[attr-defined]
-    if loop.ready.count == 0:
-        _queue_all(loop._lists.get("idle"))
-    _queue_all(loop._lists.get("check"))
-
-
-def _queue_all(watchers: list[Watcher] | None) -> None:
-    for watcher in tuple(watchers or ()):
-        watcher._queue()
-
-
 class Stat(Watcher):
     """Calls back when the result of os.stat(`path`) changes, but for its access time.
 
@@ -143,7 +98,7 @@ class Stat(Watcher):
 
     def __init__(
         self,
-        loop: Loop,
+        loop: BaseLoop,
         path: str | os.PathLike[str],
         interval: float = 0.0,
         ref: bool = True,
@@ -154,7 +109,7 @@ class Stat(Watcher):
         self.interval = interval if interval > 0 else self.DEFAULT_INTERVAL
         self.attr: os.stat_result | None = None
         self.prev: os.stat_result | None = None
-        self._timer = loop.timer(self.interval, self.interval, False)
+        self._timer = Timer(loop, self.interval, self.interval, False, None)
 
     def _begin(self) -> None:
         self.attr = self._look()

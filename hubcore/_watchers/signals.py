@@ -23,14 +23,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
+    from hubcore._core.base_loop import BaseLoop
     from hubcore._core.waiter import Waiter
-    from hubcore.loop import Loop
 
     class SignalReceiver(Protocol):
         """The part of the main thread's hub that this module uses."""
 
         @property
-        def loop(self) -> Loop: ...
+        def loop(self) -> BaseLoop: ...
         @property
         def thread_ident(self) -> int: ...
         def run_signal_callbacks(self, callback: Callable[[], object]) -> None: ...
@@ -200,7 +200,7 @@ def _write_only(signum: int, frame: object) -> None:
 class Signal(Watcher):
     """Calls back when the process receives signal `signum`. Replaces Python's handler while it is started."""
 
-    def __init__(self, loop: Loop, signum: int, ref: bool = True, priority: int | None = None) -> None:
+    def __init__(self, loop: BaseLoop, signum: int, ref: bool = True, priority: int | None = None) -> None:
         super().__init__(loop, ref, priority)
         if not isinstance(signum, int):
             raise TypeError(f"a signal must be a number, such as signal.SIGTERM, not {signum!r}")

@@ -8,12 +8,11 @@ from importlib import import_module
 
 from hubcore import config
 from hubcore.exceptions import BackendUnavailable
+from hubcore.loop import Loop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from hubcore.loop import Loop
 
 ENTRY_POINT_GROUP = "hubcore.backends"
 
@@ -81,7 +80,6 @@ def _load(name: str) -> type[Loop]:
 
 
 def _checked(found: object, name: str) -> type[Loop]:
-    from hubcore.loop import Loop
 
     if not (isinstance(found, type) and issubclass(found, Loop)):
         raise ImportError(f"{name} is {found!r}, which is not a subclass of hubcore.loop.Loop")

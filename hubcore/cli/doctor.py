@@ -8,8 +8,8 @@ import sys
 
 from hubcore import config, events
 from hubcore._base.originals import saved
-from hubcore._patch_events import DidPatchAllEvent
 from hubcore._patching import import_origins as _import_origins
+from hubcore.events import DidPatchAllEvent
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

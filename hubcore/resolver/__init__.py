@@ -12,7 +12,6 @@ class, or a resolver object. A program may set and delete `hub.resolver` and `hu
 
 from __future__ import annotations
 
-import _socket
 import os
 
 from hubcore import config
@@ -75,19 +74,6 @@ class AbstractResolver:
 
     def __repr__(self) -> str:
         return f"<{type(self).__module__}.{type(self).__name__} at {id(self):#x}>"
-
-
-def is_address(host: object) -> bool:
-    """Return whether `host` is the text of an IPv4 or IPv6 address, which needs no look-up."""
-    if not isinstance(host, str) or not host:
-        return False
-    for family in (_socket.AF_INET, _socket.AF_INET6):
-        try:
-            _socket.inet_pton(family, host)
-        except (OSError, ValueError):
-            continue
-        return True
-    return False
 
 
 def resolver_class(chosen: Any = None) -> Any:

@@ -13,8 +13,9 @@ from operator import index
 from hubcore import config
 from hubcore._base.originals import allocate_lock
 from hubcore._base.worker_threads import Workers
+from hubcore._sockets.ip_literals import is_address
 from hubcore.hub import get_hub
-from hubcore.resolver import AbstractResolver, is_address
+from hubcore.resolver import AbstractResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
