@@ -1,5 +1,5 @@
-# Every target does its own set-up: a virtual environment, the C libraries, the packages, the build. The set-up itself
-# is tools/bootstrap.sh; the files under $(VENV)/stamps record which of its steps are done, so a second run is quick.
+# Every target does its own set-up: a virtual environment, the C libraries, the packages, the build. tools/bootstrap.sh
+# performs the set-up; the files under $(VENV)/stamps record which of its steps are done, so a second run is quick.
 #
 #   make test                      with python3, in .venv
 #   make test PYTHON=python3.12    with another interpreter, in .venv-3.12
@@ -14,15 +14,25 @@ BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
 .PHONY: help demo test test-all cpython-tests interplay lint bench wheel soak build clean
-.NOTPARALLEL: # two pips in one environment get into each other's way
+.NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
-	@echo "targets: demo test test-all cpython-tests interplay lint bench wheel soak build clean"
+	@echo "demo           fetch pages concurrently on each backend"
+	@echo "test           run the tests on every backend; PYTHON=python3.12 chooses the interpreter"
+	@echo "test-all       run the tests with every CPython from 3.11 up on this machine"
+	@echo "cpython-tests  run CPython's own tests on hubcore (takes hours)"
+	@echo "interplay      run the tests with real libraries and servers"
+	@echo "soak           run the long tests"
+	@echo "lint           run ruff and mypy"
+	@echo "bench          measure hubcore, gevent, asyncio and uvloop"
+	@echo "wheel          build a wheel that contains libev and libuv"
+	@echo "build          compile the modules in place"
+	@echo "clean          remove everything that was built"
 
 demo: $(STAMPS)/build $(STAMPS)/group-cli
 	$(BIN)/hubcore demo
 
-# In two processes where there are two cores; PARTS=1 for plain pytest.
+# Runs in two processes on two or more cores; PARTS=1 runs plain pytest.
 test: $(STAMPS)/build $(STAMPS)/group-test $(STAMPS)/group-wheel
 	$(BIN)/python -m tests.parts --hub-backend=all
 
@@ -32,12 +42,13 @@ soak: $(STAMPS)/build $(STAMPS)/group-test
 test-all:
 	tools/test-all.sh
 
-# CPython's own tests with every CPython that is found: with hubcore's modules in place of the standard library's, and
-# after its patch_all. Takes hours; python -m tests.cpython runs a part of it.
+# Runs CPython's own tests with every CPython on the machine: with hubcore's modules in place of the standard library's,
+# and after patch_all. Takes hours; python -m tests.cpython runs a part.
 cpython-tests:
 	tools/cpython-tests.sh
 
-# Real servers and programs from the system's packages, and libraries from PyPI. `make test` runs what it finds of them.
+# Runs the tests with real servers and programs from the system's packages, and with libraries from PyPI. `make test` runs
+# those for which it finds both.
 interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
 	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
 
@@ -59,14 +70,14 @@ clean:
 	find hubcore \( -name '*.c' -o -name '*.so' \) -delete
 	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
 
-# What the operating system has to provide: a C compiler, Python.h, libev, libuv.
+# Packages of the operating system: a C compiler, Python.h, libev, libuv.
 $(STAMPS)/system: $(STAMPS)/venv
 	@$(BOOTSTRAP) system
 
 $(STAMPS)/venv: tools/bootstrap.sh
 	@$(BOOTSTRAP) venv
 
-# Databases and other servers, and programs that talk to ours; the tests start them on their own.
+# Databases and other servers, and client programs for hubcore's servers; the tests start them.
 $(STAMPS)/services: $(STAMPS)/venv
 	@$(BOOTSTRAP) services
 
@@ -78,6 +89,6 @@ $(STAMPS)/group-%: pyproject.toml $(STAMPS)/venv
 $(STAMPS)/build: $(SOURCES) setup.py $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/system
 	@$(BOOTSTRAP) build
 
-# The `hubcore` command and the entry points, which lead to this tree.
+# The `hubcore` command and the entry points, which refer to this tree.
 $(STAMPS)/install: pyproject.toml $(STAMPS)/group-build
 	@$(BOOTSTRAP) install

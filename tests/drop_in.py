@@ -1,10 +1,10 @@
 """Compares hubcore's modules with the names and signatures that gevent publishes (tests/data/gevent_names.json).
 
-    python -m tests.drop_in                what is missing, module by module
-    python -m tests.drop_in --write-gaps   the same, and writes the gaps to tests/data/expected_gaps.txt
+    python -m tests.drop_in                prints the gaps, module by module
+    python -m tests.drop_in --write-gaps   prints them, and writes them to tests/data/expected_gaps.txt
 
-What counts is that a call which is valid for gevent is valid here, so parameters of our own are no gap as long as they
-are optional. A gap is written `module:Name`, `module:Class.member`, `module:name()` for a signature, or `module:*`.
+Every call that is valid for gevent must be valid here, so hubcore's own parameters are no gap as long as they are
+optional. A gap is written `module:Name`, `module:Class.member`, `module:name()` for a signature, or `module:*`.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""A backend as somebody else might write one, on the stdlib's selectors: all that the Loop protocol asks for."""
+"""A backend as a third party might write one, on the stdlib's selectors: all that the Loop protocol requires."""
 
 import os
 import selectors

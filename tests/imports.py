@@ -1,4 +1,4 @@
-"""What the modules of a package import from each other, found in their source without importing anything."""
+"""Finds the imports between the modules of a package in their source, without importing them."""
 
 import ast
 from collections.abc import Iterator

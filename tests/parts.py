@@ -1,15 +1,15 @@
-"""Runs the suite in two pytest processes at a time where there are two cores, and says in one line what came of it.
+"""Runs the suite in two pytest processes at a time on two or more cores, and reports the result in one line.
 
-    python -m tests.parts --hub-backend=all    the arguments go to each pytest
-    PARTS=3 python -m tests.parts              in three processes; 1: in one, which is plain pytest
+    python -m tests.parts --hub-backend=all    passes the arguments to each pytest
+    PARTS=3 python -m tests.parts              runs three processes; with 1, plain pytest
 
-    python -m pytest -p tests.parts --part=2/2 --hub-backend=all    what one of them runs
+    python -m pytest -p tests.parts --part=2/2 --hub-backend=all    runs one of the parts
 
-Every test falls into one part by its place among those collected, so each run of the same tests splits them in the same
-way, and neighbours, which tend to take alike long, go to different parts. Tests marked `together` share what is costly
-to make: they stay in one part, file by file. Each process is a whole pytest with its own hubs, watchdog and
-leak checks. The first one's output is shown at once, that of the others when it has ended. It is a failure when a
-process dies, or when the parts did not collect the same tests, for then some may have run in none.
+The place of a test among the collected ones decides its part. So each run of the same tests splits them alike, and
+neighbours, which tend to take a similar time, go to different parts. Tests marked `together` share a costly fixture:
+those of one file stay in one part. Each process is a whole pytest with its own hubs, watchdog and leak checks. The
+output of the first appears at once, that of each other process when it has ended. The run fails if a process dies, or
+if the parts did not collect the same tests, because some tests may then have run in no part.
 """
 
 import hashlib

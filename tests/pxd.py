@@ -1,4 +1,4 @@
-"""Reads the declarations of a .pxd file, as far as the tests compare them with the .py beside it."""
+"""Reads those declarations of a .pxd file that the tests compare with the .py beside it."""
 
 import re
 from dataclasses import dataclass, field

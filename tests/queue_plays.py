@@ -1,4 +1,4 @@
-"""Plays about queues; see sync_plays."""
+"""Plays (randomised scenarios) with queues; see sync_plays."""
 
 from hubcore.queue import Channel, Empty, Full, LifoQueue, PriorityQueue, Queue, ShutDown, SimpleQueue
 from tests.sync_plays import Interrupt, Play

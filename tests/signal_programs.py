@@ -1,4 +1,4 @@
-"""Programs for tests of signals, each in a process of its own."""
+"""Programs for the tests of signals; each test runs one in its own process."""
 
 import textwrap
 

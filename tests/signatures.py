@@ -1,4 +1,4 @@
-"""Signatures: read from text, from objects and from the source of compiled classes; and two of them compared."""
+"""Reads signatures from text, from objects and from the source of compiled classes, and compares two of them."""
 
 import ast
 import functools

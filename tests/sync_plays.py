@@ -1,7 +1,7 @@
-"""Plays: greenlets and a foreign thread that use one primitive at random, and a model that says what must be true.
+"""Plays: greenlets and a foreign thread use one primitive at random, and a model checks the results.
 
-A play is replayed by its seed: `play(hub, SemaphorePlay, 4711)`. Greenlets are interrupted, thrown into, and run into
-timeouts at random; a thread without a hub takes part in a deterministic hand-off, while this thread sleeps.
+The seed replays a play: `play(hub, SemaphorePlay, 4711)`. Greenlets are interrupted, thrown into, and run into timeouts
+at random; a thread without a hub takes part in a deterministic hand-off, while this thread sleeps.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Calls after a module's import: once, whoever looked for it before, and whatever became of earlier imports."""
+"""Callbacks after a module's import: run once, even if code looked for the module before or earlier imports failed."""
 
 import importlib
 import importlib.util

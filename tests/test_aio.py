@@ -1,4 +1,4 @@
-"""asyncio's running loop belongs to a greenlet: others see none, and may run one of their own."""
+"""asyncio's running loop belongs to one greenlet: other greenlets see none, and can run their own."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""Greenlets' stack chunks: a small one each, and a cache of large ones: bounded, off when told so, and safe in
+"""Frame chunks of greenlets: a small one each, and a bounded cache of large ones, which can be turned off, safe in
 threads, after fork and at exit.
 """
 

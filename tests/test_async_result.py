@@ -1,4 +1,4 @@
-"""AsyncResult: a value or an exception that comes later."""
+"""AsyncResult: a value or an exception that is set later."""
 
 import traceback
 

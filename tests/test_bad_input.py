@@ -1,4 +1,4 @@
-"""What is given wrongly: an error that names it and says what would be right, and nothing half done."""
+"""Wrong arguments: the error names the value and what would be right, and nothing is half done."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""A greenlet that holds up its hub is reported. That is about real time: tests wait until something was reported."""
+"""The monitor reports a greenlet that blocks its hub. It measures real time, so the tests wait for its report."""
 
 import logging
 import threading

@@ -1,7 +1,7 @@
 """Channels, queues and select under random kills, throws, timeouts and closing. A failure names its seed.
 
-The model: what a sender was told that it sent is received once or still there, and nothing else is; each sender's items
-come in their order to each receiver. Only of a sender that was thrown out of its wait can nobody say whether it sent.
+The model: exactly the items whose `send` returned are received once or are still in the channel, and each receiver gets
+each sender's items in their order. For a sender that was thrown out of its wait, either outcome is allowed.
 """
 
 import random

@@ -1,4 +1,4 @@
-"""Condition: wait, without a lock, for what is true only under it; whoever leaves has the lock."""
+"""Condition: a waiter releases the lock while it waits for a change, and owns it when `wait` returns or raises."""
 
 import pytest
 from greenlet import GreenletExit

@@ -1,4 +1,4 @@
-"""The published conformance suite can be run against a backend that hubcore knows nothing of."""
+"""The published conformance suite runs against a third party's backend."""
 
 import os
 import re

@@ -1,4 +1,4 @@
-"""Context variables: each greenlet has a context, which begins as a copy of its maker's."""
+"""Context variables: each greenlet has its own context, which begins as a copy of its spawner's."""
 
 import contextvars as stdlib
 

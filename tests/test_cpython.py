@@ -1,4 +1,4 @@
-"""The runner of CPython's own tests: what it replaces, and what it makes of a result."""
+"""The runner of CPython's own tests: the modules that it replaces, and how it judges results."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""Random graphs of waits are judged as by a plain model, and running threads as what they are: not stuck."""
+"""Random graphs of waits: the search agrees with a plain model, and counts running threads as not stuck."""
 
 import random
 

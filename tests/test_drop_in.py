@@ -1,4 +1,4 @@
-"""hubcore has gevent's names with calls that stay valid; what it lacks is listed in tests/data/expected_gaps.txt."""
+"""hubcore has gevent's names, and calls to them stay valid; tests/data/expected_gaps.txt lists the gaps."""
 
 import sys
 from types import ModuleType

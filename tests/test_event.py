@@ -1,4 +1,4 @@
-"""Event: a flag that greenlets of any hub, and callbacks that do not wait, may share."""
+"""Event: a flag that greenlets of any hub, and callbacks that do not wait, can share."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""hubcore.events, and the settings of what tells them."""
+"""hubcore.events, and the settings of the code that publishes them."""
 
 import pytest
 

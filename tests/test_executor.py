@@ -1,4 +1,4 @@
-"""ThreadPoolExecutor: the same tests for the standard library's and ours; then what only ours does."""
+"""ThreadPoolExecutor: the same tests for the standard library's and hubcore's; then features of hubcore's alone."""
 
 import concurrent.futures
 import contextvars

@@ -1,4 +1,4 @@
-"""Cooperative files: what the io module's files do."""
+"""Cooperative files behave as the io module's files."""
 
 import io
 import os

@@ -1,4 +1,4 @@
-"""CPython's own tests of files, with hubcore's in place of what `open` makes."""
+"""CPython's own tests of files, with hubcore's files in place of those that `open` makes."""
 
 import importlib.util
 import json

@@ -1,4 +1,4 @@
-"""Cooperative files while they wait: others go on, and what ends the wait."""
+"""Cooperative files while they wait: other greenlets run, and each event that can end the wait."""
 
 import errno
 import io

@@ -1,4 +1,4 @@
-"""fork: the child runs none of the parent's greenlets, can use a hub of its own, and leaves the parent in peace."""
+"""fork: the child runs none of the parent's greenlets, can use its own hub, and does not affect the parent."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a fork does to handlers, connections, threads and pools; a storm of forks under load."""
+"""The effect of a fork on handlers, connections, threads and pools; a storm of forks under load."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""Into a hub from any thread: spawn_threadsafe and from_thread.run."""
+"""Calls from any thread into a hub: spawn_threadsafe and from_thread.run."""
 
 import contextvars
 import threading

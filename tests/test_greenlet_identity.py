@@ -1,4 +1,4 @@
-"""Who a greenlet is: name, number, who spawned it and where, what it inherits; and subclasses that are careless."""
+"""A greenlet's identity: name, number, spawner, spawn site, inherited state; and careless subclasses."""
 
 import contextvars
 import gc

@@ -1,4 +1,4 @@
-"""Errors that nobody caught, and calls made where they must not be: clear words, and the hub goes on."""
+"""Uncaught errors, and calls made where they are not allowed: the error is clear, and the hub goes on."""
 
 import threading
 

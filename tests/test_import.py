@@ -1,4 +1,4 @@
-"""What `import hubcore` costs: no module that a program may not need, and not a word on stderr."""
+"""The cost of `import hubcore`: it loads no module that a program may not need, and prints nothing on stderr."""
 
 import pytest
 

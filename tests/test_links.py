@@ -1,4 +1,4 @@
-"""Links: who is told when a greenlet ends; and failures, which are reported when nobody is."""
+"""Links: callbacks at the end of a greenlet; and failures without an observer, which are reported."""
 
 import copy
 import gc

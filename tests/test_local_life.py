@@ -1,4 +1,4 @@
-"""local, where there is more to say than that it is a threading.local: greenlets, copies, and when values are freed."""
+"""local, where it goes beyond threading.local: greenlets, copies, and the moment at which values are freed."""
 
 import copy
 import gc

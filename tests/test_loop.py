@@ -1,4 +1,4 @@
-"""The base class of loops: what a backend has to provide, and the rest of its surface that programs see."""
+"""The base class of loops: the methods that a backend must provide, and the rest of its public surface."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""LoopExit: nothing is left to run and nothing can wake anybody, and the message says who waits for what."""
+"""LoopExit: no greenlet is ready and no event can wake one; the message lists each waiter and what it waits for."""
 
 import os
 import threading

@@ -1,4 +1,4 @@
-"""The monitoring thread: its functions, its life, and what it watches besides blocking."""
+"""The monitoring thread: its functions, its life, and its checks besides blocking."""
 
 import threading
 import time

@@ -1,4 +1,4 @@
-"""hubcore.monkey: what is replaced, what it does then, and what is said about it."""
+"""hubcore.monkey: the replaced names, their behaviour, and the warnings and errors of patching."""
 
 import re
 from pathlib import Path

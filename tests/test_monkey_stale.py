@@ -1,4 +1,4 @@
-"""What still refers to the standard library as it was: found, replaced, refused, and told by `hubcore doctor`."""
+"""Stale references to originals: found, replaced, refused, and reported by `hubcore doctor`."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""os.read, os.write and their like for several buffers: what blocks waits in the hub, all else is as it was."""
+"""os.read, os.write, os.readv and os.writev: a blocking call waits in the hub; all else is the standard library's."""
 
 import errno
 import inspect

@@ -1,4 +1,4 @@
-"""Waiter: one wait that ends exactly once, by whoever is first, from any thread."""
+"""Waiter: one wait that ends exactly once, by the first waker, deadline or interrupt, from any thread."""
 
 import itertools
 import threading

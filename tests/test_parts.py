@@ -1,4 +1,4 @@
-"""The suite in parts: each test runs in exactly one, and nothing that went wrong is lost in the closing line."""
+"""The suite in parts: each test runs in exactly one part, and the closing line counts every failure."""
 
 import os
 import subprocess

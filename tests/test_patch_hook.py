@@ -1,4 +1,4 @@
-"""`hubcore patch-hook`, and what HUB_PATCH does at the start of any Python."""
+"""`hubcore patch-hook`, and the effect of HUB_PATCH at the start of a Python."""
 
 import os
 import subprocess

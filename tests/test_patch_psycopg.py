@@ -1,4 +1,4 @@
-"""psycopg 3 is told to wait by the patched select.poll, whenever it is imported; here a stand-in for its package."""
+"""psycopg 3 waits with the patched select.poll, whenever it is imported; a stand-in replaces its package here."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""What a debugger waits by: the module in which pydevd keeps what it imports, as far as it matters here."""
+"""pydevd gets unpatched modules to wait with; a stand-in has the part of its module that hubcore touches."""
 
 from hubcore.testing import run_python
 

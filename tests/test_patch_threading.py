@@ -1,4 +1,4 @@
-"""Patched threads: what was there before the patch, names and tables, the end of the process, fork."""
+"""Patched threads: threads and locks from before the patch, names and tables, the end of the process, fork."""
 
 import pytest
 

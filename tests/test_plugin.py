@@ -1,4 +1,4 @@
-"""The pytest plugin finds what tests leave behind, and hangs; it runs on the chosen backends or says why not."""
+"""The pytest plugin finds leaks and hangs; it runs tests on the chosen backends, or reports why it cannot."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Group and Pool: members come and go, room is handed on, killing and joining."""
+"""Group and Pool: adding and removing members, handing over room, killing and joining."""
 
 import gc
 import weakref

@@ -1,4 +1,4 @@
-"""apply, map, imap and their kin, in greenlets and in threads."""
+"""apply, map, imap and their variants, in greenlets and in threads."""
 
 import pytest
 

@@ -1,6 +1,6 @@
 """A .pxd and the .py beside it agree: classes, methods and functions with their parameters, attributes, variables.
 
-Cython refuses some of these disagreements; others compile and then fail or cost speed only where nobody looks.
+Cython refuses some of these disagreements; others compile, and then fail or cost speed at run time.
 """
 
 import ast

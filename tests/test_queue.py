@@ -1,4 +1,4 @@
-"""SimpleQueue and Queue: items first come, first served, a bound, and work that is waited for."""
+"""SimpleQueue and Queue: items in order of arrival, a bound, and waiting for tasks with join."""
 
 import gc
 import queue as stdlib

@@ -1,4 +1,4 @@
-"""Patched `queue`: what programs know of how the standard library's is built, and what they derive from it."""
+"""Patched `queue`: programs that use internals of the standard library's queues, or derive classes from them."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The programs in README.md and docs/ do what is said there, and what they name is there."""
+"""The programs in README.md and docs/ do what the text says, and the files and commands that it names exist."""
 
 import re
 from pathlib import Path

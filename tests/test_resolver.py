@@ -1,4 +1,4 @@
-"""Look-ups: the standard library's answers and errors, without the other greenlets waiting for them."""
+"""Lookups: the standard library's answers and errors, while other greenlets run."""
 
 import socket as stdlib
 import threading

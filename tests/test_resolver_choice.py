@@ -1,4 +1,4 @@
-"""Which resolver a hub has."""
+"""The choice of a hub's resolver."""
 
 import socket as stdlib
 

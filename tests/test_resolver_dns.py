@@ -1,4 +1,4 @@
-"""The resolvers that ask name servers themselves, beside the standard library, and with a server of our own."""
+"""The resolvers that query name servers themselves, compared with the standard library, and with a test server."""
 
 import os
 import socket as stdlib

@@ -1,4 +1,4 @@
-"""RLock: one greenlet has it, as often as it likes."""
+"""RLock: one greenlet owns it, and can acquire it repeatedly."""
 
 import pytest
 from greenlet import GreenletExit, getcurrent

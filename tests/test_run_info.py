@@ -1,4 +1,4 @@
-"""print_run_info and GreenletTree: every greenlet, what it does and who spawned it."""
+"""print_run_info and GreenletTree: every greenlet, its state and its spawner."""
 
 import io
 import sys

@@ -1,4 +1,4 @@
-"""Who runs next: first in, first out, directly from one greenlet to the next, and nobody starves."""
+"""The order of greenlets: first in, first out, directly from one greenlet to the next, and none starves."""
 
 import os
 

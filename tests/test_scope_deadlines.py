@@ -1,4 +1,4 @@
-"""Deadlines of cancel scopes: when they come, what then happens, and how they are moved."""
+"""Deadlines of cancel scopes: the moment, the effect, and moving them."""
 
 from math import inf, nan
 

@@ -1,4 +1,4 @@
-"""Scopes within scopes: which of them ends what, and what a shield keeps out."""
+"""Scopes within scopes: which scope stops a cancellation, and which cancellations a shield keeps out."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Cancel scopes: what is cancelled, where that is felt, and who stops it."""
+"""Cancel scopes: which code is cancelled, where `Cancelled` is raised, and which scope stops it."""
 
 import gc
 import threading

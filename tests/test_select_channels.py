@@ -1,4 +1,4 @@
-"""select: exactly one of several cases goes on, whatever else happens to the wait."""
+"""select: exactly one of several cases is performed, however the wait ends."""
 
 from collections import Counter
 

@@ -1,4 +1,4 @@
-"""select and poll while they wait: others go on, and what ends the wait."""
+"""select and poll while they wait: other greenlets run, and each event that can end the wait."""
 
 import errno
 import os

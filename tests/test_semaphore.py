@@ -1,4 +1,4 @@
-"""Semaphore, BoundedSemaphore and DummySemaphore: permits that are handed over first come, first served."""
+"""Semaphore, BoundedSemaphore and DummySemaphore: permits are handed over in order of arrival."""
 
 import gc
 

@@ -1,4 +1,4 @@
-"""StreamServer: listening, accepting, stopping, and what goes on when something fails."""
+"""StreamServer: listening, accepting, stopping, and what continues after a failure."""
 
 import errno
 import logging

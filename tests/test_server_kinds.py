@@ -1,4 +1,4 @@
-"""Where servers get their sockets from, datagrams, TLS, limits, and how they end."""
+"""Servers: sources of their sockets, datagrams, TLS, limits, and how they end."""
 
 import errno
 import itertools

@@ -1,4 +1,4 @@
-"""What a server listens on: addresses in every form, sockets that are handed over, and what it refuses."""
+"""Addresses that a server listens on, in every form; sockets that it is given; and values that it refuses."""
 
 import errno
 import logging

@@ -1,4 +1,4 @@
-"""greenlet.settrace sees every switch, which is what debuggers, profilers and coverage go by."""
+"""greenlet.settrace sees every switch; debuggers, profilers and coverage rely on that."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""Signals: Ctrl-C and handlers, at once, whatever the hub is doing."""
+"""Signals: Ctrl-C and handlers take effect at once, in every state of the hub."""
 
 import textwrap
 

@@ -1,4 +1,4 @@
-"""The comparer of signatures behind test_drop_in: what it accepts, what it refuses, what it can read."""
+"""The comparison of signatures behind test_drop_in: what it accepts, refuses and can read."""
 
 import sys
 from types import ModuleType

@@ -1,4 +1,4 @@
-"""hubcore.socket: connections, datagrams and what else can be done with one socket."""
+"""hubcore.socket: connections, datagrams and the other operations of one socket."""
 
 import array
 import io

@@ -1,4 +1,4 @@
-"""Connecting, with everything that can be in the way, and sockets that never wait."""
+"""Connecting, with every obstacle that can occur, and sockets that never wait."""
 
 import errno
 

@@ -1,4 +1,4 @@
-"""What is wrong with a call ends in the same way with hubcore's socket as with the standard library's."""
+"""A wrong call ends in the same way with hubcore's socket as with the standard library's."""
 
 import array
 import io

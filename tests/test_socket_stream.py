@@ -1,4 +1,4 @@
-"""Nothing of a stream is lost, whatever the sizes, whoever is killed; and many streams at once."""
+"""No byte of a stream is lost, with all sizes and when either end is killed; and many streams at once."""
 
 import random
 import resource

@@ -1,4 +1,4 @@
-"""What else the standard library's sockets do: addresses of every family, flags, files, and the fast path's edges."""
+"""The rest of the standard library's socket surface: addresses of all families, flags, files, the fast path's edges."""
 
 import errno
 import os

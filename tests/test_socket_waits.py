@@ -1,4 +1,4 @@
-"""What may come in the way of a greenlet that waits on a socket, and that the socket is usable afterwards."""
+"""Interruptions of a greenlet that waits on a socket; the socket is usable afterwards."""
 
 import errno
 import struct

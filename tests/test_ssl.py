@@ -1,4 +1,4 @@
-"""hubcore.ssl does what the standard library's module does: contexts, connections and what they tell."""
+"""hubcore.ssl does what the standard library's module does: contexts, connections and their attributes."""
 
 import io
 import ssl as stdlib

@@ -1,6 +1,6 @@
-"""What TLS answers to what it reads goes out although somebody is writing, and although the peer reads nothing yet.
+"""A TLS reader's answers go out even while another greenlet writes, and even if the peer does not read yet.
 
-The question is a server's for a certificate, after the handshake; the answer is written by the client's read.
+The server asks for a certificate after the handshake; the client's read writes the answer.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""What goes wrong with a TLS connection ends in the same way with hubcore's module as with the standard library's."""
+"""A failing TLS connection ends in the same way with hubcore's module as with the standard library's."""
 
 import socket as plain_socket
 import ssl as plain_ssl

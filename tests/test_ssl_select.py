@@ -1,4 +1,4 @@
-"""select, poll, epoll and selectors know of what a TLS socket has taken from the kernel ahead of its reader."""
+"""select, poll, epoll and selectors see the data that a TLS socket has read ahead from the kernel."""
 
 import selectors as stdlib_selectors
 

@@ -1,4 +1,4 @@
-"""Streams by TLS arrive whole: both ways at once, in any pieces, without waiting, inside each other, and after TLS."""
+"""TLS streams arrive whole: both ways at once, in any pieces, without waiting, inside each other, and after TLS."""
 
 import gc
 import random

@@ -1,6 +1,6 @@
-"""The standard library's primitives and ours under the same test: threads on both, and greenlets on ours.
+"""The standard library's primitives and hubcore's under the same tests: threads on both, greenlets on hubcore's.
 
-CPython's own tests, where they are installed, run with our classes in the place of the standard library's, too.
+CPython's own tests, if they are installed, run with hubcore's classes in place of the standard library's, too.
 """
 
 import queue

@@ -1,6 +1,6 @@
-"""A model of a byte stream: whatever two ends do to it in turn, each gets what the other sent, and its end once.
+"""A model of a byte stream: with any sequence of operations, each end gets the bytes that the other sent, and EOF once.
 
-A step is one operation of one end. The model knows what is on its way; what an end gets has to be its beginning.
+A step is one operation of one end. The model holds the bytes in flight; an end must receive a prefix of them.
 """
 
 import pytest

@@ -1,4 +1,4 @@
-"""hubcore.subprocess: what the standard library's does, while others run; children take real time on every clock."""
+"""hubcore.subprocess does what the standard library's does, while other greenlets run; children take real time."""
 
 import inspect
 import io

@@ -1,4 +1,4 @@
-"""Children that do not do as they should, too many of them, and what else there is in the process beside them."""
+"""Misbehaving children, too many children, and other code in the process that deals with children."""
 
 import errno
 import os

@@ -1,4 +1,4 @@
-"""Cancelling a TaskGroup: from inside, from around it, by what hits its block; shields in between."""
+"""Cancelling a TaskGroup: from inside, from an outer scope, by an interrupt of its block; shields in between."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""TaskGroup.start: to wait until a task says that it has started."""
+"""TaskGroup.start: waits until a task reports that it has started."""
 
 import threading
 

@@ -1,4 +1,4 @@
-"""Threads: a hub for each, on any backend, and greenlets of one that others wait for and wake."""
+"""Threads: a hub for each, on any backend, and greenlets that other threads wait for and wake."""
 
 import gc
 import os

@@ -1,4 +1,4 @@
-"""hubcore.time: sleep with the standard library's errors; and what is said to times that are no numbers, everywhere."""
+"""hubcore.time: sleep with the standard library's errors; and errors everywhere for times that are not numbers."""
 
 import time as stdlib
 from decimal import Decimal

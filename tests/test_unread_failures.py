@@ -1,4 +1,4 @@
-"""Failures of calls in other threads and hubs whose result nobody has read: reported once, and only then."""
+"""Failures of calls in other threads and hubs: an unread failure is reported once, a read one never."""
 
 import contextlib
 import gc

@@ -1,4 +1,4 @@
-"""gevent's Waiter, for programs that wait by hand, and what else gevent's programs find in hubcore.hub."""
+"""gevent's Waiter, for programs that wait by hand, and other names of gevent.hub in hubcore.hub."""
 
 from __future__ import annotations
 

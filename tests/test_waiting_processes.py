@@ -1,4 +1,4 @@
-"""Waiting where signals and forks come in between: in processes of their own."""
+"""Waits that signals and forks interrupt, in processes of their own."""
 
 import os
 import textwrap

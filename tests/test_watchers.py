@@ -1,4 +1,4 @@
-"""What all kinds of watcher have in common, where the conformance suite does not look: texts, feed, priority."""
+"""Common features of all watchers that the conformance suite does not cover: texts, feed, priority."""
 
 import socket
 

@@ -1,4 +1,4 @@
-"""Worker threads: made when there is work, kept for a while, and gone after it."""
+"""Worker threads: made on demand, kept for a while, then ended."""
 
 import queue
 import sys

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# One step of the set-up that the Makefile needs; each leaves a stamp in $VENV/stamps.
+# Runs one step of the set-up that the Makefile needs; each step leaves a stamp in $VENV/stamps.
 #
 #   PYTHON=python3 VENV=.venv tools/bootstrap.sh venv|system|services|group NAME|install|build
 set -euo pipefail
@@ -30,14 +30,14 @@ apt_install() {
     local reason=$1
     shift
     if ! command -v apt-get >/dev/null; then
-        fail "$reason, and there is no apt-get. Install it by 'dnf install gcc python3-devel libev-devel libuv-devel' or by 'brew install libev libuv' with CPPFLAGS and LDFLAGS set to brew's folders, then run make again"
+        fail "$reason, and this system has no apt-get. Install the packages with 'dnf install gcc python3-devel libev-devel libuv-devel', or with 'brew install libev libuv' and CPPFLAGS and LDFLAGS set to brew's folders; then run make again"
     fi
     say "$reason; installing $*"
     as_root apt-get update -qq </dev/null
     as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@" </dev/null
 }
 
-# Does a C program with `#include <HEADER>` compile? CPPFLAGS says where else to look, here as in the build.
+# Does a C program with `#include <HEADER>` compile? CPPFLAGS adds folders to search, here as in the build.
 has_header() {
     local flags
     read -ra flags <<<"${CPPFLAGS:-}"
@@ -45,11 +45,11 @@ has_header() {
 }
 
 check_python() {
-    command -v "$PYTHON" >/dev/null || fail "there is no $PYTHON here; name an interpreter, for example: make test PYTHON=python3.12"
+    command -v "$PYTHON" >/dev/null || fail "'$PYTHON' was not found; name an interpreter, for example: make test PYTHON=python3.12"
     local version
-    version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || fail "$PYTHON does not run"
+    version=$("$PYTHON" -c 'import sys; print("%d.%d" % sys.version_info[:2])') || fail "$PYTHON does not run; name another interpreter, for example: make test PYTHON=python3.12"
     "$PYTHON" -c 'import sys; raise SystemExit(sys.version_info < (3, 11))' ||
-        fail "hubcore needs Python 3.11 or later and $PYTHON is $version; name another, for example: make test PYTHON=python3.12"
+        fail "hubcore needs Python 3.11 or later, and $PYTHON is $version; name another interpreter, for example: make test PYTHON=python3.12"
 }
 
 step_venv() {
@@ -63,7 +63,7 @@ step_venv() {
         "$PYTHON" -m venv "$VENV"
     fi
     if ! "$VENV/bin/python" -c 'import pip; raise SystemExit(tuple(map(int, pip.__version__.split(".")[:2])) < (25, 1))'; then
-        "$VENV/bin/python" -m pip install --quiet --upgrade 'pip>=25.1' # the first that knows --group
+        "$VENV/bin/python" -m pip install --quiet --upgrade 'pip>=25.1' # the first version with --group
     fi
 }
 
@@ -75,14 +75,14 @@ step_system() {
     if [ ! -f "$include/Python.h" ]; then
         missing+=("$("$VENV/bin/python" -c 'import sys; print("python%d.%d-dev" % sys.version_info[:2])')")
     fi
-    # A compiler that is not there yet finds no header either; then both libraries are asked for, which does no harm.
+    # Without a compiler no header is found; apt then gets both libraries in the list, which does no harm.
     has_header ev.h || missing+=(libev-dev)
     has_header uv.h || missing+=(libuv1-dev)
     if [ ${#missing[@]} -gt 0 ]; then
         apt_install "a compiler or a header is missing" "${missing[@]}"
     fi
-    has_header ev.h || fail "ev.h is still not found by cc; libev's development files are needed"
-    has_header uv.h || fail "uv.h is still not found by cc; libuv's development files are needed"
+    has_header ev.h || fail "cc still does not find ev.h; install libev's development files or add their folder to CPPFLAGS"
+    has_header uv.h || fail "cc still does not find uv.h; install libuv's development files or add their folder to CPPFLAGS"
 }
 
 step_services() {
@@ -90,7 +90,7 @@ step_services() {
     for name in curl openssl redis-server; do
         command -v "$name" >/dev/null || missing+=("$name")
     done
-    # The packages that hold the programs alone: they start nothing on this machine and make no data.
+    # These packages contain the programs alone: they start no service on this machine and create no data.
     [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
     [ -x /usr/sbin/dnsmasq ] || command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
     if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
@@ -102,20 +102,21 @@ step_services() {
 }
 
 step_group() {
-    say "packages of the group '$1'"
+    say "installing the packages of the group '$1'"
     "$VENV/bin/python" -m pip install --quiet --group "$1"
 }
 
 step_install() {
-    # HUBCORE_PURE=1: pip only registers the tree. Its own build would start from nothing at every change of the metadata,
-    # where step_build below compiles what has changed.
+    # HUBCORE_PURE=1: pip only registers the tree. Its own build would start from scratch at every change of the metadata;
+    # step_build below compiles only the changed modules.
     say "registering this tree in $VENV"
     HUBCORE_PURE=1 "$VENV/bin/python" -m pip install --quiet --quiet --no-build-isolation --config-settings editable_mode=compat --editable .
 }
 
 step_build() {
     if [ -e "$STAMPS/build" ] && [ setup.py -nt "$STAMPS/build" ]; then
-        # Cython and distutils look at the times of sources only; other flags or directives need everything anew.
+        # Cython and distutils compare only the times of the sources; after a change of flags or directives, all C files
+        # must be generated anew.
         find hubcore -name '*.c' -delete
     fi
     say "compiling with $("$VENV/bin/python" --version)"
@@ -135,7 +136,7 @@ case "${1:-}" in
     group) name=group-${2:?a group of pyproject.toml} ;;
     *) fail "usage: tools/bootstrap.sh venv|system|services|group NAME|install|build" ;;
 esac
-# The stamp gets the time at which the step began, so that a file that changes meanwhile is newer than it.
+# The stamp gets the time at which the step began: a file that changes meanwhile is then newer than the stamp.
 began=$(mktemp)
 trap 'rm -f "$began"' EXIT
 "step_$1" "${@:2}"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `python -m tests.cpython` with every CPython that tools/pythons.sh finds, each with its own build. The arguments are
-# handed on. Fails when a test failed without a reason, a build failed, or no Python was found.
+# Runs `python -m tests.cpython` with every CPython that tools/pythons.sh finds, each with its own build, and passes its
+# arguments on. Fails if a test failed without a listed reason, a build failed, or no Python was found.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -14,7 +14,7 @@ while read -r version _ free python <&3; do
 done 3< <(tools/pythons.sh)
 
 if [ -z "$first" ]; then
-    echo "no CPython 3.11 or later was found"
+    echo "no CPython 3.11 or later was found on PATH or in pyenv"
     exit 1
 fi
 exec "$first" -m tests.cpython "${pythons[@]}" "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Prints a line for every CPython from 3.11 up that is found: "3.12 3.12.1 <yes if free-threaded, else no> <path>".
-# Looks for python3.X and python3.Xt on PATH and in pyenv.
+# Prints a line for every CPython from 3.11 up that it finds: "3.12 3.12.1 <yes if free-threaded, else no> <path>".
+# Searches for python3.X and python3.Xt on PATH and in pyenv.
 set -uo pipefail
 
 seen=" "

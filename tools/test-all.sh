@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# `make test` with every CPython that tools/pythons.sh finds, each in its own virtual environment and with its own build.
-# Fails when one of them failed or none was found.
+# Runs `make test` with every CPython that tools/pythons.sh finds, each in its own virtual environment with its own build.
+# Fails if one of them failed or none was found.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit 1
 
@@ -28,7 +28,7 @@ done 3< <(tools/pythons.sh)
 
 echo
 if [ ${#results[@]} -eq 0 ]; then
-    echo "no CPython 3.11 or later was found"
+    echo "no CPython 3.11 or later was found on PATH or in pyenv"
     exit 1
 fi
 printf '%-10s %-8s %s\n' Python outcome "pytest's closing line"

@@ -1,7 +1,7 @@
-"""Builds the wheel and makes it carry libev and libuv: python tools/wheel.py --output wheelhouse
+"""Builds a wheel that contains libev and libuv: python tools/wheel.py --output wheelhouse
 
-auditwheel copies both C libraries into the wheel and points the two backends at the copies, so that neither the
-libraries nor their development packages have to be installed where the wheel is used.
+auditwheel copies both C libraries into the wheel and points the two backends at the copies. So users of the wheel need
+neither the libraries nor their development packages.
 """
 
 import argparse
@@ -18,7 +18,7 @@ CARRIED = ("libev", "libuv")
 
 
 def build(source: Path, folder: Path, *, keep_build: bool) -> Path:
-    """Build the wheel of the tree `source` into `folder`; `keep_build` takes over what build/ already holds."""
+    """Build the wheel of the tree `source` into `folder`; `keep_build` reuses the files already in build/."""
     if not keep_build:
         for old in source.glob("build/lib*"):
             shutil.rmtree(old)  # setuptools packs all files there, even modules that the tree no longer has
@@ -41,7 +41,7 @@ def repair(wheel: Path, output: Path) -> Path:
 
 
 def run(command: list[str], environment: dict[str, str]) -> None:
-    """Run `command`; show what it printed and stop where it fails."""
+    """Run `command`; if it fails, show its output and exit."""
     done = subprocess.run(
         command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
@@ -50,7 +50,7 @@ def run(command: list[str], environment: dict[str, str]) -> None:
 
 
 def complaints(names: list[str], *, repaired: bool) -> list[str]:
-    """What is wrong with a wheel that holds the files `names`."""
+    """Return the faults of a wheel that contains the files `names`."""
     wrong = [f"it contains the generated file {name}" for name in names if name.endswith(".c")]
     for library in CARRIED:
         if not any(name.startswith(f"hubcore/backends/{library}.") and name.endswith(".so") for name in names):
@@ -71,7 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--source", type=Path, default=ROOT, help="the tree to build (default: this one)")
     parser.add_argument("--output", type=Path, required=True, help="the folder that receives the wheel")
-    parser.add_argument("--keep-build", action="store_true", help="do not compile again what build/ holds up to date")
+    parser.add_argument("--keep-build", action="store_true", help="reuse up-to-date compiled modules in build/")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         wheel = build(options.source, Path(folder), keep_build=options.keep_build)
