@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
 
 
-# A private class attribute of the standard library's classes names the object underneath; tests/test_selectors.py
+# A private class attribute of the standard library's classes names the object underneath; tests/io/test_selectors.py
 # fails if a version of Python no longer has it.
 
 

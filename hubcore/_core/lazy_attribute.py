@@ -1,6 +1,6 @@
 """Attributes of Hub that are implemented on top of hubs, loaded at first use.
 
-These are the only imports that lead upward; tests/test_layers.py lists them.
+These are the only imports that lead upward; tests/architecture/test_layers.py lists them.
 """
 
 from __future__ import annotations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _thread import get_ident
+from hubcore._base.originals import get_ident
 
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidThreadUseError
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.certificates import authority, issued
 from tests.interplay import services
+from tests.support.certificates import authority, issued
 
 _HERE = Path(__file__).parent
 _NONE = SimpleNamespace(id="")  # of tests without parameters

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.certificates import client_context
 from tests.interplay import services
 from tests.interplay.many import together
+from tests.support.certificates import client_context
 
 pytestmark = pytest.mark.usefixtures("hub")
 

@@ -10,9 +10,9 @@ from urllib3.util import Retry
 
 import hubcore
 from hubcore import ssl
-from tests.certificates import authority, server_context
 from tests.interplay.many import attempt, give_up, together, wait_until
 from tests.interplay.web import BIG, Gate, Site, serving
+from tests.support.certificates import authority, server_context
 
 pytestmark = pytest.mark.usefixtures("hub")
 

@@ -6,12 +6,12 @@ import pytest
 
 import hubcore
 from hubcore import ssl
-from tests.certificates import authority, server_context
 from tests.interplay.conftest import require
 from tests.interplay.many import together, wait_until
 from tests.interplay.programs import program, run
 from tests.interplay.services import short_folder
 from tests.interplay.web import BIG, Gate, Site, serving
+from tests.support.certificates import authority, server_context
 
 pytestmark = pytest.mark.usefixtures("hub")
 

@@ -1,15 +1,15 @@
 """TLS with OpenSSL's own programs: client certificates, resumption, renegotiation, ALPN, SNI.
 
-More with them, and with the standard library's ssl, is in tests/test_ssl_peers.py.
+More with them, and with the standard library's ssl, is in tests/tls/test_ssl_peers.py.
 """
 
 import pytest
 
 from hubcore import socket, spawn, ssl
-from tests.certificates import TLS_1_2, TLS_1_3, authority, client_context, issued, server_context
 from tests.interplay.conftest import require
 from tests.interplay.programs import program
 from tests.interplay.services import free_port
+from tests.support.certificates import TLS_1_2, TLS_1_3, authority, client_context, issued, server_context
 
 pytestmark = pytest.mark.usefixtures("hub")
 

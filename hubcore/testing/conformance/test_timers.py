@@ -160,9 +160,9 @@ def test_a_pending_timer_says_so_and_can_still_be_stopped(loop: Loop) -> None:
 
 @pytest.mark.parametrize("seconds", [-1, -0.001, -math.inf, math.nan])
 def test_negative_times_are_refused(loop: Loop, seconds: float) -> None:
-    with pytest.raises(ValueError, match=r"due|seconds"):
+    with pytest.raises(ValueError, match="delay"):
         loop.timer(seconds)
-    with pytest.raises(ValueError, match="repeat"):
+    with pytest.raises(ValueError, match="period"):
         loop.timer(0.0, seconds)
 
 
