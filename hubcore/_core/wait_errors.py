@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from hubcore._base.originals import get_ident
 
+from hubcore._base.originals import get_ident
 from hubcore.exceptions import BlockingSwitchOutError, HubDestroyed, InvalidThreadUseError
 
 TYPE_CHECKING = False

@@ -106,7 +106,8 @@ def test_the_program_is_patched_before_it_is_imported(tmp_path, options, patched
 
 def test_the_launcher_leaves_no_stale_references(tmp_path):
     (tmp_path / "it.py").write_text(
-        "from hubcore._patching.existing import stale_references as _stale\nprint([str(each) for each in _stale.find() + _stale.locks()])\n"
+        "from hubcore._patching.existing import stale_references as found\n"
+        "print([str(each) for each in found.find() + found.locks()])\n"
     )
     assert command("run", str(tmp_path / "it.py")) == ("[]\n", "")
 
