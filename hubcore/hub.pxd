@@ -15,7 +15,7 @@ cdef class Hub(Scheduler):
     cdef bint _orphaned
     cdef int _status
 
-    @cython.locals(waiter=Waiter, joiner=Waiter, main=RawGreenlet)
+    @cython.locals(waiter=Waiter, joiner=Waiter)
     cpdef _nothing_left(self)
 
 cdef Hub _cached_hub

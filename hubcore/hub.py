@@ -120,11 +120,7 @@ class Hub(Scheduler):
         from hubcore._diagnostics.loop_exit import loop_exit_text
 
         exit = LoopExit(loop_exit_text(self), self)
-        if isinstance(self.main, RawGreenlet):
-            main = self.main
-            waiter = main._waiter
-        else:
-            waiter = self._foreign.get(self.main)
+        waiter = self._waiter_of(self.main)
         if waiter is not None:
             waiter.fail(exit)
         else:

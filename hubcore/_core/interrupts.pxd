@@ -10,10 +10,15 @@ cdef class PersistentInterrupt(Deadline):
     cpdef exception(self)
 
 
+@cython.final
+cdef class ForeignState:
+    cdef readonly Waiter waiter
+    cdef readonly list interrupts
+    cdef readonly PersistentInterrupt scope
+
+
 cdef class InterruptMixin(greenlet):
     cdef dict _foreign
-    cdef dict _foreign_interrupts
-    cdef dict _foreign_scopes
 
     cdef _set_up_interrupts(self)
     @cython.locals(waiter=Waiter, waiting=list, alone=list)
@@ -28,17 +33,22 @@ cdef class InterruptMixin(greenlet):
     cdef _next_interrupt(self, greenlet target)
     @cython.locals(waiting=list)
     cdef bint _is_marked(self, greenlet target) except -1
-    @cython.locals(own=RawGreenlet)
+    @cython.final
+    @cython.locals(state=ForeignState, fresh=ForeignState)
+    cdef ForeignState _own_state(self, greenlet target)
+    @cython.final
+    cdef _drop_if_empty(self, greenlet target, ForeignState state)
+    @cython.locals(own=RawGreenlet, state=ForeignState)
     cdef list _interrupts_of(self, greenlet target)
-    @cython.locals(own=RawGreenlet)
+    @cython.locals(own=RawGreenlet, state=ForeignState)
     cdef _set_interrupts(self, greenlet target, list waiting)
     @cython.locals(waiting=list)
     cdef _take_interrupt(self, greenlet target, Py_ssize_t i)
-    @cython.locals(own=RawGreenlet)
+    @cython.locals(own=RawGreenlet, state=ForeignState)
     cdef Waiter _waiter_of(self, greenlet target)
-    @cython.locals(own=RawGreenlet)
+    @cython.locals(own=RawGreenlet, state=ForeignState)
     cdef _note_parked(self, greenlet target, Waiter waiter)
-    @cython.locals(own=RawGreenlet)
+    @cython.locals(own=RawGreenlet, state=ForeignState)
     cdef PersistentInterrupt _scope_of(self, greenlet target)
-    @cython.locals(own=RawGreenlet)
+    @cython.locals(own=RawGreenlet, state=ForeignState)
     cdef _set_scope(self, greenlet target, PersistentInterrupt scope)

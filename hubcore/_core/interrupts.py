@@ -1,12 +1,12 @@
-"""Interrupts: what is to be raised in a greenlet where it waits, or when it waits next.
+"""Interrupts: exceptions that wait to be raised in a greenlet, where it is parked or where it parks next.
 
-Two kinds stand in one list for each greenlet, so that a wait has one place to look at:
+Each greenlet has one list for both kinds, so that a wait checks one place:
 
-    an exception     a kill, a Timeout            raised once, by the first wait that comes to it
-    a PersistentInterrupt   a cancelled scope            raised anew by every wait, until it is taken away
+    an exception            a kill, a Timeout      raised once, by the first wait that finds it
+    a PersistentInterrupt   a cancelled scope      raised anew by every wait, until it is removed
 
-There is at most one mark, and it is the last of the list: whatever is raised once goes first, and so reaches a
-greenlet that is being cancelled, too.
+The list has at most one persistent interrupt, at its end. An exception goes before it, and so also reaches a greenlet
+that is being cancelled.
 """
 
 from __future__ import annotations
@@ -27,30 +27,38 @@ import_greenlet()
 
 
 class PersistentInterrupt(Deadline):
-    """A mark that has every wait of a greenlet raise; `set_persistent` puts it there. It may have a time to act at."""
+    """Makes every wait of a greenlet raise, from `set_persistent` on. As a deadline it can also act at a time."""
 
     __slots__ = ()
 
     def exception(self) -> BaseException:
-        """What the wait raises: a new one each time, for each gets a traceback of its own. Never switches."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what to raise")
+        """A new exception for the wait to raise: each has a traceback of its own. Never switches."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement exception()")
+
+
+class ForeignState:
+    """What a RawGreenlet has in fields, for a greenlet of another class, such as the main greenlet."""
+
+    __slots__ = ("interrupts", "scope", "waiter")
+
+    def __init__(self) -> None:
+        self.waiter: Waiter | None = None  # while it is parked
+        self.interrupts: list[object] | None = None
+        self.scope: PersistentInterrupt | None = None
 
 
 class InterruptMixin(greenlet):
-    """The half of the Scheduler that interrupts its greenlets. Hub's thread only; nothing here switches."""
+    """The part of the Scheduler that interrupts its greenlets. Hub's thread only; no method switches."""
 
     def _set_up_interrupts(self) -> None:
-        # For greenlets of other makers, the main one among them.
-        self._foreign: dict[greenlet, Waiter] = {}
-        self._foreign_interrupts: dict[greenlet, list[object]] = {}
-        self._foreign_scopes: dict[greenlet, PersistentInterrupt] = {}
+        self._foreign: dict[greenlet, ForeignState] = {}
 
     def interrupt(self, target: greenlet, exception: object) -> None:
         """Raise `exception` (class or instance), once, in `target` where it is parked, or when it parks next."""
         waiter = self._waiter_of(target)
         if waiter is not None and waiter.fail(exception):
             return
-        alone = [exception]  # before the look: making it may run finalizers, which interrupt, too
+        alone = [exception]  # made before the list is read: making it may run finalizers, which interrupt, too
         waiting = self._interrupts_of(target)
         if waiting is None:
             self._set_interrupts(target, alone)
@@ -60,10 +68,10 @@ class InterruptMixin(greenlet):
             waiting.append(exception)
 
     def interrupt_now(self, target: greenlet, exception: BaseException) -> None:
-        """As `interrupt`, but also where the wait of `target` is over and it has only to go on.
+        """As `interrupt`, but also if the wait of `target` is over and it has only to go on.
 
-        For what ends a program, such as Ctrl-C: the main greenlet may never wait again. What the wait handed it goes
-        back to whom it came from.
+        For exceptions that end a program, such as Ctrl-C: the main greenlet may never wait again. What the wait was
+        handed goes back to its source.
         """
         waiter = self._waiter_of(target)
         if waiter is None or not waiter.overrule(exception):
@@ -83,7 +91,7 @@ class InterruptMixin(greenlet):
         return waiting is not None and any(other is exception for other in waiting)
 
     def set_persistent(self, target: greenlet, mark: PersistentInterrupt | None) -> None:
-        """Have every wait of `target` raise what `mark` says, the one that it is in, too; None: no longer."""
+        """Make every wait of `target`, also its present one, raise `mark.exception()`. None: no longer."""
         waiting = self._interrupts_of(target)
         before = None
         if waiting is not None and isinstance(waiting[-1], PersistentInterrupt):
@@ -104,7 +112,7 @@ class InterruptMixin(greenlet):
             waiter.fail(mark.exception())
 
     def _next_interrupt(self, target: greenlet) -> object:
-        """What to raise in `target` now, of which there is something."""
+        """What to raise in `target` now. There is an interrupt."""
         first = self._interrupts_of(target)[0]  # type: ignore[index]
         if isinstance(first, PersistentInterrupt):
             return first.exception()
@@ -114,22 +122,34 @@ class InterruptMixin(greenlet):
         waiting = self._interrupts_of(target)
         return waiting is not None and isinstance(waiting[-1], PersistentInterrupt)
 
-    # Where each kind of greenlet has these.
+    # The state of a greenlet: fields of a RawGreenlet, a ForeignState of others, which exists while it holds anything.
+
+    def _own_state(self, target: greenlet) -> ForeignState:
+        state = self._foreign.get(target)
+        if state is None:
+            fresh = ForeignState()
+            state = self._foreign.setdefault(target, fresh)
+        return state
+
+    def _drop_if_empty(self, target: greenlet, state: ForeignState) -> None:
+        if state.waiter is None and state.interrupts is None and state.scope is None:
+            self._foreign.pop(target, None)
 
     def _interrupts_of(self, target: greenlet) -> list[object] | None:
         if isinstance(target, RawGreenlet):
             own = target
             return own._interrupts
-        return self._foreign_interrupts.get(target)
+        state = self._foreign.get(target)
+        return None if state is None else state.interrupts
 
     def _set_interrupts(self, target: greenlet, waiting: list[object] | None) -> None:
         if isinstance(target, RawGreenlet):
             own = target
             own._interrupts = waiting
-        elif waiting is None:
-            del self._foreign_interrupts[target]
         else:
-            self._foreign_interrupts[target] = waiting
+            state = self._own_state(target)
+            state.interrupts = waiting
+            self._drop_if_empty(target, state)
 
     def _take_interrupt(self, target: greenlet, i: int) -> object:
         waiting = self._interrupts_of(target)
@@ -142,29 +162,31 @@ class InterruptMixin(greenlet):
         if isinstance(target, RawGreenlet):
             own = target
             return own._waiter
-        return self._foreign.get(target)
+        state = self._foreign.get(target)
+        return None if state is None else state.waiter
 
     def _note_parked(self, target: greenlet, waiter: Waiter | None) -> None:
         if isinstance(target, RawGreenlet):
             own = target
             own._waiter = waiter
-        elif waiter is None:
-            self._foreign.pop(target, None)
         else:
-            self._foreign[target] = waiter
+            state = self._own_state(target)
+            state.waiter = waiter
+            self._drop_if_empty(target, state)
 
     def _scope_of(self, target: greenlet) -> PersistentInterrupt | None:
         if isinstance(target, RawGreenlet):
             own = target
             scope: PersistentInterrupt | None = own._scope
             return scope
-        return self._foreign_scopes.get(target)
+        state = self._foreign.get(target)
+        return None if state is None else state.scope
 
     def _set_scope(self, target: greenlet, scope: PersistentInterrupt | None) -> None:
         if isinstance(target, RawGreenlet):
             own = target
             own._scope = scope
-        elif scope is None:
-            self._foreign_scopes.pop(target, None)
         else:
-            self._foreign_scopes[target] = scope
+            state = self._own_state(target)
+            state.scope = scope
+            self._drop_if_empty(target, state)

@@ -2,7 +2,7 @@ cimport cython
 
 from hubcore._capi.deferred_errors cimport call_keeping_failure, raise_failure, switch_fails
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
-from hubcore._core.interrupts cimport InterruptMixin
+from hubcore._core.interrupts cimport ForeignState, InterruptMixin
 from hubcore._core.coverage_tracer cimport is_measured
 from hubcore._core.waiter cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
@@ -28,7 +28,7 @@ cdef class Scheduler(InterruptMixin):
 
     cdef _set_up(self, BaseLoop loop)
     cpdef Waiter new_waiter(self, object waiting_on)
-    @cython.locals(current=greenlet, raw=RawGreenlet)
+    @cython.locals(current=greenlet, raw=RawGreenlet, state=ForeignState)
     cpdef bint park(self, Waiter waiter, timeout=*, bint ref=*) except -1
     @cython.locals(current=greenlet, waiter=Waiter, raw=RawGreenlet)
     cpdef yield_now(self)
@@ -53,6 +53,11 @@ cdef class Scheduler(InterruptMixin):
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(waiter=Waiter)
     cdef _take_turn(self, greenlet current)
+    @cython.final
+    cdef bint _is_in_doubt(self, greenlet current) except -1
+    @cython.final
+    @cython.locals(state=ForeignState)
+    cdef bint _is_interrupted(self, greenlet current, RawGreenlet raw) except -1
     cdef _check_may_wait(self, greenlet current, Waiter waiter)
 
 @cython.locals(following=Waiter, target=greenlet)

@@ -107,15 +107,18 @@ class Scheduler(InterruptMixin):
         current = getcurrent()
         if current is not waiter.greenlet:
             raise InvalidSwitchError(f"{current!r} cannot park with {waiter!r}, which was made for another greenlet")
-        if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
+        if self._is_in_doubt(current):
             self._check_may_wait(current, waiter)
         if waiter.outcome == WAITING:
-            # The kind of greenlet is checked once, because the check walks the type's bases.
+            # The kind of greenlet is asked for once: the check walks the type's bases.
             raw = None
+            state = None
             if isinstance(current, RawGreenlet):
                 raw = cython.cast(RawGreenlet, current)
-            interrupted = current in self._foreign_interrupts if raw is None else raw._interrupts is not None
-            if interrupted:
+            else:
+                # Made before anything is read: making it may run finalizers, which interrupt greenlets.
+                state = self._own_state(current)
+            if self._is_interrupted(current, raw):
                 waiter.abandon()
                 self._raise_interrupt(current)
             if timeout is not None:
@@ -124,16 +127,16 @@ class Scheduler(InterruptMixin):
                 if raw is not None:
                     raw._waiter = waiter
                 else:
-                    self._foreign[current] = waiter
+                    state.waiter = waiter  # type: ignore[union-attr]
                 self.parked.link(waiter)
                 if _switch_away(self, waiter):
                     self._thrown(current, waiter)
                 self.parked.unlink(waiter)
                 if raw is not None:
                     raw._waiter = None
-                else:
-                    self._foreign.pop(current, None)
                 self._budget = _BUDGET
+            if raw is None:
+                self._note_parked(current, None)
             if timeout is not None:
                 self.loop.deadlines.remove(waiter)
         if waiter.outcome != WOKEN:
@@ -145,6 +148,7 @@ class Scheduler(InterruptMixin):
         try:
             self.loop.add_deadline(waiter, timeout)
         except BaseException:
+            self._note_parked(getcurrent(), None)
             waiter.abandon()  # from now on no waker can hand anything to this wait
             as_seconds(timeout, "a timeout")
             raise
@@ -179,19 +183,19 @@ class Scheduler(InterruptMixin):
     def yield_now(self) -> None:
         """Let the ready entries run first; return at once if there are none. May switch; never waits for an event."""
         current = getcurrent()
-        if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
+        if self._is_in_doubt(current):
             self._check_may_wait(current, None)
         raw = None
         if isinstance(current, RawGreenlet):
             raw = cython.cast(RawGreenlet, current)
-        if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
+        if self._is_interrupted(current, raw):
             self._raise_interrupt(current)
         if self.ready.count == 0:
             if self._batch > 0:
                 self._batch -= 1
                 return
             if self._poll(False) and self.ready.count == 0:
-                if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
+                if self._is_interrupted(current, raw):
                     self._raise_interrupt(current)  # a signal handler's, in that poll
                 return
         waiter = self._queue_up(current)
@@ -203,7 +207,7 @@ class Scheduler(InterruptMixin):
             self._spare = waiter
         self._budget = _BUDGET
         # An interrupt that came while others ran must not stay pending until the next wait.
-        if current in self._foreign_interrupts if raw is None else raw._interrupts is not None:
+        if self._is_interrupted(current, raw):
             self._raise_interrupt(current)
 
     def _raise_interrupt(self, current: greenlet) -> None:
@@ -285,11 +289,11 @@ class Scheduler(InterruptMixin):
         For programs that resume greenlets by hand (`watcher.start(greenlet.switch)`). All other code parks.
         """
         current = getcurrent()
-        if current is self or self._closing or self.loop.polling or self.thread_ident != get_ident():
+        if self._is_in_doubt(current):
             self._check_may_wait(current, None)
         waiter = new_waiter(self.ready, current, "a switch back to it", self.loop.now())
-        waiter.fall_asleep()
         self._note_parked(current, waiter)
+        waiter.fall_asleep()
         self.parked.link(waiter)
         aside = save_state() if self._per_greenlet.enabled else None
         try:
@@ -429,6 +433,17 @@ class Scheduler(InterruptMixin):
         self, context: object, type: type[BaseException] | None, value: BaseException | None, tb: TracebackType | None
     ) -> None:
         raise NotImplementedError
+
+    def _is_in_doubt(self, current: greenlet) -> bool:
+        """Whether `current` may perhaps not wait here now: `_check_may_wait` decides."""
+        return current is self or self._closing != 0 or self.loop.polling or self.thread_ident != get_ident()
+
+    def _is_interrupted(self, current: greenlet, raw: RawGreenlet | None) -> bool:
+        """Whether an interrupt of `current` waits to be raised; `raw` is `current` itself if it is a RawGreenlet."""
+        if raw is not None:
+            return raw._interrupts is not None
+        state = self._foreign.get(current)
+        return state is not None and state.interrupts is not None
 
     def _check_may_wait(self, current: greenlet, waiter: Waiter | None) -> None:
         """Raise the reason why `current` cannot wait now; return if it can: at a fork, but not in the child."""

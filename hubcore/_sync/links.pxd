@@ -10,26 +10,39 @@ cdef class DirectLink:
 
 
 cdef key_of(entry)
-@cython.locals(some=list)
-cdef with_link(links, entry, pair)
-@cython.locals(some=list, i=Py_ssize_t)
-cdef without_link(links, entry)
-@cython.locals(there=list)
-cdef add_to(dict table, list pair)
-@cython.locals(there=list)
-cdef drop_from(dict table, key)
-@cython.locals(found=list, times=Py_ssize_t)
-cdef list entries_of(links)
-@cython.locals(copy=list, table=dict, i=Py_ssize_t)
-cdef lengthened(list links)
+
+
+cdef class LinkTable:
+    cdef list _entries
+    cdef dict _pairs
+    cdef bint _taken
+
+    @cython.locals(found=list, times=Py_ssize_t)
+    cpdef list entries(self)
+    @cython.locals(pair=list, there=list, entries=list)
+    cpdef bint add(self, entry) except -1
+    @cython.locals(entries=list, i=Py_ssize_t)
+    cpdef remove(self, entry)
+    @cython.locals(entries=list, entry=tuple, i=Py_ssize_t)
+    cpdef remove_direct(self, DirectLink callback)
+    cpdef list take(self)
+    @cython.locals(there=list)
+    cdef _remove_key(self, key)
+    @cython.locals(before=list, copy=list, pairs=dict, pair=list, there=list, i=Py_ssize_t)
+    cdef _make_pairs(self)
+
+
+@cython.locals(waiter=Waiter, direct=DirectLink)
+cdef bint notified(link, source) except -1
+cdef list entries_of(LinkTable links)
 
 
 cdef class Linkable(RawGreenlet):
-    cdef object _links
+    cdef LinkTable _links
     cdef int _observers
 
-    @cython.locals(fresh=list)
+    @cython.locals(fresh=LinkTable)
     cdef _add_link(self, link)
     cdef _drop_link(self, link)
-    @cython.locals(links=list, others=list, direct=DirectLink, waiter=Waiter)
+    @cython.locals(links=LinkTable, others=LinkTable, added=LinkTable)
     cdef _notify(self)

@@ -1,7 +1,7 @@
-"""Links: who is told when a greenlet ends, and how.
+"""Links: callbacks for the end of a greenlet, or for an event, a lock or a queue that becomes ready.
 
-A Waiter is woken and a DirectLink is told at once, by the greenlet that ends; everything else is called from the hub.
-Any thread may link and unlink: a link is added before one looks whether the greenlet has ended, so none is missed.
+The thread that ends the wait wakes a Waiter and notifies a DirectLink at once. The hub calls all other links.
+Any thread may link and unlink. A link is added before its caller asks whether the end has come, so none is missed.
 """
 
 from __future__ import annotations
@@ -27,22 +27,22 @@ if TYPE_CHECKING:
 
 
 class DirectLink:
-    """A link that is told at once, in the greenlet that finishes, because it only wakes somebody."""
+    """A link that is notified at once, in the thread that ends the wait, because it only wakes a waiter."""
 
     __slots__ = ()
 
     def notify(self, source: Any) -> None:
-        """`source` has finished. Never switches, never raises."""
-        raise NotImplementedError(f"{type(self).__name__} does not say what to do")
+        """`source` has ended or is ready. Never switches, never raises."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement notify()")
 
 
-# Links are kept in a list, where more than so many are in a table of entries by `key_of`, with how often each is there:
-# to find one after the other of 20,000, each of whose greenlets is killed, would be quadratic.
+# More links than this stand in a table, by identity: to find one after another of 20,000 links in a list, when each of
+# their greenlets is killed, would be quadratic.
 _LONG = 64
 
 
 def key_of(entry: Any) -> int:
-    """By what `entry` is in a table: its identity, or that of the DirectLink that a Waitable keeps in a pair."""
+    """The key of `entry` in a table: its identity, or that of the DirectLink that a Waitable keeps in a pair."""
     if isinstance(entry, tuple):
         callback = entry[0]
         if isinstance(callback, DirectLink):
@@ -50,83 +50,136 @@ def key_of(entry: Any) -> int:
     return id(entry)
 
 
-def with_link(links: Any, entry: Any, pair: Any) -> Any:
-    """Add `entry` to `links`, a list or a table; what is to be kept in their place: a table, once a list is long.
+class LinkTable:
+    """The links of one object, in order, until `take` empties it for good.
 
-    `pair` is [entry, 1], or None if `links` is a list.
+    Each method is one atomic step, but for the memory that it allocates: an allocation may run finalizers, which link
+    and unlink, and may end what the links are to. So a method allocates first, and looks at the links after that.
     """
-    if isinstance(links, list):
-        some = links
-        some.append(entry)
-        return lengthened(some) if len(some) > _LONG else links
-    add_to(links, pair)
-    return links
 
+    __slots__ = ("_entries", "_pairs", "_taken")
 
-def without_link(links: Any, entry: Any) -> None:
-    """Take `entry` itself out of a list or a table, once; harmless if it is not there, or `links` is None."""
-    if isinstance(links, list):
-        some = links
-        for i in range(len(some)):  # by identity, which is many times faster than to compare
-            if some[i] is entry:
-                del some[i]
-                return
-    elif links is not None:
-        drop_from(links, key_of(entry))
+    def __init__(self) -> None:
+        self._entries: list[Any] | None = []
+        self._pairs: dict[int, list[Any]] | None = None  # beyond _LONG links: [entry, how often] by key
+        self._taken = False
 
+    def __len__(self) -> int:
+        if self._entries is not None:
+            return len(self._entries)
+        count = 0
+        for pair in list(self._pairs.values()):  # type: ignore[union-attr]
+            count += pair[1]
+        return count
 
-def add_to(table: dict[int, list[Any]], pair: list[Any]) -> None:
-    """Add to the table, in which it may be already, the entry of which `pair` is a new pair of it and 1.
+    def __bool__(self) -> bool:
+        return bool(self._entries or self._pairs)
 
-    Runs nobody else's code.
-    """
-    key = key_of(pair[0])
-    there = table.get(key)
-    if there is None:
-        table[key] = pair
-    else:
-        there[1] += 1
+    def entries(self) -> list[Any]:
+        """A copy of the links, in order."""
+        if self._entries is not None:
+            return self._entries[:]
+        found: list[Any] = []
+        for entry, times in list(self._pairs.values()):  # type: ignore[union-attr]
+            for _ in range(times):
+                found.append(entry)
+        return found
 
+    def add(self, entry: Any) -> bool:
+        """Add `entry`, which may be there already; False if the links were taken, so that this has no effect."""
+        pair = None if self._pairs is None else [entry, 1]
+        if self._taken:
+            return False
+        if pair is not None:
+            key = key_of(entry)
+            there = self._pairs.get(key)  # type: ignore[union-attr]
+            if there is None:
+                self._pairs[key] = pair  # type: ignore[index]
+            else:
+                there[1] += 1
+            return True
+        entries: Any = self._entries
+        entries.append(entry)
+        if len(entries) > _LONG:
+            self._make_pairs()
+        return True
 
-def drop_from(table: dict[int, list[Any]], key: int) -> None:
-    """Take out once what has that key; harmless if nothing has."""
-    there = table.get(key)
-    if there is not None:
-        if there[1] > 1:
-            there[1] -= 1
+    def remove(self, entry: Any) -> None:
+        """Take `entry` itself out, once. No effect if it is not there."""
+        if self._entries is not None:
+            entries = self._entries
+            for i in range(len(entries)):  # by identity, which is many times faster than to compare
+                if entries[i] is entry:
+                    del entries[i]
+                    return
         else:
-            table.pop(key, None)
+            self._remove_key(key_of(entry))
+
+    def remove_direct(self, callback: DirectLink) -> None:
+        """Take out the pair of `callback`, once. No effect if it is not there."""
+        if self._entries is not None:
+            entries = self._entries
+            for i in range(len(entries)):
+                entry = entries[i]
+                if entry[0] is callback:
+                    del entries[i]
+                    return
+        else:
+            self._remove_key(id(callback))
+
+    def take(self) -> list[Any]:
+        """The links, in order. The table is empty from now on, and refuses others."""
+        self._taken = True  # first: a finalizer that runs while the links are copied may add another
+        found = self.entries()
+        self._entries = []
+        self._pairs = None
+        return found
+
+    def _remove_key(self, key: int) -> None:
+        there = self._pairs.get(key)  # type: ignore[union-attr]
+        if there is not None:
+            if there[1] > 1:
+                there[1] -= 1
+            else:
+                self._pairs.pop(key, None)  # type: ignore[union-attr]
+
+    def _make_pairs(self) -> None:
+        """Keep the links by key from now on, unless they changed while the table was made."""
+        before: Any = self._entries
+        copy: list[Any] = before[:]
+        pairs: dict[int, list[Any]] = {}
+        for entry in copy:
+            pair = [entry, 1]
+            there = pairs.get(key_of(entry))
+            if there is None:
+                pairs[key_of(entry)] = pair
+            else:
+                there[1] += 1
+        changed = self._entries is not before
+        if changed or len(copy) != len(before):
+            return
+        for i in range(len(copy)):
+            if copy[i] is not before[i]:
+                return
+        self._pairs = pairs
+        self._entries = None
 
 
-def entries_of(links: Any) -> list[Any]:
-    """A list of the entries of a list, of a table, or of None."""
-    if links is None:
-        return []
-    if isinstance(links, list):
-        return links[:]
-    found: list[Any] = []
-    for entry, times in list(links.values()):
-        for _ in range(times):
-            found.append(entry)
-    return found
-
-
-def lengthened(links: list[Any]) -> Any:
-    """A table of `links`, or, where they were changed while it was made, which may run finalizers, themselves."""
-    copy = links[:]
-    table: dict[int, list[Any]] = {}
-    for entry in copy:
-        add_to(table, [entry, 1])
-    if len(copy) != len(links):
-        return links
-    for i in range(len(copy)):
-        if copy[i] is not links[i]:
-            return links
-    return table
+def notified(link: Any, source: Any) -> bool:
+    """Wake or notify `link` if it is a Waiter or a DirectLink; False if it is a callback, which the hub calls."""
+    if isinstance(link, Waiter):
+        waiter = link
+        waiter.wake(source)
+        return True
+    if isinstance(link, DirectLink):
+        direct = link
+        direct.notify(source)
+        return True
+    return False
 
 
 class SpawnedLink:
-    """Calls `callback(source)` in a new greenlet, where it may wait. It equals its callback: `unlink(callback)`."""
+    """Calls `callback(source)` in a new greenlet, where it may wait. It equals its callback, for `unlink(callback)`."""
 
     __slots__ = ("callback",)
 
@@ -168,15 +221,15 @@ class FailureSpawnedLink(SpawnedLink):
 
 
 class Linkable(RawGreenlet):
-    """The half of Greenlet that tells others of its end."""
+    """The part of Greenlet that notifies others of its end."""
 
     __slots__ = ("_links", "_observers")
 
-    _links: Any  # None, a list, or a table
-    _observers: int  # how many will see a failure, so that it need not be reported
+    _links: LinkTable | None
+    _observers: int  # how many callers will see a failure, so that it need not be reported
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
-        """Have `callback(greenlet)` called in the hub, where it must not wait, once this has ended."""
+        """Call `callback(greenlet)` in the hub, where it must not wait, once this greenlet has ended."""
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
         self._add_link(callback)
@@ -184,7 +237,7 @@ class Linkable(RawGreenlet):
             self._notify()
 
     def link(self, callback: Callable[[Any], object], SpawnedLink: type = SpawnedLink) -> None:
-        """Have `callback(greenlet)` called in a greenlet of its own once this has ended."""
+        """Call `callback(greenlet)` in a greenlet of its own once this greenlet has ended."""
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
         if SpawnedLink is not SuccessSpawnedLink:
@@ -192,15 +245,15 @@ class Linkable(RawGreenlet):
         self.rawlink(SpawnedLink(callback))
 
     def link_value(self, callback: Callable[[Any], object], SpawnedLink: type = SuccessSpawnedLink) -> None:
-        """As `link`, only if it ends successfully."""
+        """As `link`, but only if the greenlet succeeds."""
         self.link(callback, SpawnedLink)
 
     def link_exception(self, callback: Callable[[Any], object], SpawnedLink: type = FailureSpawnedLink) -> None:
-        """As `link`, only if it fails; the failure then counts as looked at."""
+        """As `link`, but only if the greenlet fails; the failure then counts as observed and is not reported."""
         self.link(callback, SpawnedLink)
 
     def unlink(self, callback: object) -> None:
-        """Undo a link or rawlink of `callback`; harmless if there is none."""
+        """Undo a link or rawlink of `callback`. No effect if there is none."""
         if isinstance(callback, (Waiter, DirectLink)):
             self._drop_link(callback)
             return
@@ -212,23 +265,23 @@ class Linkable(RawGreenlet):
                 return
 
     def unlink_all(self) -> None:
-        """Undo every link; greenlets that wait for this one still are woken."""
+        """Undo every link. Greenlets that wait for this one are still woken."""
         for link in entries_of(self._links):
             if not isinstance(link, (Waiter, DirectLink)):
                 self.unlink(link)
 
     def has_links(self) -> bool:
-        """Whether anybody is to be told when it ends."""
+        """Whether a link or a waiter will be notified of the end."""
         return bool(self._links)
 
     def _move_to(self, hub: Host) -> None:
-        """As RawGreenlet._move_to. Who is to be told of the end, and would look at a failure, is in the parent."""
+        """As RawGreenlet._move_to. The links, and the callers that would observe a failure, are the parent's."""
         RawGreenlet._move_to(self, hub)
         self._links = None
         self._observers = 0
 
     def _add_observer(self) -> None:
-        """Say that a failure will be seen by the caller, so that it need not be reported."""
+        """The caller will see a failure, so that it need not be reported."""
         self._observers += 1
 
     def _remove_observer(self) -> None:
@@ -236,68 +289,66 @@ class Linkable(RawGreenlet):
         self._observers -= 1
 
     def _add_link(self, link: object) -> None:
-        if self._links is None:
-            fresh: list[Any] = []  # making it may run finalizers, which link, too
+        while True:
             if self._links is None:
-                self._links = fresh
-        # Made before the look at what it is added to: making it may run finalizers, which link, unlink, and take the
-        # links away, because they end what it is to.
-        pair = None if isinstance(self._links, list) else [link, 1]
-        links = self._links
-        if links is None or (pair is None and not isinstance(links, list)):
-            self._add_link(link)  # it is of another kind by now
-            return
-        kept = with_link(links, link, pair)
-        if kept is not links and self._links is links:
-            self._links = kept
+                fresh = LinkTable()  # making it may run finalizers, which link, too
+                if self._links is None:
+                    self._links = fresh
+            if self._links.add(link):
+                return
 
     def _drop_link(self, link: object) -> None:
-        without_link(self._links, link)
+        if self._links is not None:
+            self._links.remove(link)
 
     def _notify(self) -> None:
-        """It has ended: tell those that can be told at once, and have the hub call the others."""
+        """The greenlet has ended: wake and notify what can be at once, and have the hub call the other links."""
         if self._links is None:
             return
-        # Taken first: a finalizer that runs while they are copied may link another, which notifies, too. And copied,
-        # whatever they are: a thread that is woken takes its link out at once.
-        taken = self._links
+        links = self._links
         self._links = None
-        links = entries_of(taken)
         others = None
-        for link in links:
-            if isinstance(link, Waiter):
-                waiter = link
-                waiter.wake(self)
-            elif isinstance(link, DirectLink):
-                direct = link
-                direct.notify(self)
-            elif others is None:
-                others = [link]
-            else:
-                others.append(link)
+        for link in links.take():  # a copy: a thread that is woken removes its link at once
+            if notified(link, self):
+                continue
+            if others is None:
+                others = LinkTable()
+            others.add(link)
         if others is None:
             return
+        # They stay links until the hub calls them, so that `unlink` still works.
         if self._links is not None:
-            others.extend(entries_of(self._links))
+            added = self._links
+            self._links = None
+            for link in added.take():
+                others.add(link)
         self._links = others
-        # From whichever thread: killing an unstarted greenlet of another thread's hub finishes it, too.
+        # This may be any thread: killing an unstarted greenlet of another thread's hub finishes it, too.
         hub = self.hub
         if hub.destroyed:
-            hub = get_hub()  # its own calls nobody any more
+            hub = get_hub()  # a destroyed hub calls no callbacks
         if hub.thread_ident == get_ident():
             hub.loop.run_callback(self._notify_others)
         else:
             hub.loop.run_callback_threadsafe(self._notify_others)
 
     def _notify_others(self) -> None:
-        taken = self._links
+        links = self._links
         self._links = None
-        for link in entries_of(taken):
+        if links is None:
+            return
+        for link in links.take():
             try:
                 link(self)
             except BaseException:
                 self.hub.handle_error((link, self), *sys.exc_info())
 
 
+def entries_of(links: LinkTable | None) -> list[Any]:
+    """A copy of the links, in order; an empty list for None."""
+    return [] if links is None else links.entries()
+
+
 if not cython.compiled:
+    atomic(LinkTable, "add", "remove", "remove_direct", "take")
     atomic(Linkable, "_add_link", "_drop_link")

@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._sync.links cimport DirectLink, drop_from, entries_of, with_link, without_link
+from hubcore._sync.links cimport DirectLink, LinkTable, entries_of, notified
 from hubcore._core.thread_wait cimport park_thread, thread_waiter
 from hubcore._core.waiter cimport WOKEN, WaitEntry, Source, Waiter, WaitQueue, new_entry
 from hubcore._capi.thread_state cimport process_ends
@@ -10,7 +10,7 @@ from hubcore.hub cimport Hub, hub_here
 
 cdef class Waitable(Source):
     cdef WaitQueue _waiters
-    cdef object _links
+    cdef LinkTable _links
     cdef object __weakref__
 
     cdef _set_up(self)
@@ -18,12 +18,10 @@ cdef class Waitable(Source):
     @cython.locals(entry=WaitEntry)
     cdef Waiter _queue_up(self, item)
     cdef Waiter _join(self, WaitEntry entry, Waiter waiter)
-    @cython.locals(fresh=list)
-    cdef _add_link(self, link)
-    cdef _drop_link(self, tuple link)
-    @cython.locals(links=list, link=tuple, i=Py_ssize_t)
-    cdef _drop_callback(self, DirectLink callback)
-    cdef _take_links(self)
+    @cython.locals(fresh=LinkTable)
+    cdef _add_link(self, tuple link)
+    cdef LinkTable _take_links(self)
+    @cython.locals(links=LinkTable)
     cdef _notify_links(self)
 
 @cython.locals(hub=Hub)

@@ -1,14 +1,14 @@
 """Waitable: the base of events, locks and queues, which belong to no hub.
 
-Greenlets of any threads and threads without a hub wait for them alike, and any thread may wake them. Rules for those
-who build on it:
+Greenlets of all threads, and threads without a hub, wait for them alike, and any thread may wake them. Rules for
+subclasses:
 
-- a step that looks at the state and changes it is one method that neither switches nor calls anything that may run
+- A step that reads the state and changes it is one method, which neither switches nor calls anything that may run
   Python code in between. Compiled, the GIL makes such a step atomic; uncompiled, `_capi.fallback.atomic` does.
-- whoever has to wait makes its waiter first (`waiter_at`), because making it may run finalizers, then looks again and
-  queues up in one such step, and then parks (`park`).
-  Who has one queue has `_queue_up` for that, and says in `_join` what the step is.
-- what `WaitQueue.wake` handed over is taken; if its result is False it was not, and stays with the object.
+- A caller that has to wait first makes its waiter (`waiter_at`), because making it may run finalizers. Then one atomic
+  step checks again and queues the waiter up; then the caller parks (`park`). A class with one queue has `_queue_up` for
+  that, and implements the step in `_join`.
+- What `WaitQueue.wake` handed over is gone. If `wake` returned False it was not handed over, and stays with the object.
 """
 
 from __future__ import annotations
@@ -20,14 +20,14 @@ import cython
 from hubcore._base.main_thread import in_main_thread
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.waiter import Source, WaitQueue
-from hubcore._sync.links import DirectLink
+from hubcore._sync.links import DirectLink, LinkTable
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
     from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, process_ends
     from hubcore._core.thread_wait import park_thread, thread_waiter
     from hubcore._core.waiter import WOKEN, Waiter, new_entry
-    from hubcore._sync.links import drop_from, entries_of, with_link, without_link
+    from hubcore._sync.links import entries_of, notified
     from hubcore.hub import hub_here
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ import_greenlet()
 
 
 class Waitable(Source):
-    """What greenlets and threads can wait for, and what can be linked. Subclasses say in `ready` when it has come."""
+    """What greenlets and threads can wait for and link to. A subclass implements `ready`."""
 
     __slots__ = ("__weakref__", "_links", "_waiters")
 
@@ -51,39 +51,39 @@ class Waitable(Source):
 
     def _set_up(self) -> None:
         self._waiters = WaitQueue()
-        self._links: Any = None  # or a list of pairs of a callback and its hub, or a table of them
+        self._links: LinkTable | None = None  # of pairs: a callback and its hub
 
     @property
     def hub(self) -> None:
-        """None: it belongs to no hub. gevent's programs ask."""
+        """None: it belongs to no hub. Programs written for gevent ask."""
         return None
 
     @property
     def cross_thread(self) -> bool:
-        """Whether another thread may wake who waits for it: always."""
+        """Whether another thread may wake its waiters: always."""
         return True
 
     def ready(self) -> bool:
-        """Whether who waits for it now need not wait."""
-        raise NotImplementedError(f"{type(self).__name__} does not say when it is ready")
+        """Whether a caller that waited for it now would not have to wait."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement ready()")
 
     # Waiting.
 
     def _queue_up(self, item: object) -> Waiter | None:
-        """Queue up, with `item` for those who look who waits: the waiter to park. None if one need not wait now."""
+        """Queue the caller up, with `item` for the waker to see; the waiter to park, or None if it need not wait."""
         entry = new_entry(self, item, "")
         return self._join(entry, waiter_at(entry))
 
     def _join(self, entry: WaitEntry, waiter: Waiter) -> Waiter | None:
-        """Unless one need not wait now, which is None, add them to the queue, and return `waiter`. In one step."""
-        raise NotImplementedError(f"{type(self).__name__} does not say when one has to wait")
+        """In one atomic step: None if the caller need not wait now, else queue `entry` up and return `waiter`."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _join()")
 
     # Links.
 
     def rawlink(self, callback: Callable[[Any], object]) -> None:
-        """Have `callback(self)` called once, when this is ready, in the calling thread's hub, where it must not wait.
+        """Call `callback(self)` once, when this is ready, in the calling thread's hub, where it must not wait.
 
-        If it is ready, soon. In a thread without a hub: called by whoever makes it ready, in whatever thread.
+        If it is ready already, the call comes soon. In a thread without a hub, the thread that makes it ready calls.
         """
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
@@ -92,66 +92,45 @@ class Waitable(Source):
             self._notify_links()
 
     def unlink(self, callback: object) -> None:
-        """Undo a `rawlink` of `callback`; harmless if there is none or it was called."""
+        """Undo a `rawlink` of `callback`. No effect if there is none, or if it was called."""
         if isinstance(callback, DirectLink):
-            self._drop_callback(callback)
+            if self._links is not None:
+                self._links.remove_direct(callback)
             return
         for link in entries_of(self._links):  # a copy: comparing may run code that links and unlinks
             if link[0] == callback:
-                self._drop_link(link)
+                if self._links is not None:
+                    self._links.remove(link)
                 return
 
     def linkcount(self) -> int:
-        """How many links there are and how many wait."""
-        return self._waiters.count + len(entries_of(self._links))
+        """The number of links and waiters."""
+        return self._waiters.count + (0 if self._links is None else len(self._links))
 
     def _add_link(self, link: tuple[Any, Hub | None]) -> None:
-        if self._links is None:
-            fresh: list[tuple[Any, Hub | None]] = []  # making it may run finalizers, which link, too
+        while True:
             if self._links is None:
-                self._links = fresh
-        # Made before the look at what it is added to: making it may run finalizers, which link, unlink, and take the
-        # links away, because they end what it is to.
-        pair = None if isinstance(self._links, list) else [link, 1]
-        links = self._links
-        if links is None or (pair is None and not isinstance(links, list)):
-            self._add_link(link)  # it is of another kind by now
-            return
-        kept = with_link(links, link, pair)
-        if kept is not links and self._links is links:
-            self._links = kept
+                fresh = LinkTable()  # making it may run finalizers, which link, too
+                if self._links is None:
+                    self._links = fresh
+            if self._links.add(link):
+                return
 
-    def _drop_link(self, link: tuple[Any, Hub | None]) -> None:
-        without_link(self._links, link)
-
-    def _drop_callback(self, callback: DirectLink) -> None:
-        # By identity: of an object's many links each may be undone at once, and to compare takes many times longer.
-        if isinstance(self._links, list):
-            links = self._links
-            for i in range(len(links)):
-                link = links[i]
-                if link[0] is callback:
-                    del links[i]
-                    return
-        elif self._links is not None:
-            drop_from(self._links, id(callback))
-
-    def _take_links(self) -> Any:
+    def _take_links(self) -> LinkTable | None:
         links = self._links
         self._links = None
         return links
 
     def _notify_links(self) -> None:
         """It is ready: have all links called, once. Never switches; any thread."""
-        if self._links is None:
+        links = self._take_links()
+        if links is None:
             return
-        links: list[tuple[Any, Hub | None]] = entries_of(self._take_links())
-        for callback, hub in links:
-            if isinstance(callback, DirectLink):
-                callback.notify(self)
-            elif isinstance(callback, Waiter):
-                callback.wake(self)
-            elif hub is None or hub.destroyed:
+        pairs: list[tuple[Any, Hub | None]] = links.take()
+        for callback, hub in pairs:
+            if notified(callback, self):
+                continue
+            if hub is None or hub.destroyed:
                 _call_here(callback, self)
             elif hub is hub_here():
                 hub.loop.run_callback(callback, self)
@@ -160,9 +139,9 @@ class Waitable(Source):
 
 
 def waiter_at(entry: object) -> Waiter:
-    """A waiter of the calling greenlet, or of the thread where that has no hub, at `entry`, to be put into a queue.
+    """A waiter at `entry` for the calling greenlet, or for the thread if that has no hub.
 
-    The main thread gets its hub now if it had none, so that it is told when the wait can never end.
+    The main thread gets its hub now if it had none, so that LoopExit reports a wait that can never end.
     """
     if process_ends():
         return thread_waiter(entry)  # for finalizers; nothing can be switched to any more
@@ -175,7 +154,7 @@ def waiter_at(entry: object) -> Waiter:
 
 
 def hub_of_main_thread() -> Hub | None:
-    """In the main thread its hub, made if there was none; None elsewhere."""
+    """In the main thread its hub, made if there was none; None in other threads."""
     return get_hub() if in_main_thread() else None
 
 
@@ -185,7 +164,7 @@ def park(waiter: Waiter, timeout: float | None) -> bool:
         return park_thread(waiter, timeout)
     hub: Any = hub_here()
     if timeout is not None and getcurrent() is hub and _is_over(waiter, timeout):
-        waiter.fire(0.0)  # the hub may ask, and does not wait
+        waiter.fire(0.0)  # the hub may try, and never waits
         return waiter.outcome == WOKEN
     parked: bool = hub.park(waiter, timeout)
     return parked
@@ -195,7 +174,7 @@ def _is_over(waiter: Waiter, timeout: float) -> bool:
     try:
         return timeout <= 0
     except BaseException:
-        waiter.abandon()  # nobody may hand this wait anything any more
+        waiter.abandon()  # no waker may hand this wait anything any more
         as_seconds(timeout, "a timeout")
         raise
 
@@ -209,13 +188,13 @@ def check_timeout(timeout: float) -> None:
 
 
 def now() -> float:
-    """The time in seconds by which the caller's waits are measured: its hub's, or the thread's where that has none."""
+    """The time in seconds that the caller's waits are measured by: its hub's, or monotonic() without a hub."""
     hub = hub_here()
     return monotonic() if hub is None else hub.loop.update_now()
 
 
 def _call_here(callback: Callable[[Any], object], source: Waitable) -> None:
-    """Call a link that no hub can call; what it raises is not the business of whoever made `source` ready."""
+    """Call a link that no hub can call. Its failure is reported, not raised in the thread that made `source` ready."""
     hub = get_hub_if_any()
     if hub is not None:
         hub.loop.run_callback(callback, source)
@@ -229,4 +208,4 @@ def _call_here(callback: Callable[[Any], object], source: Waitable) -> None:
 
 
 if not cython.compiled:
-    atomic(Waitable, "_add_link", "_drop_link", "_drop_callback", "_take_links")
+    atomic(Waitable, "_add_link", "_take_links")

@@ -1,10 +1,12 @@
 """Waiter: one wait that ends exactly once, by the first waker, deadline or interrupt, from any thread."""
 
+import gc
 import itertools
 import threading
+import weakref
 
 import pytest
-from greenlet import getcurrent
+from greenlet import getcurrent, greenlet
 
 import hubcore
 from hubcore._core.ready_queue import ReadyQueue
@@ -202,3 +204,32 @@ def test_one_exception_may_interrupt_twice_and_is_its_own_context_neither_time(h
         hub.park(hub.new_waiter("nothing"))
     assert caught.value is again
     assert (again.__context__, between.__context__) == (None, again)
+
+
+def test_a_greenlet_of_another_class_leaves_nothing_behind_in_its_hub(hub):
+    """However its wait ends: by a wake-up before it slept, a bad timeout, a deadline, an interrupt."""
+    steps = []
+
+    def play():
+        woken = hub.new_waiter("woken before it sleeps")
+        woken.wake(True)
+        assert hub.park(woken)
+        with pytest.raises(TypeError):
+            hub.park(hub.new_waiter("a bad timeout"), "x")
+        assert not hub.park(hub.new_waiter("a deadline"), 0.01)
+        steps.append("parked")
+        with pytest.raises(KeyError):
+            hub.park(hub.new_waiter("an interrupt"))
+        steps.append("ended")
+
+    one = greenlet(play, hub)
+    hubcore.spawn_raw(one.switch)
+    while not steps:
+        hubcore.sleep(0.01)
+    hub.interrupt(one, KeyError)
+    while len(steps) < 2:
+        hubcore.sleep(0)
+    gone = weakref.ref(one)
+    del one
+    gc.collect()
+    assert gone() is None
