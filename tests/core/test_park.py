@@ -223,7 +223,7 @@ def test_a_greenlet_of_another_class_leaves_nothing_behind_in_its_hub(hub):
         steps.append("ended")
 
     one = greenlet(play, hub)
-    hubcore.spawn_raw(one.switch)
+    hub.loop.run_callback(one.switch)
     while not steps:
         hubcore.sleep(0.01)
     hub.interrupt(one, KeyError)
