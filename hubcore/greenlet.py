@@ -17,6 +17,7 @@ from hubcore import config
 from hubcore._base.argument_checks import check_exception
 from hubcore._core.deadlines import Deadline, as_seconds
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
+from hubcore._core.raw_greenlet import CALL_FAILED
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-_FAILED = object()
 # Compiled, C variables: at the end of the process greenlets may outlive the names in this module. And a destructor
 # must run no Python code of hubcore: a signal handler would run there, and its exception (Ctrl-C) would be lost.
 _living_idents = _idents
@@ -196,8 +196,8 @@ class Greenlet(Linkable):
         if target is None:
             target = self._run
         self._begin()
-        result = call_or(_FAILED, target, self.args, self._kwargs)
-        if result is _FAILED:
+        result = call_or(CALL_FAILED, target, self.args, self._kwargs)
+        if result is CALL_FAILED:
             self._fail_with_what_is_set()
         else:
             self._succeed(result)

@@ -14,7 +14,7 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._base.argument_checks import check_greenlet
+from hubcore._base.argument_checks import as_exception, check_greenlet
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -142,7 +142,7 @@ class Hub(Scheduler):
 
     def cancel_wait(self, watcher: Any, error: Any, close_watcher: bool = False) -> None:
         """Raise `error` in the greenlet that waits for `watcher`; close it with `close_watcher`. Never switches."""
-        exception = error() if isinstance(error, type) else error
+        exception = as_exception(error)
         if isinstance(watcher.callback, Waiter):
             watcher.callback.fail(exception)  # the greenlet waits in `wait`
         elif isinstance(watcher, Io):

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from greenlet import greenlet
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
 
 def check_exception(exception: object) -> None:
     """Raise TypeError unless `exception` can be raised: an exception instance, or an exception class."""
@@ -11,6 +15,11 @@ def check_exception(exception: object) -> None:
         isinstance(exception, type) and issubclass(exception, BaseException)
     ):
         raise TypeError(f"exception must be an exception instance or an exception class, not {exception!r}")
+
+
+def as_exception(exception: Any) -> Any:
+    """`exception` itself, or, of an exception class, a new instance."""
+    return exception() if isinstance(exception, type) else exception
 
 
 def check_greenlet(target: object, exception: object) -> None:

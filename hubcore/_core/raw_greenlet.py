@@ -11,6 +11,7 @@ import sys
 import cython
 from greenlet import GreenletExit
 
+from hubcore._base.argument_checks import as_exception
 from hubcore._base.package import PACKAGE
 from hubcore.exceptions import Cancelled
 
@@ -57,7 +58,8 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
-_FAILED = object()
+#: What `call_or` returns for a call that failed, whose error is then set.
+CALL_FAILED = object()
 
 
 class RawGreenlet(greenlet):
@@ -111,8 +113,8 @@ class RawGreenlet(greenlet):
         self._begin()
         target: Any = self._target
         self._target = None
-        result: object = call_or(_FAILED, target, self.args, None)
-        if result is _FAILED:
+        result: object = call_or(CALL_FAILED, target, self.args, None)
+        if result is CALL_FAILED:
             result = self._failed()
         self._phase = FINISHED
         self._locals = None
@@ -144,7 +146,7 @@ class RawGreenlet(greenlet):
         The thread of its hub only; never switches.
         """
         if self._phase < STARTED:
-            self._finish_unstarted(exception() if isinstance(exception, type) else exception)
+            self._finish_unstarted(as_exception(exception))
         elif self._phase == STARTED:
             self.hub.interrupt(self, exception)
 

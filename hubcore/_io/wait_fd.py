@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from errno import EBADF
 
+from hubcore._base.argument_checks import as_exception
 from hubcore.hub import get_hub, get_hub_if_any
 from hubcore.watchers import READ, WRITE, Io
 
@@ -78,7 +79,7 @@ def wait_readwrite(
 
 def cancel_wait(watcher: Io, error: BaseException | type[BaseException] = cancel_wait_ex) -> None:
     """Raise `error` in the greenlet that waits for the io watcher, if there is one. Never switches."""
-    watcher.fail(error() if isinstance(error, type) else error)
+    watcher.fail(as_exception(error))
 
 
 def closing_fd(fd: int) -> None:

@@ -13,6 +13,7 @@ from queue import Empty, Full
 import cython
 
 from hubcore._core.waiter import Source, WaitQueue
+from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
 
 if not cython.compiled:
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
 
     from hubcore._core.waiter import WaitEntry, Waiter
 
-_NOTHING = object()
 # Wake the waiters that can get or send nothing any more.
 _CLOSED = object()
 _END = object()

@@ -8,6 +8,7 @@ from queue import Empty, Full
 import cython
 
 from hubcore._core.waiter import GET, PUT, WaitQueue
+from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from typing import Any, Self
 
     from hubcore._core.waiter import WaitEntry, Waiter
-
-_NOTHING = object()
 
 
 class Channel(Waitable):

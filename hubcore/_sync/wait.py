@@ -11,7 +11,7 @@ from _collections import deque
 
 from greenlet import GreenletExit, getcurrent
 
-from hubcore._base.argument_checks import check_greenlet
+from hubcore._base.argument_checks import as_exception, check_greenlet
 from hubcore._core.deadlines import as_seconds
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore._sync.waitable import now, park, waiter_at
@@ -267,6 +267,4 @@ def killall(
 
             raise Timeout(timeout)
     if current in victims:
-        if isinstance(exception, type):
-            raise exception()
-        raise exception
+        raise as_exception(exception)

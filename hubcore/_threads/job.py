@@ -8,6 +8,7 @@ from contextvars import copy_context
 import cython
 
 from hubcore._base.worker_threads import running, start
+from hubcore._core.raw_greenlet import CALL_FAILED
 from hubcore._sync.waitable import hub_of_main_thread
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from typing import Any
 
     from hubcore.hub import Hub
-
-_FAILED = object()
 
 
 class Job(AsyncResult):
@@ -83,7 +82,7 @@ class Job(AsyncResult):
         kwargs: Any = self._kwargs
         self._args = self._kwargs = None
         context, self._context = self._context, None
-        result: object = _FAILED
+        result: object = CALL_FAILED
         failure: BaseException | None = None
         running[ident] = self
         try:
@@ -101,7 +100,7 @@ class Job(AsyncResult):
         if failure is not None:
             self.set_exception(failure)
         else:
-            self.set(None if result is _FAILED else result)
+            self.set(None if result is CALL_FAILED else result)
         failure = result = None
         if self.pool is not None:
             self.pool.job_ended(self)
