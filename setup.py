@@ -22,7 +22,9 @@ REQUIRE_EXT = os.environ.get("HUBCORE_REQUIRE_EXT") == "1"
 TRACE = os.environ.get("HUBCORE_TRACE") == "1"
 TRACE_MACROS = [("CYTHON_TRACE", "1"), ("CYTHON_TRACE_NOGIL", "1"), ("CYTHON_USE_SYS_MONITORING", "0")]
 # Entry from C with a wrong signature is undefined behaviour that newer compilers refuse; make every compiler refuse it.
-CFLAGS = ["-O0" if TRACE else "-O2", "-Wno-unused-function", "-Werror=incompatible-pointer-types"]
+# Before anything else in each compiled module: see the file.
+PREFIX = str(Path("hubcore/_capi/traceback_paths.h").resolve())
+CFLAGS = ["-include", PREFIX, "-O0" if TRACE else "-O2", "-Wno-unused-function", "-Werror=incompatible-pointer-types"]
 
 
 def pkg_config(package: str, what: str) -> list[str]:
@@ -47,6 +49,7 @@ def extension(module: str, libraries: tuple[str, ...] = (), package: str = "") -
         extra_compile_args=CFLAGS + (pkg_config(package, "--cflags") if package else []),
         extra_link_args=pkg_config(package, "--libs-only-L") if package else [],
         define_macros=TRACE_MACROS if TRACE else [],
+        depends=[PREFIX],
     )
 
 

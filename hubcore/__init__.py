@@ -24,6 +24,7 @@ from greenlet import GreenletExit, getcurrent
 
 from hubcore import config
 from hubcore._base import originals as _originals  # noqa: F401
+from hubcore._base.package import publish_all
 from hubcore._process import fork as _fork  # noqa: F401
 from hubcore._sync.wait import iwait, joinall, killall, wait
 from hubcore._tasks.task_group import Supervisor, TaskGroup
@@ -100,6 +101,12 @@ def __getattr__(name: str) -> object:
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """The names for users: those of `__all__`, and the public modules that are imported so far."""
+    modules = [name for name, value in globals().items() if type(value) is type(_os) and not name.startswith("_")]
+    return sorted({*__all__, *modules, "__doc__", "__file__", "__name__", "__path__"})
+
+
 def fork(*args: object, **kwargs: object) -> int:
     """Call os.fork(): the child starts with a fresh hub and runs none of this process's greenlets.
 
@@ -108,3 +115,6 @@ def fork(*args: object, **kwargs: object) -> int:
     from hubcore.os import fork
 
     return fork(*args, **kwargs)
+
+
+publish_all(globals())

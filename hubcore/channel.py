@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from queue import Empty, Full
 
+from hubcore._base.package import publish_all
 from hubcore._queues.memory_channel import ChannelStatistics, ReceiveChannel, SendChannel, open_channel
 from hubcore._queues.selection import seed_select, select
 from hubcore.exceptions import BrokenChannel, ChannelError, ClosedChannel, EndOfChannel
@@ -28,3 +29,6 @@ __all__ = [
     "seed_select",
     "select",
 ]
+
+
+publish_all(globals())

@@ -54,10 +54,10 @@ class StartDeadline(Deadline):
         Deadline.__init__(self)
         self.greenlet = greenlet
 
-    def fire(self, now: float) -> None:
+    def _fire(self, now: float) -> None:
         self.greenlet.hub.ready.push(self.greenlet)
 
-    def give_up(self, exception: BaseException) -> None:
+    def _give_up(self, exception: BaseException) -> None:
         self.greenlet._finish_unstarted(exception)
 
 

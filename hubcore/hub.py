@@ -239,7 +239,7 @@ class Hub(Scheduler):
         """Raise HubDestroyed in all parked greenlets, and let them run until none is parked or ready."""
         current = getcurrent()
         self._closing |= 1
-        self.loop.deadlines.give_up(HubDestroyed(self))
+        self.loop.deadlines._give_up(HubDestroyed(self))
         for _ in range(_UNWIND_ROUNDS):
             for waiter in self.parked:
                 if waiter.greenlet is not current:

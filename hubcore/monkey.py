@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from hubcore._base.originals import get_original as get_original
 from hubcore._base.originals import saved as saved
+from hubcore._base.package import publish_all
 from hubcore._patching.modules import (
     patch_builtins,
     patch_contextvars,
@@ -79,3 +80,6 @@ if __name__ == "__main__":
     from hubcore.monkey import main as _main
 
     _main()
+
+
+publish_all(globals())

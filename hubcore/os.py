@@ -13,6 +13,7 @@ import os as _stdlib
 from hubcore._base import originals as _originals
 from hubcore._base.argument_checks import check_callback
 from hubcore._base.originals import close_fd
+from hubcore._base.package import publish_all
 from hubcore._io import fd_calls as _fd_calls
 from hubcore._io.wait_fd import closing_fd, wait_read, wait_write
 from hubcore._process import child_wait as _child_wait
@@ -186,3 +187,6 @@ _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch",
 _OWN += ["nb_read", "nb_write", "tp_read", "tp_write"]
 __all__ = [*__implements__, *_OWN]
 __all__ += [name for name in _stdlib.__all__ if name not in __all__]
+
+
+publish_all(globals())

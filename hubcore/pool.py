@@ -9,6 +9,7 @@ from queue import Full
 from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as _raw
 
+from hubcore._base.package import publish_all
 from hubcore._sync.links import DirectLink
 from hubcore._sync.locks import DummySemaphore, Semaphore
 from hubcore._tasks.imap import IMap, IMapUnordered
@@ -282,3 +283,6 @@ class Pool(Group):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} of {len(self.greenlets)}, size {self.size}>"
+
+
+publish_all(globals())

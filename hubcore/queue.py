@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from queue import Empty, Full
 
+from hubcore._base.package import publish_all
 from hubcore._queues.joinable_queue import JoinableQueue, LifoQueue, PriorityQueue, Queue, UnboundQueue
 from hubcore._queues.rendezvous import Channel
 from hubcore._queues.simple_queue import ShutDown, SimpleQueue
@@ -25,3 +26,6 @@ __all__ = [
     "SimpleQueue",
     "UnboundQueue",
 ]
+
+
+publish_all(globals())

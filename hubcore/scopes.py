@@ -114,7 +114,7 @@ class CancelScope(PersistentInterrupt):
         if self._shield or self._parent is None or self._parent._in_effect() is None:
             self._update_marks()
 
-    def fire(self, now: float) -> None:
+    def _fire(self, now: float) -> None:
         """Cancel the block: the deadline has come."""
         self._expire()
 
@@ -123,7 +123,7 @@ class CancelScope(PersistentInterrupt):
             self._by_deadline = True
             self._cancel("the deadline has passed")
 
-    def exception(self) -> BaseException:
+    def _make_exception(self) -> BaseException:
         """Return the Cancelled that a wait in the block raises."""
         return Cancelled(self.reason, self)
 
@@ -320,27 +320,27 @@ class CancelScope(PersistentInterrupt):
 
     # Groups.
 
-    def serve(self, members: Collection[RawGreenlet]) -> None:
+    def _serve_group(self, members: Collection[RawGreenlet]) -> None:
         """Become the scope of a group that keeps its tasks in the set `members`, now and later."""
         self._members = members
 
-    def adopt(self, task: RawGreenlet) -> None:
+    def _adopt(self, task: RawGreenlet) -> None:
         """Make this scope the innermost one of `task`, which has not run yet."""
         task._scope = self
         if self._in_effect() is not None:
             self._hub.set_persistent(task, self._in_effect())  # type: ignore[union-attr]
 
-    def begin_for(self, task: RawGreenlet) -> CancelScope:
+    def _begin_for(self, task: RawGreenlet) -> CancelScope:
         """Return a new scope inside this one, in which `task`, which has not run yet, begins."""
         inner = CancelScope()
         inner._parent = self
         inner._hub = self._hub
         inner._greenlet = task
         inner._state = ACTIVE
-        inner.adopt(task)
+        inner._adopt(task)
         return inner
 
-    def release(self, task: RawGreenlet) -> None:
+    def _release(self, task: RawGreenlet) -> None:
         """Drop all references from `task`, which has ended, to scopes."""
         scope = task._scope
         while scope is not None and scope is not self:

@@ -11,6 +11,7 @@ from operator import index
 from select import error
 
 from hubcore._base.originals import original
+from hubcore._base.package import publish_all
 from hubcore._io import kernel_queue as _kernel_queue
 from hubcore._io import read_ahead as _read_ahead
 from hubcore._io.native_poll import native_poll
@@ -208,3 +209,6 @@ def __dir__() -> list[str]:
 __implements__ = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
 __all__ = ["error", "poll", "select"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
+
+
+publish_all(globals())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from hubcore import socket
+from hubcore._base.package import publish_all
 from hubcore._servers.listening import OwnPath, activated, bound, from_fd
 from hubcore.baseserver import BaseServer
 from hubcore.timeout import Timeout
@@ -233,3 +234,6 @@ class DatagramServer(_SocketServer):
 
 
 __all__ = ["DatagramServer", "StreamServer", "activated"]
+
+
+publish_all(globals())

@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal as _stdlib
 from time import monotonic
 
+from hubcore._base.package import publish_all
 from hubcore._process.handler_greenlets import Handler, given
 from hubcore._watchers import signals as _signals
 from hubcore.hub import get_hub_if_any, sleep
@@ -135,3 +136,6 @@ for _each in (getsignal, pause, set_wakeup_fd, signal, sigtimedwait, sigwait, si
     _each.__module__ = _stdlib.__name__
 __all__ = [*__implements__]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
+
+
+publish_all(globals())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl as _stdlib
 from types import FunctionType
 
+from hubcore._base.package import publish_all
 from hubcore._tls.ssl_context import SSLContext
 from hubcore._tls.ssl_socket import SSLSocket as SSLSocket
 from hubcore.socket import create_connection
@@ -63,3 +64,6 @@ def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) ->
 
 # The standard library's module has no __all__: every name without a leading underscore is public.
 __all__ = sorted(name for name in vars(_stdlib) if not name.startswith("_"))
+
+
+publish_all(globals())

@@ -17,6 +17,7 @@ from subprocess import (
     TimeoutExpired,
 )
 
+from hubcore._base.package import publish_all
 from hubcore._process.popen import Popen
 from hubcore.hub import get_hub_if_any
 from hubcore.scopes import CancelScope
@@ -149,3 +150,6 @@ __all__ = [
     "getstatusoutput",
     "run",
 ]
+
+
+publish_all(globals())

@@ -14,6 +14,7 @@ from greenlet import GreenletExit, getcurrent
 
 from hubcore import local as _locals
 from hubcore._base.originals import original
+from hubcore._base.package import publish_all
 from hubcore._core import tracing as _tracing
 from hubcore._core.running_loop import per_greenlet_state
 from hubcore._process.handler_greenlets import HandlerGreenlet
@@ -416,3 +417,6 @@ __all__ = [
     "start_new",
     "start_new_thread",
 ]
+
+
+publish_all(globals())

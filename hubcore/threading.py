@@ -13,6 +13,7 @@ import threading as _stdlib
 from threading import BrokenBarrierError, ThreadError, main_thread
 
 from hubcore import thread as _thread
+from hubcore._base.package import publish_all
 from hubcore._sync.barrier import Barrier
 from hubcore._sync.condition import Condition as _Condition
 from hubcore._sync.locks import BoundedSemaphore as _BoundedSemaphore
@@ -337,3 +338,6 @@ __all__ = [
     "start_new_thread",
 ]
 __all__ += [name for name in _stdlib.__all__ if name not in __all__]
+
+
+publish_all(globals())

@@ -10,6 +10,7 @@ import os
 
 from hubcore._base import worker_threads as _worker_threads
 from hubcore._base.originals import get_ident
+from hubcore._base.package import publish_all
 from hubcore._sync.locks import room_for
 from hubcore._tasks.map_methods import MappingMixin
 from hubcore._threads.job import Job
@@ -280,3 +281,6 @@ def __getattr__(name: str) -> object:
 
         return _executor.ThreadPoolExecutor
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+publish_all(globals())

@@ -7,6 +7,7 @@ from operator import index
 from sys import is_finalizing
 
 from hubcore._base.main_thread import in_main_thread
+from hubcore._base.package import publish_all
 from hubcore.hub import get_hub_if_any
 from hubcore.hub import sleep as _sleep_in_hub
 
@@ -44,3 +45,6 @@ def __dir__() -> list[str]:
 __implements__ = ["sleep"]
 __all__ = ["sleep"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
+
+
+publish_all(globals())

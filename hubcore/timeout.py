@@ -149,7 +149,7 @@ class Expiry(Deadline):
         self.hub = hub
         self.raised: object = None
 
-    def fire(self, now: float) -> None:
+    def _fire(self, now: float) -> None:
         timeout = self.timeout
         if timeout is None:
             return

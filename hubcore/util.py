@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from functools import update_wrapper
 
+from hubcore._base.package import publish_all
 from hubcore._debug.assert_switches import assert_switches
 from hubcore._debug.greenlet_tree import GreenletTree
 from hubcore._debug.run_info import format_run_info, print_run_info
@@ -76,3 +77,6 @@ def clear_stack_frames(frame: FrameType | None) -> None:
         except RuntimeError:
             pass  # it is running, or suspended
         frame = frame.f_back
+
+
+publish_all(globals())

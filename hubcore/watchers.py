@@ -328,7 +328,7 @@ class TimerDeadline(Deadline):
         self.timer = timer
         self.ref = False  # not the deadline but the watcher, whose `ref` may change, keeps the loop alive
 
-    def fire(self, now: float) -> None:
+    def _fire(self, now: float) -> None:
         timer = self.timer
         if timer.repeat > 0.0:
             # The next time counts from the last one, so that a late pass causes no drift; but it is never in the past.

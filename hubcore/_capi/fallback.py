@@ -307,3 +307,8 @@ def send_now(fd: int, data: Any) -> int | None:
     finally:
         sock.detach()
         set_blocking(fd, blocking)  # with a default timeout, socket() has made the fd non-blocking
+
+
+def publish(module: str, cls: type) -> None:
+    """Let the class `cls` say that `module` defines it. Call it where the class is defined."""
+    cls.__module__ = module

@@ -7,7 +7,7 @@ cdef class Deadline:
     cdef long long _order
     cdef Py_ssize_t _place      # index in the heap plus one: the zero of a new object means "in no heap"
 
-    cpdef fire(self, double now)
+    cpdef _fire(self, double now)
 
 
 @cython.final

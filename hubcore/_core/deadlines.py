@@ -48,14 +48,14 @@ class Deadline:
         """Whether it is in a heap, to fire at `at`."""
         return self._place != 0
 
-    def fire(self, now: float) -> None:
+    def _fire(self, now: float) -> None:
         """Perform the action. The loop calls this once, out of the heap, when `at` has come. Must not switch.
 
         `now` is the loop's time.
         """
-        raise NotImplementedError(f"{type(self).__name__} does not implement fire()")
+        raise NotImplementedError(f"{type(self).__name__} does not implement _fire()")
 
-    def give_up(self, exception: BaseException) -> None:
+    def _give_up(self, exception: BaseException) -> None:
         """Called if the hub is destroyed while this is in the heap: it will never fire. Must not switch."""
 
 
@@ -110,10 +110,10 @@ class DeadlineHeap:
             found.append(deadline)  # noqa: PERF402
         return found
 
-    def give_up(self, exception: BaseException) -> None:
+    def _give_up(self, exception: BaseException) -> None:
         """Call `give_up(exception)` of every deadline: none will fire."""
         for deadline in tuple(self._heap):
-            deadline.give_up(exception)
+            deadline._give_up(exception)
 
     def set_ref(self, deadline: Deadline, ref: bool) -> None:
         """Set whether `deadline` keeps the loop alive, also while it is scheduled."""
@@ -139,7 +139,7 @@ class DeadlineHeap:
             if first.at > now or first._order > last:
                 break
             self.remove(first)
-            first.fire(now)
+            first._fire(now)
 
     def _rise(self, deadline: Deadline, i: int) -> None:
         heap = self._heap

@@ -7,7 +7,7 @@ from hubcore._core.raw_greenlet cimport RawGreenlet
 
 
 cdef class PersistentInterrupt(Deadline):
-    cpdef exception(self)
+    cpdef _make_exception(self)
 
 
 @cython.final

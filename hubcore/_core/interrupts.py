@@ -31,9 +31,9 @@ class PersistentInterrupt(Deadline):
 
     __slots__ = ()
 
-    def exception(self) -> BaseException:
+    def _make_exception(self) -> BaseException:
         """A new exception for the wait to raise: each has a traceback of its own. Never switches."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement exception()")
+        raise NotImplementedError(f"{type(self).__name__} does not implement _make_exception()")
 
 
 class ForeignState:
@@ -91,7 +91,7 @@ class InterruptMixin(greenlet):
         return waiting is not None and any(other is exception for other in waiting)
 
     def set_persistent(self, target: greenlet, mark: PersistentInterrupt | None) -> None:
-        """Make every wait of `target`, also its present one, raise `mark.exception()`. None: no longer."""
+        """Make every wait of `target`, also its present one, raise `mark._make_exception()`. None: no longer."""
         waiting = self._interrupts_of(target)
         before = None
         if waiting is not None and isinstance(waiting[-1], PersistentInterrupt):
@@ -109,13 +109,13 @@ class InterruptMixin(greenlet):
             self._set_interrupts(target, [mark])
         waiter = self._waiter_of(target)
         if waiter is not None and not waiter.ended:
-            waiter.fail(mark.exception())
+            waiter.fail(mark._make_exception())
 
     def _next_interrupt(self, target: greenlet) -> object:
         """What to raise in `target` now. There is an interrupt."""
         first = self._interrupts_of(target)[0]  # type: ignore[index]
         if isinstance(first, PersistentInterrupt):
-            return first.exception()
+            return first._make_exception()
         return self._take_interrupt(target, 0)
 
     def _is_marked(self, target: greenlet) -> bool:

@@ -1,6 +1,7 @@
 cimport cython
 
 from hubcore._capi.refcount cimport put_item, take_item
+from hubcore._capi.public_names cimport publish
 
 
 @cython.final

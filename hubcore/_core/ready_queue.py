@@ -15,7 +15,7 @@ from _thread import get_ident as _get_ident
 import cython
 
 if not cython.compiled:
-    from hubcore._capi.fallback import put_item, take_item
+    from hubcore._capi.fallback import publish, put_item, take_item
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -163,3 +163,6 @@ class ReadyQueue:
 
     def __repr__(self) -> str:
         return f"<ReadyQueue of {self.count} and {len(self._inbox)} from other threads>"
+
+
+publish("hubcore.loop", Callback)

@@ -113,7 +113,7 @@ def _sleep(waiter: Waiter, bell: Bell, end: float | None) -> None:
     while not waiter.ended:
         left = _LONGEST if end is None else min(end - monotonic(), _LONGEST)
         if left <= 0:
-            waiter.fire(0.0)
+            waiter._fire(0.0)
         elif end is None:
             bell.lock.acquire()
         else:

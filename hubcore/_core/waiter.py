@@ -113,7 +113,7 @@ class Waiter(Deadline):
         self.value = exception
         return True
 
-    def fire(self, now: float) -> None:
+    def _fire(self, now: float) -> None:
         """End the wait by a timeout: its deadline has come."""
         if self._claim(TIMED_OUT) and self.parked:
             self._make_ready()

@@ -4,7 +4,7 @@ The object that a greenlet waits on names the greenlets that could end the wait:
 
     a greenlet           itself: a join waits for its end
     `owner`              the greenlet that owns it; for a thread without a hub, the thread's main greenlet
-    `waits_for`          greenlets, all of which have to end or to let go
+    `_waits_for`          greenlets, all of which have to end or to let go
     `still_missing()`    objects of these kinds, and how many of them have to come (`wait`, `joinall`)
 
 Objects without these attributes have no known owner: any greenlet may set an event or put an item into a queue.
@@ -72,7 +72,7 @@ class Wait:
         if isinstance(what, greenlet):
             self.blockers = [] if what.dead else [what]
             return
-        group = getattr(what, "waits_for", None)
+        group = getattr(what, "_waits_for", None)
         if group is not None:
             self.blockers = [each for each in group if isinstance(each, greenlet) and not each.dead]
             return

@@ -90,3 +90,7 @@ def closing_fd(fd: int) -> None:
     hub = get_hub_if_any()
     if hub is not None and not hub.loop.closed:
         hub.loop.closing_fd(fd)
+
+
+for _each in (cancel_wait_ex, wait, wait_read, wait_write, wait_readwrite, cancel_wait, closing_fd):
+    _each.__module__ = "hubcore.socket"

@@ -44,3 +44,6 @@ class signal_handler:
     def cancel(self) -> None:
         """Stop handling the signal, and restore the previous handler."""
         self._watcher.close()
+
+
+signal_handler.__module__ = "hubcore"

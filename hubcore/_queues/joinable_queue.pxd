@@ -3,6 +3,7 @@ cimport cython
 from hubcore._sync.waitable cimport park, waiter_at
 from hubcore._core.waiter cimport WaitEntry, Waiter, WaitQueue, new_entry
 from hubcore._queues.simple_queue cimport SimpleQueue
+from hubcore._capi.public_names cimport publish
 
 
 cdef class UnboundQueue(SimpleQueue):

@@ -12,7 +12,7 @@ from hubcore._queues.simple_queue import SimpleQueue
 from hubcore._queues.store import trust
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic
+    from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import new_entry
     from hubcore._sync.waitable import park, waiter_at
 
@@ -183,6 +183,12 @@ class PriorityQueue(Queue):
 
 
 trust(UnboundQueue, Queue, JoinableQueue, LifoQueue)
+
+publish("hubcore.queue", UnboundQueue)
+publish("hubcore.queue", Queue)
+publish("hubcore.queue", JoinableQueue)
+publish("hubcore.queue", LifoQueue)
+publish("hubcore.queue", PriorityQueue)
 
 if not cython.compiled:
     atomic(Queue, "_finish_one", "_join_joiners")

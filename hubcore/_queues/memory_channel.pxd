@@ -3,6 +3,7 @@ cimport cython
 from hubcore._sync.waitable cimport check_timeout, park, waiter_at
 from hubcore._core.waiter cimport WAITING, WaitEntry, Source, Waiter, WaitQueue, new_entry
 from hubcore._capi.thread_state cimport process_ends
+from hubcore._capi.public_names cimport publish
 
 
 @cython.final

@@ -17,7 +17,7 @@ from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic, process_ends
+    from hubcore._capi.fallback import atomic, process_ends, publish
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
@@ -427,6 +427,9 @@ def _open_receiver(conduit: Conduit, model: _End | None) -> ReceiveChannel:
     conduit.open_receivers += 1
     return new
 
+
+publish("hubcore.channel", SendChannel)
+publish("hubcore.channel", ReceiveChannel)
 
 if not cython.compiled:
     atomic(SendChannel, "_try_send", "_join", "_serve", "clone", "_shut")

@@ -2,6 +2,7 @@ cimport cython
 
 from hubcore._sync.waitable cimport Waitable, check_timeout, park, waiter_at
 from hubcore._core.waiter cimport WAITING, WaitEntry, Waiter, WaitQueue, new_entry
+from hubcore._capi.public_names cimport publish
 
 
 cdef class Channel(Waitable):

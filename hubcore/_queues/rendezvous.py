@@ -12,7 +12,7 @@ from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic
+    from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
@@ -202,6 +202,8 @@ class Channel(Waitable):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self._waiters.count} getting, {self._putters.count} putting>"
 
+
+publish("hubcore.queue", Channel)
 
 if not cython.compiled:
     atomic(Channel, "_hand_over", "_join_putters", "_take", "_join_getters", "_offer_again", "_serve")

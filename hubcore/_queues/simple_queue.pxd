@@ -3,6 +3,7 @@ cimport cython
 from hubcore._sync.waitable cimport check_timeout, park, waiter_at
 from hubcore._core.waiter cimport WAITING, WaitEntry, Waiter, WaitQueue, new_entry
 from hubcore._queues.store cimport Store
+from hubcore._capi.public_names cimport publish
 
 # C variables, because every wait reads one of them.
 cdef object GET

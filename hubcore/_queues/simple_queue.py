@@ -15,7 +15,7 @@ from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._queues.store import Store, trust
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic
+    from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
@@ -484,16 +484,8 @@ def _checked(maxsize: int | None) -> int:
 
 
 trust(SimpleQueue)
+publish("hubcore.queue", SimpleQueue)
 
 if not cython.compiled:
-    atomic(
-        SimpleQueue,
-        "_try_put",
-        "_join_putters",
-        "_join_getters",
-        "_take_and_admit",
-        "_take_back",
-        "_shut",
-        "_serve_putters",
-    )
-    atomic(SimpleQueue, "_serve_getters", "_satisfy", "_serve")
+    atomic(SimpleQueue, "_try_put", "_join_putters", "_join_getters", "_take_and_admit", "_take_back", "_shut")
+    atomic(SimpleQueue, "_serve_putters", "_serve_getters", "_satisfy", "_serve")

@@ -81,3 +81,7 @@ def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
     found = getaddrinfo(host, port, family, kind, proto)
     resolved = found[0][4]
     return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
+
+
+for _each in (getaddrinfo, gethostbyname, gethostbyname_ex, gethostbyaddr, getnameinfo):
+    _each.__module__ = "hubcore.socket"

@@ -10,7 +10,7 @@ from hubcore.exceptions import BlockingSwitchOutError, Cancelled, HubDestroyed, 
 from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic, getcurrent, import_greenlet
+    from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, publish
     from hubcore._core.waiter import new_entry
     from hubcore._sync.waitable import now, park, waiter_at
 
@@ -192,6 +192,8 @@ class Condition(Source):
     def __repr__(self) -> str:
         return f"<{type(self).__name__} on {self._lock!r}, {self._waiters.count} waiting>"
 
+
+publish("hubcore.lock", Condition)
 
 if not cython.compiled:
     atomic(Condition, "_wake", "_hand_back")

@@ -3,6 +3,7 @@ cimport cython
 from hubcore._core.waiter cimport Waiter
 from hubcore._core.raw_greenlet cimport FINISHED, RawGreenlet
 from hubcore._capi.thread_state cimport get_ident
+from hubcore._capi.public_names cimport publish
 
 
 cdef class DirectLink:

@@ -14,7 +14,7 @@ from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic, get_ident
+    from hubcore._capi.fallback import atomic, get_ident, publish
     from hubcore._core.raw_greenlet import FINISHED
     from hubcore._core.waiter import Waiter
 
@@ -348,6 +348,8 @@ def entries_of(links: LinkTable | None) -> list[Any]:
     """A copy of the links, in order; an empty list for None."""
     return [] if links is None else links.entries()
 
+
+publish("hubcore.greenlet", DirectLink)
 
 if not cython.compiled:
     atomic(LinkTable, "add", "remove", "remove_direct", "take")

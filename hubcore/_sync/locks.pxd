@@ -4,6 +4,7 @@ from hubcore._sync.waitable cimport Waitable, park
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._core.waiter cimport WaitEntry, Waiter, WaitQueue
 from hubcore._capi.thread_state cimport process_ends
+from hubcore._capi.public_names cimport publish
 
 
 cdef class Semaphore(Waitable):

@@ -12,7 +12,7 @@ import cython
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, process_ends
+    from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, process_ends, publish
     from hubcore._sync.waitable import park
 
 TYPE_CHECKING = False
@@ -379,6 +379,11 @@ def _checked(permits: int) -> int:
         raise ValueError(f"a semaphore's value must be >= 0, not {permits!r}")
     return permits
 
+
+publish("hubcore.lock", Semaphore)
+publish("hubcore.lock", BoundedSemaphore)
+publish("hubcore.lock", DummySemaphore)
+publish("hubcore.lock", RLock)
 
 if not cython.compiled:
     # `owner` is atomic, because a lock gets its next owner a moment before that owner's wait ends: see _deadlocks.

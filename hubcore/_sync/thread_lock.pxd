@@ -10,6 +10,7 @@ from hubcore._core.raw_greenlet cimport RawGreenlet
 from hubcore._capi.thread_state cimport get_ident as native_ident
 from hubcore._capi.thread_state cimport process_ends
 from hubcore.hub cimport Hub, hub_here
+from hubcore._capi.public_names cimport publish
 
 
 @cython.final

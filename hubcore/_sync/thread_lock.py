@@ -20,7 +20,7 @@ from hubcore._sync.locks import Semaphore
 
 if not cython.compiled:
     from hubcore._capi.fallback import get_ident as native_ident
-    from hubcore._capi.fallback import getcurrent, import_greenlet, process_ends
+    from hubcore._capi.fallback import getcurrent, import_greenlet, process_ends, publish
     from hubcore._core.thread_wait import park_thread, thread_waiter
     from hubcore._core.waiter import new_entry
     from hubcore._sync.waitable import park
@@ -215,3 +215,7 @@ def _wait(lock: Waitable, owner: greenlet | None, limit: float | None) -> bool:
         return waiter is None or park_thread(waiter, limit)
     found = lock._queue_up(item)
     return found is None or park(found, limit)
+
+
+publish("hubcore.thread", Lock)
+publish("hubcore.thread", RLock)

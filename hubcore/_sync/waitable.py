@@ -164,7 +164,7 @@ def park(waiter: Waiter, timeout: float | None) -> bool:
         return park_thread(waiter, timeout)
     hub: Any = hub_here()
     if timeout is not None and getcurrent() is hub and _is_over(waiter, timeout):
-        waiter.fire(0.0)  # the hub may try, and never waits
+        waiter._fire(0.0)  # the hub may try, and never waits
         return waiter.outcome == WOKEN
     parked: bool = hub.park(waiter, timeout)
     return parked

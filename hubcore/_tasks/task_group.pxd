@@ -7,6 +7,7 @@ from hubcore._core.raw_greenlet cimport NEW
 from hubcore.greenlet cimport Greenlet
 from hubcore.hub cimport Hub, get_hub
 from hubcore.scopes cimport CancelScope, raise_as_it_is
+from hubcore._capi.public_names cimport publish
 
 cdef enum State:
     UNOPENED

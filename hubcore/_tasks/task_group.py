@@ -34,7 +34,7 @@ from hubcore.hub import get_hub
 from hubcore.scopes import CancelScope, raise_as_it_is
 
 if not cython.compiled:
-    from hubcore._capi.fallback import getcurrent, greenlet, import_greenlet
+    from hubcore._capi.fallback import getcurrent, greenlet, import_greenlet, publish
     from hubcore._core.raw_greenlet import NEW
 
     UNOPENED, OPEN, CLOSED = range(3)
@@ -132,10 +132,10 @@ class TaskGroup(DirectLink):
         task.task_group = self
         task._add_link(self)
         if starter is None:
-            self.cancel_scope.adopt(task)
+            self.cancel_scope._adopt(task)
         else:
             # A scope of its own, so that the waiter in `start` can cancel this task alone.
-            self.cancel_scope.begin_for(task)
+            self.cancel_scope._begin_for(task)
             if self._starting is None:
                 self._starting = {}
             self._starting[task] = starter
@@ -200,10 +200,10 @@ class TaskGroup(DirectLink):
     def _forget(self, task: Greenlet) -> None:
         self._tasks.discard(task)
         task.task_group = None
-        self.cancel_scope.release(task)
+        self.cancel_scope._release(task)
 
     @property
-    def waits_for(self) -> tuple[Greenlet, ...]:
+    def _waits_for(self) -> tuple[Greenlet, ...]:
         """The tasks that have not ended, for which the end of the block waits."""
         return tuple(self._tasks)
 
@@ -238,7 +238,7 @@ class TaskGroup(DirectLink):
         if current is hub:
             raise BlockingSwitchOutError(f"the hub cannot enter {self!r}, whose end waits; spawn a greenlet for it")
         self.cancel_scope._enter(hub, current)
-        self.cancel_scope.serve(self._tasks)
+        self.cancel_scope._serve_group(self._tasks)
         self._hub = hub
         self._host = current
         self._state = OPEN
@@ -382,3 +382,7 @@ def without_cancelled(error: BaseException | None) -> BaseException | None:
         cancelled, rest = error.split(Cancelled)
         return error if cancelled is None else rest
     return None if isinstance(error, Cancelled) else error
+
+
+publish("hubcore", TaskGroup)
+publish("hubcore", Supervisor)

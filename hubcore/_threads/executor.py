@@ -331,3 +331,6 @@ def _break(shared: _Shared) -> None:
     with shared.lock:
         shared.broken = True
     shared.cancel_all(BrokenThreadPool("A thread initializer failed, the thread pool is not usable anymore"))
+
+
+ThreadPoolExecutor.__module__ = "hubcore.threadpool"

@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 
+from hubcore._base.package import publish_all
 from hubcore.aio._event_loop import EventLoop
 from hubcore.aio._wrap import wrap
 from hubcore.event import AsyncResult
@@ -126,3 +127,6 @@ class _Call:
             self.result.set(task.result())
         else:
             self.result.set_exception(failure)
+
+
+publish_all(globals())

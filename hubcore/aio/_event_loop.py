@@ -208,3 +208,6 @@ def _valid(sig: int) -> int:
     if sig not in signal.valid_signals():
         raise ValueError(f"invalid signal number {sig}")
     return sig
+
+
+EventLoop.__module__ = "hubcore.aio"

@@ -96,3 +96,6 @@ class _OfGreenlet(_OfAnything):
         self._message = msg
         self._source.kill(block=False)
         return True
+
+
+wrap.__module__ = "hubcore.aio"

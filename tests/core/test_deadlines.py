@@ -19,7 +19,7 @@ class Numbered(Deadline):
         self.number = number
         self.fired = fired
 
-    def fire(self, now):
+    def _fire(self, now):
         self.fired.append((self.number, now))
 
 
@@ -93,8 +93,8 @@ def test_a_deadline_added_again_goes_to_the_end_of_its_time():
 
 def test_what_is_added_while_firing_waits_for_the_next_call():
     class Again(Numbered):
-        def fire(self, now):
-            super().fire(now)
+        def _fire(self, now):
+            super()._fire(now)
             heap.add(self, 0.0)
 
     fired = []
@@ -109,8 +109,8 @@ def test_what_is_added_while_firing_waits_for_the_next_call():
 
 def test_what_is_removed_while_firing_does_not_fire():
     class Killer(Numbered):
-        def fire(self, now):
-            super().fire(now)
+        def _fire(self, now):
+            super()._fire(now)
             for victim in victims:
                 heap.remove(victim)
 
@@ -127,7 +127,7 @@ def test_what_is_removed_while_firing_does_not_fire():
 
 def test_it_is_out_of_the_heap_when_it_fires():
     class Looks(Numbered):
-        def fire(self, now):
+        def _fire(self, now):
             self.fired.append((self.scheduled, len(heap), self.at))
 
     fired = []

@@ -15,7 +15,7 @@ from hubcore._core.waiter import Waiter
 ENDINGS = {
     "wake": lambda waiter: waiter.wake("value"),
     "fail": lambda waiter: waiter.fail(KeyError("key")),
-    "fire": lambda waiter: waiter.fire(0.0),
+    "fire": lambda waiter: waiter._fire(0.0),
     "abandon": lambda waiter: waiter.abandon(),
     "call": lambda waiter: waiter("value"),
 }
@@ -83,7 +83,7 @@ def test_a_sleeping_one_becomes_ready_once(waiter, ready):
     assert waiter.fall_asleep()
     assert ready.count == 0
     waiter.wake()
-    waiter.fire(1.0)
+    waiter._fire(1.0)
     waiter.fail(KeyError)
     assert ready.pop() is waiter
     assert ready.pop() is None

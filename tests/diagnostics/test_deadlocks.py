@@ -250,7 +250,7 @@ def test_joinall_and_iwait_are_stuck_as_wait_is(tasks):
 def test_a_group_that_waits_for_its_members_is_part_of_a_circle(tasks):
     class Group:
         def __init__(self, *members):
-            self.waits_for = members
+            self._waits_for = members
 
     (a,) = locks("a")
 
@@ -320,7 +320,7 @@ def test_what_fails_to_say_whose_it_is_claims_nothing(tasks):
             raise ValueError("on purpose")
 
     class Odd:
-        waits_for = 5
+        _waits_for = 5
 
     tasks((wait_on, Odd()), (wait_on, Broken()))
     assert util.find_deadlocks() == []

@@ -59,7 +59,7 @@ def test_it_counts_what_keeps_it_alive_and_what_is_ready(loop):
 
 def test_a_pass_that_may_sleep_ends_with_the_first_deadline(loop):
     class Noted(Deadline):
-        def fire(self, now):
+        def _fire(self, now):
             fired.append(now)
 
     fired = []
