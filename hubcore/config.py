@@ -17,10 +17,9 @@ if TYPE_CHECKING:
 
 def _refuse(text: str) -> None:
     """Raise ValueError; in hubcore's own commands, which cannot catch it this early, print it and exit with 2."""
-    started = sys.argv[0] if sys.argv else ""
-    if started == "-m":  # the value of sys.argv[0] until Python has found the module
-        started = sys.orig_argv[sys.orig_argv.index("-m") + 1].partition(".")[0] if "-m" in sys.orig_argv else ""
-    if os.path.basename(started) == "hubcore":
+    from hubcore._base.own_command import is_own_command
+
+    if is_own_command():
         print(f"hubcore: {text}", file=sys.stderr)
         raise SystemExit(2)
     raise ValueError(text)

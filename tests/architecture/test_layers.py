@@ -27,9 +27,9 @@ LARGEST_MEDIAN = 10
 
 # Low to high: each module or folder directly in hubcore/ may import itself and those before it.
 ORDER_BY_FLOOR = """
-    exceptions config contextvars _version
+    exceptions contextvars _version
     _base
-    events
+    config events
     _capi
     _core
     watchers local
