@@ -78,7 +78,7 @@ class Examination:
             return ["hubcore patched the standard library before the program began, as `hubcore run` does."]
         return ["The program itself patched the standard library."]
 
-    def tell(self) -> None:
+    def report(self) -> None:
         """Print the report on stderr, but not in a forked child."""
         if os.getpid() == self.pid:
             print("\n".join(["", "hubcore doctor", *self.lines()]), file=sys.stderr, flush=True)
@@ -100,6 +100,6 @@ def main(options: Any) -> int:
 
     def begin() -> None:
         # atexit runs handlers in reverse order: registered first, this one sees what the program's own handlers do.
-        atexit.register(examination.tell)
+        atexit.register(examination.report)
 
     return run.main(options.program, module=options.module, backend=options.backend, patch=patch, begin=begin)

@@ -126,8 +126,8 @@ def locks() -> list[Stale]:
     return found
 
 
-def queues(told: Container[int] = ()) -> list[Stale]:
-    """Return the native SimpleQueues that programs and libraries made before the patch, unless id() is in `told`."""
+def queues(reported: Container[int] = ()) -> list[Stale]:
+    """Return the native SimpleQueues that programs and libraries made before the patch, unless id() is in `reported`."""
     if "queue" not in saved:
         return []
     found = []
@@ -137,7 +137,7 @@ def queues(told: Container[int] = ()) -> list[Stale]:
         # The owner of a tuple or a deque that holds it is unknown.
         places = [where for where in each.where if not where.startswith("in a ")] or each.where
         places = [where for where in places if _is_outside(_module_of(where))]
-        if places and id(each.object) not in told:
+        if places and id(each.object) not in reported:
             what = "a native SimpleQueue made before the patch, whose get() blocks the whole thread"
             found.append(Stale(", ".join(places), "is", _module_of(places[0]), what))
     return found
