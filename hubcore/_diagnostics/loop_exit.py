@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 def loop_exit_text(hub: Scheduler) -> str:
     """The message of the LoopExit that `hub` raises."""
     return (
-        "This operation would block forever: nothing is left to run, and no fd, timer or other thread can wake a greenlet.\n"
+        "This operation would block forever: nothing is left to run, and no fd, timer or other thread can wake a "
+        "greenlet.\n"
         f"    {hub!r}\n    parked greenlets: {hub.parked.count}\n{describe_parked(hub)}{_deadlocks()}"
     )
 

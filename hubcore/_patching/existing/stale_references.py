@@ -127,7 +127,7 @@ def locks() -> list[Stale]:
 
 
 def queues(reported: Container[int] = ()) -> list[Stale]:
-    """Return the native SimpleQueues that programs and libraries made before the patch, unless id() is in `reported`."""
+    """Return the native SimpleQueues that were made before the patch, unless their id() is in `reported`."""
     if "queue" not in saved:
         return []
     found = []
