@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading as _stdlib
 
-from hubcore import thread
+from hubcore import thread, threading
 from hubcore._base import originals as _originals
 from hubcore._base import worker_threads as _worker_threads
 from hubcore._patching import cpython_internals as _cpython_internals
@@ -90,22 +90,23 @@ def _upgrade_thread(each: Any) -> None:
         if each._started.is_set():
             started.set()
         each._started = started
-    if hasattr(each, "_handle"):
+    if threading.HANDLE:
         _upgrade_handle(each)
     elif is_native(each._tstate_lock):
         _upgrade_end(each)
 
 
 def _upgrade_handle(each: Any) -> None:
-    native = each._handle
+    native = getattr(each, threading.HANDLE)
     if isinstance(native, (thread._ThreadHandle, NativeHandle)):
         return
     if each is _private._main_thread and not native.is_done():
-        each._handle = thread._make_thread_handle(native.ident)
+        new: Any = thread._make_thread_handle(native.ident)
     elif each._started.is_set():
-        each._handle = NativeHandle(native)
+        new = NativeHandle(native)
     else:
-        each._handle = thread._ThreadHandle()
+        new = thread._ThreadHandle()
+    setattr(each, threading.HANDLE, new)
 
 
 def _upgrade_end(each: Any) -> None:
