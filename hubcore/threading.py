@@ -91,6 +91,10 @@ class Condition(_Condition):
     def __init__(self, lock: Any = None) -> None:
         super().__init__(RLock() if lock is None else lock)
 
+    def locked(self) -> bool:
+        """Whether its lock is taken."""
+        return bool(self._lock.locked())
+
     notifyAll = _Condition.notify_all
 
 

@@ -1,15 +1,20 @@
 """Finds the references to objects of the interpreter's own types, and a way to set each reference anew.
 
-The garbage collector knows the referrers of an object: modules, classes, instances, dicts, lists and closures, whose
-references can be set, and the bound methods that a Condition or an at-fork handler keeps. It does not know the local
-variables of running functions, nor references from C code; a reference count that is too high reveals those.
+The garbage collector knows the referrers of an object: modules, classes, instances, dicts, lists, closures and default
+arguments, whose references can be set, and the bound methods that a Condition or an at-fork handler keeps. It does not
+know the local variables of running functions, nor references from C code; a reference count that is too high reveals
+those.
+
+The search visits every object of the process. A proxy may have a `__dict__` or a `__class__` that raises, a metaclass
+its own `__hash__`, and a lazy module is imported by any access. So nothing here runs code of an object's class: types
+are compared by identity, and attributes are read by the functions of `object` and `type` themselves.
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-from types import BuiltinMethodType, CellType, MemberDescriptorType, ModuleType
+from types import BuiltinMethodType, CellType, FunctionType, MemberDescriptorType, ModuleType
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +44,8 @@ class Referrers:
 
 def find_referrers(kinds: Collection[type]) -> list[Referrers]:
     """Return all objects of exactly these `kinds` that the collector tracks. Visits every tracked object."""
-    wanted = [each for each in gc.get_objects() if type(each) in kinds]
+    ids = {id(kind) for kind in kinds}
+    wanted = [each for each in gc.get_objects() if id(type(each)) in ids]
     counts = [sys.getrefcount(wanted[i]) - _REFERENCES_HERE for i in range(len(wanted))]
     found = {id(each): Referrers(each) for each in wanted}
     holders = _referrers(wanted)
@@ -82,8 +88,8 @@ def _add_method(held: Referrers, method: Referrers, count: int) -> None:
 
 
 def _note_all(holders: list[Any], found: dict[int, Referrers], kept: dict[int, Referrers]) -> None:
-    dicts = [each for each in holders if type(each) is dict]
-    owners = _owners(dicts)
+    owners = _owners([each for each in holders if type(each) is dict])
+    functions = _functions([each for each in holders if type(each) is tuple])
     seen = set()
     wanted = {**found, **kept}
     for holder in holders:
@@ -91,7 +97,10 @@ def _note_all(holders: list[Any], found: dict[int, Referrers], kept: dict[int, R
             continue
         seen.add(id(holder))
         for held in {id(each): each for each in gc.get_referents(holder) if id(each) in wanted}.values():
-            _note(wanted[id(held)], holder, owners.get(id(holder), holder))
+            if type(holder) is tuple and id(holder) in functions:
+                _note_defaults(wanted[id(held)], functions[id(holder)])
+            else:
+                _note(wanted[id(held)], holder, owners.get(id(holder), holder))
 
 
 def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
@@ -99,70 +108,157 @@ def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
     wanted = {id(each) for each in dicts}
     owners: dict[int, Any] = {}
     for each in _referrers(dicts):
-        if isinstance(each, type):
+        if _is_a(each, type):
             for held in gc.get_referents(each):
                 if id(held) in wanted:
                     owners[id(held)] = each
-        elif isinstance(each, ModuleType):
-            if id(each.__dict__) in wanted:
-                owners[id(each.__dict__)] = each
-        elif type(each).__dictoffset__:
-            for held in gc.get_referents(each):
-                if id(held) in wanted and object.__getattribute__(each, "__dict__") is held:
-                    owners[id(held)] = each
+        else:
+            attributes = _attributes(each)
+            if attributes is not None and id(attributes) in wanted:
+                owners[id(attributes)] = each
     return owners
+
+
+def _functions(tuples: list[tuple[Any, ...]]) -> dict[int, list[FunctionType]]:
+    """Return the functions whose defaults the `tuples` are, by id() of the tuple; without tuples that others refer to."""
+    counts = [sys.getrefcount(tuples[i]) - _REFERENCES_HERE - 1 for i in range(len(tuples))]  # and of holders
+    functions: dict[int, list[FunctionType]] = {id(each): [] for each in tuples}
+    for each in _referrers(tuples):
+        if type(each) is FunctionType and id(each.__defaults__) in functions:
+            functions[id(each.__defaults__)].append(each)
+    return {
+        id(each): functions[id(each)]
+        for each, count in zip(tuples, counts, strict=True)
+        if functions[id(each)] and len(functions[id(each)]) == count
+    }
 
 
 def _note(held: Referrers, holder: Any, owner: Any) -> None:
     """Record that `holder` refers to the object of `held`; `holder` is `owner`, or the dict of its attributes."""
-    module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
-    if not isinstance(module, str):
-        module = type(owner).__module__
-    held.ours |= module.partition(".")[0] in _OURS or type(owner).__module__.partition(".")[0] in _OURS
+    _note_module(held, owner)
     what, before = held.object, held.references
     if type(holder) is dict:
         for key, value in holder.items():
             if value is what:
-                _found(held, owner, key, _attribute(owner, key) if isinstance(owner, type) else _item(holder, key))
+                _found(held, owner, key, _class_item(owner, key) if _is_a(owner, type) else _item(holder, key))
     elif type(holder) is list:
         for index, value in enumerate(holder):
             if value is what:
                 _found(held, owner, index, _item(holder, index))
     elif type(holder) is CellType:
-        _found(held, owner, "a closure", _attribute(holder, "cell_contents"))
-    elif not isinstance(holder, type):
+        _found(held, owner, "a closure", _contents(holder))
+    elif not _is_a(holder, type):
         _note_instance(held, holder)
     if held.references == before:
-        held.where.append(f"in a {type(holder).__name__}")
-        held.reason = held.reason or f"a {type(holder).__name__} refers to it"
+        kind = type.__dict__["__name__"].__get__(type(holder))
+        held.where.append(f"in a {kind}")
+        held.reason = held.reason or f"a {kind} refers to it"
+
+
+def _note_module(held: Referrers, owner: Any) -> None:
+    kind = type(owner)
+    found = _module_of(kind)
+    of = found
+    if _is_a(owner, ModuleType):
+        of = str(object.__getattribute__(owner, "__dict__").get("__name__"))
+    elif _is_a(owner, type):
+        of = _module_of(owner)
+    elif kind is FunctionType:
+        of = str(owner.__module__)
+    held.ours |= of.partition(".")[0] in _OURS or found.partition(".")[0] in _OURS
+
+
+def _note_defaults(held: Referrers, functions: list[FunctionType]) -> None:
+    """Record that the object of `held` is a default argument of `functions`, which share one tuple of defaults."""
+    what = held.object
+    _note_module(held, functions[0])
+    for index, value in enumerate(functions[0].__defaults__ or ()):
+        if value is what:
+            held.references += 1
+            held.sets += [_default(each, index) for each in functions]
+            held.where.append(f"{functions[0].__module__}.{functions[0].__qualname__}: the default of an argument")
 
 
 def _note_instance(held: Referrers, holder: Any) -> None:
-    for cls in type(holder).__mro__:
-        for name, member in vars(cls).items():
-            if isinstance(member, MemberDescriptorType) and getattr(holder, name, None) is held.object:
-                _found(held, holder, name, _attribute(holder, name))
-    if type(holder).__dictoffset__:
-        attributes = object.__getattribute__(holder, "__dict__")
+    for cls in type.__dict__["__mro__"].__get__(type(holder)):
+        for name, member in type.__dict__["__dict__"].__get__(cls).items():
+            if type(member) is MemberDescriptorType and _slot(member, holder) is held.object:
+                _found(held, holder, name, _member(member, holder))
+    attributes = _attributes(holder)
+    if attributes is not None:
         for name, value in attributes.items():
             if value is held.object:
                 _found(held, holder, name, _item(attributes, name))
 
 
+def _is_a(each: object, kind: type) -> bool:
+    """As isinstance, but without reading the object's `__class__`."""
+    return issubclass(type(each), kind)
+
+
+def _attributes(each: Any) -> dict[str, Any] | None:
+    """Return the dict of an instance's attributes, or None if it has none or its class hides it."""
+    if not type.__dict__["__dictoffset__"].__get__(type(each)):
+        return None
+    try:
+        found = object.__getattribute__(each, "__dict__")
+    except Exception:  # the class has a `__dict__` of its own, which may raise anything
+        return None
+    return found if type(found) is dict else None
+
+
+def _slot(member: Any, holder: Any) -> object:
+    try:
+        return member.__get__(holder)
+    except Exception:  # the slot is empty, or belongs to another class
+        return None
+
+
+def _module_of(cls: type) -> str:
+    try:
+        found = type.__dict__["__module__"].__get__(cls)
+    except AttributeError:
+        return ""
+    return found if type(found) is str else ""
+
+
 def _found(held: Referrers, owner: Any, name: object, put: Callable[[Any], object]) -> None:
     held.references += 1
     held.sets.append(put)
-    if isinstance(owner, ModuleType):
-        held.where.append(f"{owner.__name__}.{name}")
-    elif isinstance(owner, type):
-        held.where.append(f"{owner.__module__}.{owner.__qualname__}.{name}")
+    if _is_a(owner, ModuleType):
+        held.where.append(f"{object.__getattribute__(owner, '__dict__').get('__name__')}.{name}")
+    elif _is_a(owner, type):
+        held.where.append(f"{_full_name(owner)}.{name}")
     else:
-        held.where.append(f"{type(owner).__module__}.{type(owner).__qualname__} object: {name}")
+        held.where.append(f"{_full_name(type(owner))} object: {name}")
+
+
+def _full_name(cls: type) -> str:
+    return f"{_module_of(cls)}.{type.__dict__['__qualname__'].__get__(cls)}"
+
+
+# Functions that set one reference anew.
 
 
 def _item(holder: Any, key: Any) -> Callable[[Any], object]:
     return lambda new: holder.__setitem__(key, new)
 
 
-def _attribute(holder: Any, name: str) -> Callable[[Any], object]:
-    return lambda new: setattr(holder, name, new)
+def _class_item(cls: type, name: str) -> Callable[[Any], object]:
+    return lambda new: type.__setattr__(cls, name, new)
+
+
+def _contents(cell: CellType) -> Callable[[Any], object]:
+    return lambda new: setattr(cell, "cell_contents", new)
+
+
+def _member(member: Any, holder: Any) -> Callable[[Any], object]:
+    return lambda new: member.__set__(holder, new)
+
+
+def _default(function: FunctionType, index: int) -> Callable[[Any], object]:
+    def put(new: Any) -> None:
+        old = function.__defaults__ or ()
+        function.__defaults__ = (*old[:index], new, *old[index + 1 :])
+
+    return put
