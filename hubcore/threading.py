@@ -194,9 +194,11 @@ class Thread(_stdlib.Thread):
 
     def _choose_context(self) -> None:
         """From CPython 3.14 on: the context that `run` is called in, unless the program has given one."""
-        if self._context is None:
+        given: Context | None = self._context
+        if given is None:
             inherit = getattr(_sys.flags, "thread_inherit_context", False)
-            self._context = copy_context() if inherit else Context()
+            given = copy_context() if inherit else Context()
+        self._context: Context | None = given
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended, at most `timeout` seconds. Switches."""

@@ -120,7 +120,7 @@ def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
 
 
 def _functions(tuples: list[tuple[Any, ...]]) -> dict[int, list[FunctionType]]:
-    """Return the functions whose defaults the `tuples` are, by id() of the tuple; without tuples that others refer to."""
+    """Return the functions whose defaults the `tuples` are, by id() of the tuple, unless others refer to it as well."""
     counts = [sys.getrefcount(tuples[i]) - _REFERENCES_HERE - 1 for i in range(len(tuples))]  # and of holders
     functions: dict[int, list[FunctionType]] = {id(each): [] for each in tuples}
     for each in _referrers(tuples):
