@@ -49,12 +49,13 @@ def patch_threading(
     if existing_locks and not other_threads():
         _locks.replace_free()
     if logging:
-        _patch_logging()
+        _patch_logging(warn)
     if existing_locks:
-        _patch_executors()
-    from hubcore._patching.libraries.multiprocessing import patch_multiprocessing
+        _patch_executors(warn)
+    if _is_known("_multiprocessing", warn):
+        from hubcore._patching.libraries.multiprocessing import patch_multiprocessing
 
-    patch_multiprocessing()
+        patch_multiprocessing()
     for module in _WITH_QUEUES:
         after_import(module, _give_queues)
 
@@ -216,11 +217,17 @@ def _give_queues(module: Any) -> None:
 # Locks of the standard library that must be replaced even while other threads run.
 
 
-def _patch_logging() -> None:
+def _is_known(module: str, warn: Callable[[str], object] | None) -> bool:
+    text = _cpython_internals.gap(module)
+    if text and warn is not None:
+        warn(text)
+    return not text
+
+
+def _patch_logging(warn: Callable[[str], object] | None) -> None:
     logging: Any = sys.modules.get("logging")
-    if logging is None:
+    if logging is None or not _is_known("logging", warn):
         return
-    _cpython_internals.check("logging")
     _replace(logging, "_lock")
     handlers = {id(each): each for ref in tuple(logging._handlerList) if (each := _referent(ref)) is not None}
     handlers.update({id(each): each for each in tuple(logging._at_fork_reinit_lock_weakset)})
@@ -233,13 +240,12 @@ def _referent(handler: Any) -> Any:
     return handler() if callable(handler) else handler
 
 
-def _patch_executors() -> None:
+def _patch_executors(warn: Callable[[str], object] | None) -> None:
     module: Any = sys.modules.get("concurrent.futures.thread")
-    if module is None:
+    if module is None or not _is_known("concurrent.futures", warn):
         return
     from hubcore._patching.existing.executors import upgrade_executors
 
-    _cpython_internals.check("concurrent.futures")
     for each in upgrade_executors(module):
         _replace(each, "_shutdown_lock")  # `submit` holds it, like the lock below
     if not is_native(module._global_shutdown_lock):
