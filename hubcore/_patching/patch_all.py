@@ -127,7 +127,7 @@ def patch_all(
 
 
 def _can_be_patched(name: str, warnings: list[str]) -> bool:
-    """Import hubcore's modules for `name`. Return False, and warn, if this Python lacks names that they are built on."""
+    """Import hubcore's modules for `name`. Return False, and warn, if this Python lacks names that they rely on."""
     text = _cpython_internals.gap_of_argument(name)
     if not text:
         try:

@@ -5,9 +5,7 @@ arguments, whose references can be set, and the bound methods that a Condition o
 know the local variables of running functions, nor references from C code; a reference count that is too high reveals
 those.
 
-The search visits every object of the process. A proxy may have a `__dict__` or a `__class__` that raises, a metaclass
-its own `__hash__`, and a lazy module is imported by any access. So nothing here runs code of an object's class: types
-are compared by identity, and attributes are read by the functions of `object` and `type` themselves.
+The search visits every object of the process, so it runs no code of any object's class (`raw_access`).
 """
 
 from __future__ import annotations
@@ -15,6 +13,8 @@ from __future__ import annotations
 import gc
 import sys
 from types import BuiltinMethodType, CellType, FunctionType, MemberDescriptorType, ModuleType
+
+from hubcore._patching.existing.raw_access import attributes_of, full_name_of, is_a, module_of, mro_of, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -108,12 +108,12 @@ def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
     wanted = {id(each) for each in dicts}
     owners: dict[int, Any] = {}
     for each in _referrers(dicts):
-        if _is_a(each, type):
+        if is_a(each, type):
             for held in gc.get_referents(each):
                 if id(held) in wanted:
                     owners[id(held)] = each
         else:
-            attributes = _attributes(each)
+            attributes = attributes_of(each)
             if attributes is not None and id(attributes) in wanted:
                 owners[id(attributes)] = each
     return owners
@@ -140,32 +140,24 @@ def _note(held: Referrers, holder: Any, owner: Any) -> None:
     if type(holder) is dict:
         for key, value in holder.items():
             if value is what:
-                _found(held, owner, key, _class_item(owner, key) if _is_a(owner, type) else _item(holder, key))
+                _found(held, owner, key, _class_item(owner, key) if is_a(owner, type) else _item(holder, key))
     elif type(holder) is list:
         for index, value in enumerate(holder):
             if value is what:
                 _found(held, owner, index, _item(holder, index))
     elif type(holder) is CellType:
         _found(held, owner, "a closure", _contents(holder))
-    elif not _is_a(holder, type):
+    elif not is_a(holder, type):
         _note_instance(held, holder)
     if held.references == before:
-        kind = type.__dict__["__name__"].__get__(type(holder))
+        kind = full_name_of(type(holder)).rpartition(".")[2]
         held.where.append(f"in a {kind}")
         held.reason = held.reason or f"a {kind} refers to it"
 
 
 def _note_module(held: Referrers, owner: Any) -> None:
-    kind = type(owner)
-    found = _module_of(kind)
-    of = found
-    if _is_a(owner, ModuleType):
-        of = str(object.__getattribute__(owner, "__dict__").get("__name__"))
-    elif _is_a(owner, type):
-        of = _module_of(owner)
-    elif kind is FunctionType:
-        of = str(owner.__module__)
-    held.ours |= of.partition(".")[0] in _OURS or found.partition(".")[0] in _OURS
+    of, of_kind = module_of(owner), module_of(type(owner))
+    held.ours |= of.partition(".")[0] in _OURS or of_kind.partition(".")[0] in _OURS
 
 
 def _note_defaults(held: Referrers, functions: list[FunctionType]) -> None:
@@ -180,31 +172,15 @@ def _note_defaults(held: Referrers, functions: list[FunctionType]) -> None:
 
 
 def _note_instance(held: Referrers, holder: Any) -> None:
-    for cls in type.__dict__["__mro__"].__get__(type(holder)):
-        for name, member in type.__dict__["__dict__"].__get__(cls).items():
+    for cls in mro_of(type(holder)):
+        for name, member in names_of(cls).items():
             if type(member) is MemberDescriptorType and _slot(member, holder) is held.object:
                 _found(held, holder, name, _member(member, holder))
-    attributes = _attributes(holder)
+    attributes = attributes_of(holder)
     if attributes is not None:
         for name, value in attributes.items():
             if value is held.object:
                 _found(held, holder, name, _item(attributes, name))
-
-
-def _is_a(each: object, kind: type) -> bool:
-    """As isinstance, but without reading the object's `__class__`."""
-    return issubclass(type(each), kind)
-
-
-def _attributes(each: Any) -> dict[str, Any] | None:
-    """Return the dict of an instance's attributes, or None if it has none or its class hides it."""
-    if not type.__dict__["__dictoffset__"].__get__(type(each)):
-        return None
-    try:
-        found = object.__getattribute__(each, "__dict__")
-    except Exception:  # the class has a `__dict__` of its own, which may raise anything
-        return None
-    return found if type(found) is dict else None
 
 
 def _slot(member: Any, holder: Any) -> object:
@@ -214,27 +190,19 @@ def _slot(member: Any, holder: Any) -> object:
         return None
 
 
-def _module_of(cls: type) -> str:
-    try:
-        found = type.__dict__["__module__"].__get__(cls)
-    except AttributeError:
-        return ""
-    return found if type(found) is str else ""
-
-
 def _found(held: Referrers, owner: Any, name: object, put: Callable[[Any], object]) -> None:
     held.references += 1
     held.sets.append(put)
-    if _is_a(owner, ModuleType):
-        held.where.append(f"{object.__getattribute__(owner, '__dict__').get('__name__')}.{name}")
-    elif _is_a(owner, type):
-        held.where.append(f"{_full_name(owner)}.{name}")
+    if is_a(owner, ModuleType):
+        held.where.append(f"{module_of(owner)}.{_text(name)}")
+    elif is_a(owner, type):
+        held.where.append(f"{full_name_of(owner)}.{_text(name)}")
     else:
-        held.where.append(f"{_full_name(type(owner))} object: {name}")
+        held.where.append(f"{full_name_of(type(owner))} object: {_text(name)}")
 
 
-def _full_name(cls: type) -> str:
-    return f"{_module_of(cls)}.{type.__dict__['__qualname__'].__get__(cls)}"
+def _text(name: object) -> str:
+    return str(name) if type(name) in (str, int) else "an item"
 
 
 # Functions that set one reference anew.
