@@ -37,6 +37,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+if hasattr(_stdlib, "serialize_iterator"):  # from CPython 3.15 on
+    from hubcore._threads import iterators as _iterators
+
+    concurrent_tee = _iterators.concurrent_tee
+    serialize_iterator = _iterators.serialize_iterator
+    synchronized_iterator = _iterators.synchronized_iterator
+
 _private: Any = _stdlib  # its private names; see hubcore._patching.cpython_internals
 
 Lock = _LockType = _allocate_lock = LockType

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DNS = ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
-_FDS = ("get_blocking", "read", "readv", "set_blocking", "write", "writev")
+_FDS = ("get_blocking", "read", "readinto", "readv", "set_blocking", "write", "writev")
 
 
 def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:

@@ -1,9 +1,8 @@
 """Threads that stay native when `threading` is patched: gRPC's, which wait in C, and those of other interpreters.
 
 Fact: such a thread blocks in the C code of its library, which knows no greenlets, until an event arrives. Consequence:
-as a greenlet it would block all others. So would a thread that runs another interpreter, whose code knows no greenlets
-either: greenlet loads in the main interpreter only. As a native thread it can share the patched locks with greenlets, because the
-locks belong to no hub.
+as a greenlet it would block all others. So would a thread that runs another interpreter: greenlet loads in the main
+interpreter only. As a native thread it can share the patched locks with greenlets, because the locks belong to no hub.
 
 A thread that a native thread starts is a greenlet again, in the hub where the native thread was started. A hub of the
 native thread itself would never run.

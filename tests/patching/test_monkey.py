@@ -277,7 +277,8 @@ def test_what_is_left_out_does_not_come_in_by_another_module(left_out):
         import select, selectors, socket, ssl, subprocess, threading
         def now():
             return {{
-                "select": (select.select, selectors.DefaultSelector), "socket": socket.socket, "dns": socket.getaddrinfo,
+                "select": (select.select, selectors.DefaultSelector),
+                "socket": socket.socket, "dns": socket.getaddrinfo,
                 "ssl": ssl.SSLContext, "subprocess": subprocess.Popen, "thread": threading._start_new_thread
                 if hasattr(threading, "_start_new_thread") else threading._start_joinable_thread,
             }}
