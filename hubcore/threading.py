@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import sys as _sys
 import threading as _stdlib
+from contextlib import suppress
 from contextvars import Context, copy_context
 from threading import BrokenBarrierError, ThreadError, main_thread
 
@@ -215,6 +216,12 @@ class Thread(_stdlib.Thread):
 
     def _set_ident(self) -> None:
         self._ident = get_ident()
+
+    def _set_os_name(self) -> None:
+        # The standard library's would give the name to the thread of the hub.
+        if _set_name is not None and self.name:
+            with suppress(OSError):
+                _set_name(self.name)
 
     def _set_tstate_lock(self) -> None:
         self._tstate_lock = _set_sentinel()

@@ -172,10 +172,18 @@ def _size_of_all(buffers: Any, to_fill: bool = False) -> int:
         return 0
     size = 0
     for each in buffers:
-        if to_fill and isinstance(each, bytes):
+        if to_fill and _is_read_only(each):
             return 0
         size += _size(each)
     return size
+
+
+def _is_read_only(buffer: Any) -> bool:
+    try:
+        with memoryview(buffer) as view:
+            return view.readonly
+    except (TypeError, ValueError):
+        return False  # `_size` counts no bytes of it
 
 
 def _sequence(buffers: Any) -> Any:

@@ -156,7 +156,7 @@ def test_errors_and_answers_at_once_are_the_standard_librarys(hub, tmp_path):
         ("read", ("x", 1)), ("read", (None, 1)), ("read", (-1, 1)), ("read", (1 << 80, 1)), ("read", (-1 << 80, 1)),
         ("read", (1 << 31, 1)), ("read", (9999, 1)), ("read", (writing, 1)), ("read", (empty[0], 1)),
         ("read", (file, 10)), ("read", (1.5, 1)),
-        ("readv", (reading, [])), ("readv", (reading, [b"x"])), ("readv", (reading, 1)), ("readv", (reading, iter([]))),
+        ("readv", (reading, [])), ("readv", (reading, [b"x"])), ("readv", (reading, [memoryview(b"x")])), ("readv", (reading, 1)), ("readv", (reading, iter([]))),
         ("readv", (empty[0], [bytearray(1)])), ("readv", (reading, [bytearray()])),
         ("readv", (writing, [bytearray(1)])),
         ("write", (writing, b"")), ("write", (writing, "x")), ("write", (reading, b"x")), ("write", (9999, b"x" * 999)),
