@@ -13,13 +13,14 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all cpython-tests interplay lint bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
 	@echo "demo           fetch pages concurrently on each backend"
 	@echo "test           run the tests on every backend; PYTHON=python3.12 chooses the interpreter"
 	@echo "test-all       run the tests with every CPython from 3.11 up on this machine"
+	@echo "test-newest    run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
 	@echo "cpython-tests  run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay      run the tests with real libraries and servers"
 	@echo "soak           run the long tests"
@@ -42,8 +43,12 @@ soak: $(STAMPS)/build $(STAMPS)/group-test
 test-all:
 	tools/test-all.sh
 
-# Runs CPython's own tests with every CPython on the machine: with hubcore's modules in place of the standard library's,
-# and after patch_all. Takes hours; python -m tests.cpython runs a part.
+# Runs the tests, without the slow ones and the interplay, with CPythons that tools/newest.sh installs under .newest/.
+test-newest:
+	tools/test-newest.sh $(NEWEST)
+
+# Runs CPython's own tests with every CPython on the machine and with the newest ones: with hubcore's modules in place of
+# the standard library's, and after patch_all. Takes hours; python -m tests.cpython runs a part.
 cpython-tests:
 	tools/cpython-tests.sh
 
@@ -68,7 +73,7 @@ build: $(STAMPS)/build
 clean:
 	rm -rf build dist wheelhouse .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info .venv*/stamps/build
 	find hubcore \( -name '*.c' -o -name '*.so' \) -delete
-	find . -name __pycache__ -not -path './.venv*' -prune -exec rm -rf {} +
+	find . -name __pycache__ -not -path './.venv*' -not -path './.newest/*' -prune -exec rm -rf {} +
 
 # Packages of the operating system: a C compiler, Python.h, libev, libuv.
 $(STAMPS)/system: $(STAMPS)/venv

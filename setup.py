@@ -115,4 +115,6 @@ class BuildExt(build_ext):
         return True
 
 
-setup(ext_modules=[] if PURE else extensions(), cmdclass={"build_ext": BuildExt})
+# Cython's worker processes import this file where the platform does not fork them (CPython 3.14 and later).
+if __name__ == "__main__":
+    setup(ext_modules=[] if PURE else extensions(), cmdclass={"build_ext": BuildExt})

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import io
 import os
+import sys
 from errno import EBADF
 from functools import partial
 
@@ -25,6 +26,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any, Self
+
+_LARGEST_BUFFER = 8 * 1024 * 1024  # CPython's limit for buffers that follow the block size of a file
 
 _WRITING = frozenset({"write", "writelines", "flush", "truncate"})
 _IN_TURN = _WRITING | {
@@ -238,9 +241,7 @@ def _layers(
     line_buffering = buffering == 1 or (buffering < 0 and raw.isatty())
     if buffering == 0:
         return raw
-    size = buffering if buffering > 1 else getattr(raw, "_blksize", 0)
-    if size <= 1:
-        size = io.DEFAULT_BUFFER_SIZE
+    size = buffering if buffering > 1 else _default_size(raw)
     buffer: Any
     if "+" in mode:
         buffer = io.BufferedRandom(raw, size) if raw.seekable() else io.BufferedRWPair(raw, raw, size)
@@ -253,6 +254,14 @@ def _layers(
     text: Any = io.TextIOWrapper(buffer, encoding, errors, newline, line_buffering)
     text.mode = mode
     return text
+
+
+def _default_size(raw: Any) -> int:
+    """Return the buffer size that `open` chooses for a raw file."""
+    block: int = getattr(raw, "_blksize", 0)
+    if sys.version_info >= (3, 14):
+        return max(min(block, _LARGEST_BUFFER), io.DEFAULT_BUFFER_SIZE)
+    return block if block > 1 else io.DEFAULT_BUFFER_SIZE
 
 
 def file_object_class(chosen: str | type | None = None) -> Any:

@@ -1,6 +1,7 @@
 cimport cython
 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._capi.refcount cimport hide_from_collector
 from hubcore._core.waiter cimport Waiter
 from hubcore._core.raw_greenlet cimport RawGreenlet
 from hubcore._core.scheduler cimport Scheduler

@@ -27,7 +27,7 @@ from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._capi.fallback import get_ident, getcurrent, import_greenlet
+    from hubcore._capi.fallback import get_ident, getcurrent, hide_from_collector, import_greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -328,7 +328,8 @@ class _Cleaner:
     """Lives in the thread's locals, so it ends with the thread, and then destroys the thread's hub.
 
     It is compiled, has no objects as attributes and is alone in its locals, so the garbage collector does not track it.
-    Otherwise gc.get_objects() in another thread could keep it alive, and the hub would not be destroyed.
+    From CPython 3.14 on the collector tracks every dict, so the locals are hidden from it. Otherwise gc.get_objects()
+    in another thread could keep the cleaner alive, and the hub would not be destroyed.
     """
 
     __slots__ = ("ident",)
@@ -406,6 +407,7 @@ def _own(hub: Hub | None) -> None:
     _thread.hub = _owned[get_ident()] = hub
     if not hasattr(_end_of_thread, "cleaner"):
         _end_of_thread.cleaner = _Cleaner()
+        hide_from_collector(_end_of_thread.__dict__)
 
 
 def _forget(hub: Hub) -> None:

@@ -34,6 +34,8 @@ waitid = _child_wait.waitid
 waitpid = _child_wait.waitpid
 read = _fd_calls.read
 readv = _fd_calls.readv
+if hasattr(_stdlib, "readinto"):
+    readinto = _fd_calls.readinto
 write = _fd_calls.write
 writev = _fd_calls.writev
 get_blocking = _fd_calls.get_blocking
@@ -180,7 +182,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__ = ["close", "get_blocking", "read", "readv", "set_blocking", "system"]
+__implements__ = ["close", "get_blocking", "read", "readinto", "readv", "set_blocking", "system"]
 __implements__ += ["wait", "wait3", "wait4", "waitid", "waitpid", "write", "writev"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]

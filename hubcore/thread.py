@@ -179,6 +179,21 @@ def interrupt_main(signum: Any = 2) -> None:
         hub.run_signal_callbacks(lambda: handler(signum, None))
 
 
+if hasattr(_stdlib, "set_name"):  # from CPython 3.14 on
+    _native_set_name = _stdlib.set_name
+
+    def set_name(name: str) -> None:
+        """Set the operating system's name of the calling thread. In a greenlet that is a thread nothing is changed.
+
+        The thread to which the hub belongs runs all its greenlets, and keeps its own name: of the main thread that is
+        the one by which `ps` and `killall` know the process.
+        """
+        if not isinstance(name, str):
+            raise TypeError(f"set_name() takes a string, not {name!r}")
+        if getcurrent().parent is None:
+            _native_set_name(name)
+
+
 def _report(failure: BaseException, function: object) -> None:
     text = "Exception ignored in thread started by"
     what: Any = (type(failure), failure, failure.__traceback__, text, function)
@@ -395,6 +410,7 @@ __implements__ = [
         "get_ident",
         "interrupt_main",
         "lock",
+        "set_name",
         "start_joinable_thread",
         "start_new",
         "start_new_thread",

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import sys as _sys
 import threading as _stdlib
+from contextlib import suppress
+from contextvars import Context, copy_context
 from threading import BrokenBarrierError, ThreadError, main_thread
 
 from hubcore import thread as _thread
@@ -36,6 +38,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from typing import Any
 
+if hasattr(_stdlib, "serialize_iterator"):  # from CPython 3.15 on
+    from hubcore._threads import iterators as _iterators
+
+    concurrent_tee = _iterators.concurrent_tee
+    serialize_iterator = _iterators.serialize_iterator
+    synchronized_iterator = _iterators.synchronized_iterator
+
 _private: Any = _stdlib  # its private names; see hubcore._patching.cpython_internals
 
 Lock = _LockType = _allocate_lock = LockType
@@ -48,7 +57,11 @@ _make_thread_handle = _thread._make_thread_handle
 _ThreadHandle = _thread._ThreadHandle
 _thread_shutdown = _thread._shutdown
 _get_main_thread_ident = _thread._get_main_thread_ident
+_set_name = getattr(_thread, "set_name", None)
 _make_native_hook = _private._make_invoke_excepthook
+
+#: What a Thread keeps the handle in that `join` waits for: "" until CPython 3.12, which has a lock instead.
+HANDLE = next((name for name in ("_os_thread_handle", "_handle") if hasattr(main_thread(), name)), "")
 
 
 def _make_invoke_excepthook() -> Callable[[_stdlib.Thread], None]:
@@ -85,6 +98,10 @@ class Condition(_Condition):
 
     def __init__(self, lock: Any = None) -> None:
         super().__init__(RLock() if lock is None else lock)
+
+    def locked(self) -> bool:
+        """Whether its lock is taken."""
+        return bool(self._lock.locked())
 
     notifyAll = _Condition.notify_all
 
@@ -161,8 +178,8 @@ class Thread(_stdlib.Thread):
         _stdlib.Thread.__init__(self, group, target, name, args, kwargs, daemon=daemon, **more)
         self._started: Any = Event()
         self._invoke_excepthook = _make_invoke_excepthook()
-        if hasattr(self, "_handle"):
-            self._handle: Any = _ThreadHandle()
+        if HANDLE:
+            setattr(self, HANDLE, _ThreadHandle())
 
     def start(self) -> None:
         """Start the thread, and wait until it runs. Switches. RuntimeError on a second call."""
@@ -171,8 +188,10 @@ class Thread(_stdlib.Thread):
         with _private._active_limbo_lock:
             _private._limbo[self] = self
         try:
-            if hasattr(self, "_handle"):
-                start_joinable_thread(self._bootstrap, self._handle, self.daemon)  # type: ignore[attr-defined]
+            if hasattr(self, "_context"):
+                self._choose_context()
+            if HANDLE:
+                start_joinable_thread(self._bootstrap, getattr(self, HANDLE), self.daemon)  # type: ignore[attr-defined]
             else:
                 start_new_thread(self._bootstrap)  # type: ignore[attr-defined]
         except BaseException:
@@ -180,6 +199,14 @@ class Thread(_stdlib.Thread):
                 del _private._limbo[self]
             raise
         self._started.wait()
+
+    def _choose_context(self) -> None:
+        """From CPython 3.14 on: the context that `run` is called in, unless the program has given one."""
+        given: Context | None = self._context
+        if given is None:
+            inherit = getattr(_sys.flags, "thread_inherit_context", False)
+            given = copy_context() if inherit else Context()
+        self._context: Context | None = given
 
     def join(self, timeout: float | None = None) -> None:
         """Wait until the thread has ended, at most `timeout` seconds. Switches."""
@@ -189,6 +216,12 @@ class Thread(_stdlib.Thread):
 
     def _set_ident(self) -> None:
         self._ident = get_ident()
+
+    def _set_os_name(self) -> None:
+        # The standard library's would give the name to the thread of the hub.
+        if _set_name is not None and self.name:
+            with suppress(OSError):
+                _set_name(self.name)
 
     def _set_tstate_lock(self) -> None:
         self._tstate_lock = _set_sentinel()
@@ -247,8 +280,8 @@ class _DummyThread(_private._DummyThread):  # type: ignore[misc]
         self._started: Any = Event()
         self._started.set()
         self._ident = get_ident()
-        if hasattr(self, "_handle"):
-            self._handle = _make_thread_handle(self._ident)
+        if HANDLE:
+            setattr(self, HANDLE, _make_thread_handle(self._ident))
         self._set_native_id()
         with _private._active_limbo_lock:
             _private._active[self._ident] = self
@@ -303,6 +336,7 @@ __implements__ = [
         "_get_main_thread_ident",
         "_make_invoke_excepthook",
         "_make_thread_handle",
+        "_set_name",
         "_set_sentinel",
         "_start_joinable_thread",
         "_start_new_thread",

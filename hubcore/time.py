@@ -25,12 +25,40 @@ def sleep(seconds: float = 0, ref: bool = True) -> None:
     With `ref` False the sleep alone does not keep the loop alive. A thread without a hub, other than the main thread,
     has no greenlets that could run: it blocks.
     """
-    number = seconds if isinstance(seconds, float) else index(seconds)
+    number = seconds if isinstance(seconds, float) else _number(seconds)
     # The original raises at once for a value out of bounds.
     if not 0 <= number <= _LONGEST or is_finalizing() or (get_hub_if_any() is None and not in_main_thread()):
         _sleep(number)
     else:
         _sleep_in_hub(number, ref)
+
+
+class _Real:
+    def __float__(self) -> float:
+        return 0.0
+
+
+def _takes_any_real() -> bool:
+    """Return whether this Python's sleep accepts objects with `__float__`, as CPython 3.15 and later do."""
+    try:
+        _sleep(_Real())  # type: ignore[arg-type]
+    except TypeError:
+        return False
+    return True
+
+
+_ANY_REAL = _takes_any_real()
+
+
+def _number(seconds: Any) -> float:
+    """Return `seconds` as a number. Raise the standard library's own TypeError if it is none."""
+    try:
+        return index(seconds)
+    except TypeError:
+        pass
+    if not (_ANY_REAL and hasattr(type(seconds), "__float__")):
+        _sleep(seconds)
+    return float(seconds)
 
 
 def __getattr__(name: str) -> Any:

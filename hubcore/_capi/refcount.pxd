@@ -24,3 +24,7 @@ cdef extern from *:
     object take_item "hubcore_take_item"(list items, Py_ssize_t i)
     # items[i] = item
     void put_item "hubcore_put_item"(list items, Py_ssize_t i, object item) noexcept
+
+cdef extern from "Python.h":
+    # The garbage collector knows `thing` no more. It is its owner's alone from then on, and may be in no circle.
+    void hide_from_collector "PyObject_GC_UnTrack"(object thing) noexcept

@@ -7,7 +7,7 @@ cdef extern from *:
        cpython/pystate.h, which greenlet, too, uses to separate the chunks of its greenlets. */
     static void hubcore_begin_stack(size_t size)
     {
-    #if PY_VERSION_HEX < 0x030E0000 && !defined(Py_GIL_DISABLED)
+    #if PY_VERSION_HEX < 0x03100000 && !defined(Py_GIL_DISABLED)  /* looked at until 3.15 */
         PyThreadState *thread = PyThreadState_Get();
         _PyStackChunk *chunk;
         if (thread->datastack_chunk != NULL || (chunk = (_PyStackChunk *) PyMem_RawMalloc(size)) == NULL)

@@ -81,8 +81,8 @@ def _find_functions() -> bool:
     if _set is None:
         return False
     _swap_task = getattr(asyncio.tasks, "_swap_current_task", None) if sys.version_info >= (3, 14) else None
-    _get = asyncio._get_running_loop
-    return True
+    _get = getattr(asyncio, "_get_running_loop", None)
+    return _get is not None
 
 
 def forget_running_loop() -> None:

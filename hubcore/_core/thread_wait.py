@@ -16,6 +16,7 @@ from time import monotonic
 
 import cython
 
+from hubcore._base.originals import native_sleep
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.ready_queue import ReadyQueue
 from hubcore._core.waiter import Waiter
@@ -114,6 +115,8 @@ def _sleep(waiter: Waiter, bell: Bell, end: float | None) -> None:
         left = _LONGEST if end is None else min(end - monotonic(), _LONGEST)
         if left <= 0:
             waiter._fire(0.0)
+        elif process_ends():
+            native_sleep(left)  # from CPython 3.15 on no lock can be waited for by then
         elif end is None:
             bell.lock.acquire()
         else:

@@ -4,7 +4,7 @@ from hubcore._io.fd_probe cimport kind_of, ready_now, send_now
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore.hub cimport Hub, hub_here
 
-cdef object _read, _readv, _write, _writev
+cdef object _read, _readinto, _readv, _write, _writev
 cdef int _IN, _OUT, _PIPE, _SOCKET, _DEVICE
 cdef Py_ssize_t _LITTLE, _PIPE_BUF
 

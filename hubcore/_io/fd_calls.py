@@ -1,5 +1,5 @@
 # cython: embedsignature=True, embedsignature.format=clinic
-"""os.read, os.write, os.readv and os.writev: where the call would block, the greenlet waits and others run.
+"""os.read, readinto, readv, write and writev: where the call would block, the greenlet waits and others run.
 
 The greenlet waits until the kernel's call would not block, then makes the call; so results and errors are the standard
 library's. The fd's flags stay unchanged: they belong to the open file, which other processes may share.
@@ -37,13 +37,14 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
-__all__ = ["get_blocking", "read", "readv", "seems_blocking", "set_blocking", "write", "writev"]
+__all__ = ["get_blocking", "read", "readinto", "readv", "seems_blocking", "set_blocking", "write", "writev"]
 
 import_greenlet()
 
 _read = _originals.read_fd
 _write = _originals.write_fd
 _readv = os.readv
+_readinto: Any = getattr(os, "readinto", None)  # of CPython 3.14
 _writev = os.writev
 
 _IN, _OUT = _select.POLLIN, _select.POLLOUT
@@ -67,6 +68,14 @@ def read(fd: int, length: int, /) -> bytes:
         return b""
     data: bytes = _read(fd, length)
     return data
+
+
+def readinto(fd: int, buffer: Any, /) -> int:
+    """Like os.readinto. Switches if no data is ready and `fd` blocks."""
+    if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all([buffer], True)):
+        return 0
+    count: int = _readinto(fd, buffer)
+    return count
 
 
 def readv(fd: int, buffers: Sequence[Any], /) -> int:
@@ -163,10 +172,18 @@ def _size_of_all(buffers: Any, to_fill: bool = False) -> int:
         return 0
     size = 0
     for each in buffers:
-        if to_fill and isinstance(each, bytes):
+        if to_fill and _is_read_only(each):
             return 0
         size += _size(each)
     return size
+
+
+def _is_read_only(buffer: Any) -> bool:
+    try:
+        with memoryview(buffer) as view:
+            return view.readonly
+    except (TypeError, ValueError):
+        return False  # `_size` counts no bytes of it
 
 
 def _sequence(buffers: Any) -> Any:

@@ -1,7 +1,8 @@
 """One table of every private name of CPython that hubcore relies on, and the check that this Python has them.
 
-CPython may change them in any version. hubcore calls `check` before it patches a module: a missing name raises an
-ImportError with the name, the version of Python and the remedy, instead of a crash later.
+CPython may change them in any version. hubcore looks before it patches a module. `patch_all` leaves out a module for
+which a name is missing, with one warning that says which (`gap`); a function that patches this module alone raises an
+ImportError (`check`). Either names the version of Python and the remedy, where a crash would follow otherwise.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ class Private:
 
 
 _FIRST = (3, 11)
+_LAST = (3, 15)  # the newest version that hubcore was tested on
 _ANY = (99, 0)
 
 
@@ -82,6 +84,9 @@ TABLE = [
     _row("threading", "threading:_CRLock", "the class behind threading.RLock()"),
     _row("threading", "threading:_DummyThread", "the class of threads that threading did not start"),
     _row("threading", "threading:_make_invoke_excepthook", "makes the hook that a failing thread calls"),
+    _row("threading", "threading:Thread._bootstrap", "the function that a thread runs"),
+    _row("threading", "threading:_main_thread._started", "the event that a thread sets when it runs"),
+    _row("threading", "threading:_main_thread._invoke_excepthook", "the call when a thread fails"),
     _row("threading", "threading:_start_new_thread", "the function that Thread.start calls", before=(3, 13)),
     _row("threading", "threading:_set_sentinel", "makes the lock that join waits for", before=(3, 13)),
     _row("threading", "threading:_shutdown_locks", "the locks that the end of the process waits for", before=(3, 13)),
@@ -92,6 +97,11 @@ TABLE = [
     _row("threading", "threading:_make_thread_handle", "makes the handle of the main thread", since=(3, 13)),
     _row("threading", "threading:_thread_shutdown", "waits for threads when the process ends", since=(3, 13)),
     _row("threading", "threading:_get_main_thread_ident", "the ident of the main thread after a fork", since=(3, 13)),
+    _row("threading", "threading:_main_thread._tstate_lock", "the lock that `join` waits for", before=(3, 13)),
+    _row("threading", "threading:_main_thread._handle", "the handle that `join` waits for", (3, 13), before=(3, 14)),
+    _row("threading", "threading:_main_thread._os_thread_handle", "the handle that `join` waits for", since=(3, 14)),
+    _row("threading", "threading:_main_thread._context", "the context in which `run` is called", since=(3, 14)),
+    _row("threading", "threading:_set_name", "names a thread for the operating system", since=(3, 14)),
     _row("threading", "_thread:_set_sentinel", "makes the lock that a thread's end releases", before=(3, 13)),
     _row("threading", "_thread:_count", "the number of threads"),
     _row("threading", "_thread:_local", "the class under threading.local"),
@@ -102,8 +112,8 @@ TABLE = [
     _row("logging", "logging:_lock", "logging's own lock, replaced"),
     _row("logging", "logging:_handlerList", "the handlers, each with a lock"),
     _row("logging", "logging:_at_fork_reinit_lock_weakset", "the handlers, each with a lock"),
-    _row("multiprocessing", "_multiprocessing:SemLock", "the system's semaphores, polled instead of waited for"),
-    _row("multiprocessing", "_multiprocessing:SemLock._rebuild", "makes semaphores that come from another process"),
+    _row("_multiprocessing", "_multiprocessing:SemLock", "the system's semaphores, polled instead of waited for"),
+    _row("_multiprocessing", "_multiprocessing:SemLock._rebuild", "makes semaphores that come from another process"),
     _row("multiprocessing", "multiprocessing.connection:_WaitSelector", "the selector in which connection.wait waits"),
     _row("multiprocessing", "multiprocessing.connection:Connection._recv", "the method by which a connection reads"),
     _row("multiprocessing", "multiprocessing.connection:Connection._send", "the method by which a connection writes"),
@@ -112,12 +122,16 @@ TABLE = [
 
 # The argument of patch_all that leaves a part out, where it differs from the part's name.
 _ARGUMENT = {
+    "_multiprocessing": "thread",
     "concurrent.futures": "thread",
     "logging": "thread",
     "multiprocessing": "thread",
     "selectors": "select",
     "threading": "thread",
 }
+
+# What patch_all patches when it is called; the other rows belong to modules that it patches when they are imported.
+_AT_ONCE = ("threading", "socket", "selectors", "ssl", "subprocess")
 
 #: Modules of the standard library that keep their references to originals, like all whose name begins with "_".
 KEEP_ORIGINALS = frozenset({"asyncio.events", "faulthandler", "functools", "multiprocessing.forkserver", "posix", "nt"})
@@ -144,11 +158,48 @@ def check(patching: str) -> None:
     """Raise ImportError, with the missing names and the remedy, unless this Python has all that `patching` needs."""
     wrong = missing(patching)
     if wrong:
-        names = "; ".join(f"{row.module}.{row.name} ({row.use})" for row in wrong)
-        version = ".".join(map(str, sys.version_info[:3]))
         argument = _ARGUMENT.get(patching, patching)
         raise ImportError(
-            f"hubcore cannot patch {patching!r} on {sys.implementation.name} {version}, which lacks {names}. "
+            f"hubcore cannot patch {patching!r} on {_this_python()}, which lacks {_named(wrong)}. "
             f"Use a version of hubcore that supports this Python, or leave {argument} unpatched: "
             f"patch_all({argument}=False) or hubcore run --no-{argument}"
         )
+
+
+def gap(patching: str) -> str:
+    """Return "", or a warning that `patching` stays unpatched because this Python lacks private names for it."""
+    wrong = missing(patching)
+    return _left_out(patching, f"which lacks {_named(wrong)}") if wrong else ""
+
+
+def gap_of_argument(argument: str) -> str:
+    """As `gap`, for everything that patch_all's `argument` patches at once."""
+    for patching in _AT_ONCE:
+        if _ARGUMENT.get(patching, patching) == argument and (text := gap(patching)):
+            return text
+    return ""
+
+
+def import_gap(argument: str, error: Exception) -> str:
+    """Return a warning that patch_all's `argument` is left out on a newer Python, where an import raised `error`.
+
+    Return "" on a Python that hubcore supports: there the error is one of the program or of hubcore.
+    """
+    if sys.version_info[:2] <= _LAST:
+        return ""
+    return _left_out(argument, f"where hubcore.{argument} cannot be imported: {error}")
+
+
+def _left_out(name: str, reason: str) -> str:
+    return (
+        f"hubcore does not support {_this_python()} yet, {reason}. {name!r} stays unpatched, so it blocks the whole "
+        f"thread; use a version of hubcore that supports this Python"
+    )
+
+
+def _this_python() -> str:
+    return f"{sys.implementation.name} {'.'.join(map(str, sys.version_info[:3]))}"
+
+
+def _named(rows: list[Private]) -> str:
+    return "; ".join(f"{row.module}.{row.name} ({row.use})" for row in rows)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DNS = ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
-_FDS = ("get_blocking", "read", "readv", "set_blocking", "write", "writev")
+_FDS = ("get_blocking", "read", "readinto", "readv", "set_blocking", "write", "writev")
 
 
 def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:
@@ -209,7 +209,8 @@ def rebind_stdlib() -> list[str]:
             continue
         for attribute, value in list(vars(module).items()):
             pair = by_id.get(id(value))
-            if pair is not None:
+            # A module's own definition stays: it was left out on purpose, and its class came in by another module.
+            if pair is not None and getattr(value, "__module__", None) != name:
                 patch_item(module, attribute, pair[1])
                 _rebound.add((name, attribute))
                 replaced.append(f"{name}.{attribute}")

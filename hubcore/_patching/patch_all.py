@@ -8,6 +8,7 @@ from importlib import import_module
 
 from hubcore import events
 from hubcore._base.main_thread import in_main_thread
+from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching import modules as pieces
 from hubcore._patching.replace import check_flags, is_module_patched, warn_all
 from hubcore._threads import native_threads as _native_threads
@@ -85,34 +86,31 @@ def patch_all(
         _notify(WillPatchAllEvent(arguments, kwargs), warnings)
     except DoNotPatch:
         return False
-    wanted = [name for name in MODULES if arguments[name]]
-    if dns and not socket:
-        wanted.append("socket")
-    for name in wanted:
-        for source in _SOURCES.get(name, (name,)):
-            import_module(f"hubcore.{source}")
-    if thread and first:
+    wanted = [name for name in MODULES if arguments[name] or (name == "socket" and dns)]
+    possible = [name for name in wanted if _can_be_patched(name, warnings)]
+    if "thread" in possible and first:
         _warn_of_threads(warnings)
 
-    if os:
+    if "os" in possible:
         pieces.patch_os()
-    if thread:
+    if "thread" in possible:
         pieces.patch_thread(Event=Event, _warnings=warnings)
-    if time:
+    if "time" in possible:
         pieces.patch_time()
-    if socket:
-        pieces.patch_socket(dns=dns, aggressive=aggressive)
-    elif dns:
-        pieces.patch_dns()
-    if select:
+    if "socket" in possible:
+        if socket:
+            pieces.patch_socket(dns=dns, aggressive=aggressive)
+        else:
+            pieces.patch_dns()
+    if "select" in possible:
         pieces.patch_select(aggressive=aggressive)
-    if ssl:
+    if "ssl" in possible:
         pieces.patch_ssl(_warnings=warnings)
-    if subprocess:
+    if "subprocess" in possible:
         pieces.patch_subprocess()
-    if signal:
+    if "signal" in possible:
         pieces.patch_signal()
-    if queue:
+    if "queue" in possible:
         pieces.patch_queue()
     pieces.rebind_stdlib()
     _calls.append(arguments)
@@ -126,6 +124,22 @@ def patch_all(
 
         _stale_references.apply(strict=strict, rebind=rebind)
     return True
+
+
+def _can_be_patched(name: str, warnings: list[str]) -> bool:
+    """Import hubcore's modules for `name`. Return False, and warn, if this Python lacks names that they rely on."""
+    text = _cpython_internals.gap_of_argument(name)
+    if not text:
+        try:
+            for source in _SOURCES.get(name, (name,)):
+                import_module(f"hubcore.{source}")
+        except (AttributeError, ImportError) as error:
+            text = _cpython_internals.import_gap(name, error)
+            if not text:
+                raise
+    if text:
+        warnings.append(text)
+    return not text
 
 
 def _notify(event: Any, warnings: list[str]) -> None:

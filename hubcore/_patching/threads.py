@@ -9,7 +9,7 @@ from __future__ import annotations
 import sys
 import threading as _stdlib
 
-from hubcore import thread
+from hubcore import thread, threading
 from hubcore._base import originals as _originals
 from hubcore._base import worker_threads as _worker_threads
 from hubcore._patching import cpython_internals as _cpython_internals
@@ -49,12 +49,13 @@ def patch_threading(
     if existing_locks and not other_threads():
         _locks.replace_free()
     if logging:
-        _patch_logging()
+        _patch_logging(warn)
     if existing_locks:
-        _patch_executors()
-    from hubcore._patching.libraries.multiprocessing import patch_multiprocessing
+        _patch_executors(warn)
+    if _is_known("_multiprocessing", warn):
+        from hubcore._patching.libraries.multiprocessing import patch_multiprocessing
 
-    patch_multiprocessing()
+        patch_multiprocessing()
     for module in _WITH_QUEUES:
         after_import(module, _give_queues)
 
@@ -90,22 +91,23 @@ def _upgrade_thread(each: Any) -> None:
         if each._started.is_set():
             started.set()
         each._started = started
-    if hasattr(each, "_handle"):
+    if threading.HANDLE:
         _upgrade_handle(each)
     elif is_native(each._tstate_lock):
         _upgrade_end(each)
 
 
 def _upgrade_handle(each: Any) -> None:
-    native = each._handle
+    native = getattr(each, threading.HANDLE)
     if isinstance(native, (thread._ThreadHandle, NativeHandle)):
         return
     if each is _private._main_thread and not native.is_done():
-        each._handle = thread._make_thread_handle(native.ident)
+        new: Any = thread._make_thread_handle(native.ident)
     elif each._started.is_set():
-        each._handle = NativeHandle(native)
+        new = NativeHandle(native)
     else:
-        each._handle = thread._ThreadHandle()
+        new = thread._ThreadHandle()
+    setattr(each, threading.HANDLE, new)
 
 
 def _upgrade_end(each: Any) -> None:
@@ -215,11 +217,17 @@ def _give_queues(module: Any) -> None:
 # Locks of the standard library that must be replaced even while other threads run.
 
 
-def _patch_logging() -> None:
+def _is_known(module: str, warn: Callable[[str], object] | None) -> bool:
+    text = _cpython_internals.gap(module)
+    if text and warn is not None:
+        warn(text)
+    return not text
+
+
+def _patch_logging(warn: Callable[[str], object] | None) -> None:
     logging: Any = sys.modules.get("logging")
-    if logging is None:
+    if logging is None or not _is_known("logging", warn):
         return
-    _cpython_internals.check("logging")
     _replace(logging, "_lock")
     handlers = {id(each): each for ref in tuple(logging._handlerList) if (each := _referent(ref)) is not None}
     handlers.update({id(each): each for each in tuple(logging._at_fork_reinit_lock_weakset)})
@@ -232,13 +240,12 @@ def _referent(handler: Any) -> Any:
     return handler() if callable(handler) else handler
 
 
-def _patch_executors() -> None:
+def _patch_executors(warn: Callable[[str], object] | None) -> None:
     module: Any = sys.modules.get("concurrent.futures.thread")
-    if module is None:
+    if module is None or not _is_known("concurrent.futures", warn):
         return
     from hubcore._patching.existing.executors import upgrade_executors
 
-    _cpython_internals.check("concurrent.futures")
     for each in upgrade_executors(module):
         _replace(each, "_shutdown_lock")  # `submit` holds it, like the lock below
     if not is_native(module._global_shutdown_lock):

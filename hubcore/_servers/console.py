@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 _TELNET_COMMAND = re.compile(rb"\xff[\xfb-\xfe].|\xff[^\xff]", re.DOTALL)
 _current: ContextVar[Console | None] = ContextVar("hubcore backdoor", default=None)
 _open: set[Console] = set()
+_PROMPTS = {"ps1": ">>> ", "ps2": "... "}
+_lent: list[str] = []  # those of the prompts that sys has only while a console is open
 _replaced: dict[str, Any] = {}  # the process's own streams and display hook, while a console is open
 
 
@@ -183,6 +185,11 @@ def _begin(console: Console) -> None:
             setattr(sys, name, _Stream(name, _replaced[name]))
         _replaced["displayhook"] = sys.displayhook
         sys.displayhook = _display
+        # `interact` would set them, and from CPython 3.14 on delete them at its end, though other consoles go on.
+        for name, text in _PROMPTS.items():
+            if not hasattr(sys, name):
+                setattr(sys, name, text)
+                _lent.append(name)
     _open.add(console)
 
 
@@ -197,3 +204,7 @@ def _end(console: Console) -> None:
     hook = _replaced.pop("displayhook")
     if sys.displayhook is _display:
         sys.displayhook = hook
+    for name in _lent:
+        if hasattr(sys, name):
+            delattr(sys, name)
+    _lent.clear()

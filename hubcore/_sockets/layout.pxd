@@ -25,7 +25,7 @@ cdef extern from *:
         if (hubcore_socket_size)
             return;
         hubcore_socket_size = -1;
-    #if PY_VERSION_HEX < 0x030F0000
+    #if PY_VERSION_HEX < 0x03100000  /* looked at until 3.15 */
         if (size > HUBCORE_SOCKET_REST && PyObject_TypeCheck(listener, (PyTypeObject *) native) &&
             PyObject_TypeCheck(made, (PyTypeObject *) native) && *HUBCORE_SOCKET_FD(listener) == listening &&
             *HUBCORE_SOCKET_FD(made) == fd &&

@@ -10,6 +10,7 @@ it, so BlockingSwitchOutError is raised.
 
 from __future__ import annotations
 
+import sys
 from _thread import allocate_lock
 
 import cython
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
+_NO_ARGUMENTS = sys.version_info >= (3, 15)
 _NO_LIMIT = -1  # the standard library's value for no timeout
 
 
@@ -107,7 +109,9 @@ class RLock(_RLock):
     __slots__ = ()
 
     def __init__(self, *args: object, **kwargs: object) -> None:
-        # Arguments are ignored, as by `_thread.RLock`; threading.RLock warns of them.
+        # `_thread.RLock` ignores arguments until CPython 3.14, and threading.RLock warns of them.
+        if (args or kwargs) and _NO_ARGUMENTS:
+            raise TypeError(f"RLock() takes no {'positional' if args else 'keyword'} arguments")
         self._set_up()
         self._owner = None
         self._count = 0

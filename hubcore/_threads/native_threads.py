@@ -1,8 +1,8 @@
-"""Threads that stay native when `threading` is patched, because they wait in C: gRPC's.
+"""Threads that stay native when `threading` is patched: gRPC's, which wait in C, and those of other interpreters.
 
 Fact: such a thread blocks in the C code of its library, which knows no greenlets, until an event arrives. Consequence:
-as a greenlet it would block all others. As a native thread it can share the patched locks with greenlets, because the
-locks belong to no hub.
+as a greenlet it would block all others. So would a thread that runs another interpreter: greenlet loads in the main
+interpreter only. As a native thread it can share the patched locks with greenlets, because the locks belong to no hub.
 
 A thread that a native thread starts is a greenlet again, in the hub where the native thread was started. A hub of the
 native thread itself would never run.
@@ -32,6 +32,8 @@ KNOWN = {
     "grpc._channel:_spawn_poll_connectivity": "waits in gRPC's core for the state of a channel",
     "grpc._server:_serve": "waits in gRPC's core for calls to a server",
     "grpc._cython.cygrpc:PollerCompletionQueue": "waits in gRPC's core, for grpc.aio",
+    "concurrent.interpreters:call_in_thread": "runs another interpreter",
+    "concurrent.futures.interpreter:WorkerContext": "runs another interpreter, for InterpreterPoolExecutor",
 }
 # The modules between a program and the start of its thread.
 _BETWEEN = ("threading", "_pydev_bundle.pydev_monkey")
@@ -69,7 +71,15 @@ def stays_native(function: Any) -> bool:
         or _is_listed(getattr(target, "__module__", None), getattr(target, "__name__", None))
         or _is_listed_kind(type(getattr(target, "__self__", None)))
         or _is_listed_kind(type(thread))
+        or _is_listed_context(target, thread)
     )
+
+
+def _is_listed_context(target: object, thread: Any) -> bool:
+    """Return whether a worker of an executor is to run its jobs in a context of a listed class."""
+    if (getattr(target, "__module__", ""), getattr(target, "__name__", "")) != ("concurrent.futures.thread", "_worker"):
+        return False
+    return any(_is_listed_kind(type(each)) for each in getattr(thread, "_args", ()))
 
 
 def _is_listed_kind(kind: type) -> bool:

@@ -14,7 +14,11 @@ from hubcore.cli._output import complain
 NAME = "hubcore_patch.pth"
 LINE = (
     "import os; os.environ.get('HUB_PATCH') and "
-    'exec("try:\\n from hubcore import _patch_hook\\nexcept ModuleNotFoundError: pass\\nelse: _patch_hook.run()")\n'
+    'exec("try:\\n from hubcore import _patch_hook\\n'
+    # It runs in other interpreters of the process as well, in which greenlet does not load: they stay unpatched.
+    "except ImportError as error:\\n"
+    " if not isinstance(error, ModuleNotFoundError) and 'subinterpreter' not in str(error): raise\\n"
+    'else: _patch_hook.run()")\n'
 )
 
 

@@ -57,6 +57,8 @@ def main(
     sys.argv[:] = program
     try:
         code, attributes = find_module(program[0]) if module else find_script(program[0])
+        if sys.version_info >= (3, 15):
+            attributes.pop("__cached__", None)  # which modules do not have any more
         fresh = ModuleType("__main__")
         fresh.__dict__.update(attributes, __builtins__=sys.modules["builtins"])
         if sys.version_info < (3, 14):

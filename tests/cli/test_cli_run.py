@@ -170,7 +170,7 @@ def test_a_syntax_error_and_a_missing_import_are_the_programs_failures(tmp_path)
         (("-m", "no_such_module"), "the module 'no_such_module': no module has that name"),
         (("-m", "json.no_such_part"), "the module 'json.no_such_part': no module has that name"),
         (("-m", "asyncio.events.part"), "asyncio.events.part"),
-        (("-m", "json"), "no module __main__"),
+        (("-m", "email"), "no module __main__"),
         (("-m", ".relative"), "'.relative'"),
         (("-m", "_socket"), "it has no Python code"),
         (("--backend", "nowhere", "show.py"), "'nowhere'"),

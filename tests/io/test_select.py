@@ -3,6 +3,7 @@
 import os
 import select as stdlib
 import socket
+import sys
 import tempfile
 from fractions import Fraction
 
@@ -231,7 +232,8 @@ def test_what_is_wrong_gets_the_same_error(what, hub):
         assert outcome(WRONG[what], ours)[0] is TypeError
     else:
         assert outcome(WRONG[what], ours) == theirs
-    assert isinstance(theirs, tuple)
+    # From CPython 3.15 on a poll that is too long is as one without a timeout.
+    assert isinstance(theirs, tuple) or (what == "poll of too much" and sys.version_info >= (3, 15))
 
 
 def test_a_timeout_that_is_long_but_right(hub, pair):

@@ -1,6 +1,7 @@
 """hubcore.monkey: the replaced names, their behaviour, and the warnings and errors of patching."""
 
 import re
+import sys
 
 import pytest
 
@@ -228,6 +229,66 @@ def test_a_python_without_a_private_name_is_refused_by_name():
     assert "cannot patch 'socket' on cpython 3." in done.stdout
     assert "lacks socket._intenum_converter (the enumerations in the results of getaddrinfo)" in done.stdout
     assert "leave socket unpatched: patch_all(socket=False) or hubcore run --no-socket" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("taken", "name", "unpatched"),
+    [
+        ("del threading._register_atexit", "threading._register_atexit", "threading"),
+        ("del socket._intenum_converter", "socket._intenum_converter", "socket"),
+        ("del ssl._TLSAlertType", "ssl._TLSAlertType", "ssl"),
+        ("del logging._at_fork_reinit_lock_weakset", "logging._at_fork_reinit_lock_weakset", ""),
+        ("del concurrent.futures.thread._threads_queues", "concurrent.futures.thread._threads_queues", ""),
+        ("del _multiprocessing.SemLock", "_multiprocessing.SemLock", ""),
+    ],
+)
+def test_patch_all_leaves_out_what_this_python_lacks_names_for_with_one_warning(taken, name, unpatched):
+    """As a CPython would that is newer than hubcore."""
+    done = run_python(
+        f"""
+        import concurrent.futures.thread, logging, socket, ssl, threading, warnings, _multiprocessing
+        before = socket.socket, ssl.SSLContext, threading._allocate_lock
+        {taken}
+        from hubcore import monkey
+        with warnings.catch_warnings(record=True) as told:
+            warnings.simplefilter("always")
+            monkey.patch_all()
+        print([str(each.message) for each in told])
+        after = socket.socket, ssl.SSLContext, threading._allocate_lock
+        print([name for name, a, b in zip(("socket", "ssl", "threading"), before, after) if a is b])
+        done = []
+        thread = threading.Thread(target=done.append, args=(1,))
+        thread.start()
+        thread.join()
+        print(done)
+        """
+    )
+    told, stayed, worked = done.stdout.splitlines()
+    assert f"does not support {sys.implementation.name} 3." in told
+    assert f"which lacks {name} (" in told
+    assert told.count("stays unpatched") == 1
+    assert (stayed, worked) == (str([unpatched] if unpatched else []), "[1]")
+
+
+@pytest.mark.parametrize("left_out", [("socket", "dns"), ("ssl",), ("subprocess",), ("select",), ("thread",)])
+def test_what_is_left_out_does_not_come_in_by_another_module(left_out):
+    done = run_python(
+        f"""
+        import select, selectors, socket, ssl, subprocess, threading
+        def now():
+            return {{
+                "select": (select.select, selectors.DefaultSelector),
+                "socket": socket.socket, "dns": socket.getaddrinfo,
+                "ssl": ssl.SSLContext, "subprocess": subprocess.Popen, "thread": threading._start_new_thread
+                if hasattr(threading, "_start_new_thread") else threading._start_joinable_thread,
+            }}
+        before = now()
+        from hubcore import monkey
+        monkey.patch_all(**dict.fromkeys({left_out!r}, False))
+        print(*sorted(name for name, it in now().items() if it == before[name]))
+        """
+    )
+    assert done.stdout.split() == sorted(left_out)
 
 
 def test_how_to_leave_a_module_out_that_cannot_be_patched_is_an_argument_of_patch_all(monkeypatch):

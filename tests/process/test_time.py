@@ -1,5 +1,6 @@
 """hubcore.time: sleep with the standard library's errors; and errors everywhere for times that are not numbers."""
 
+import sys
 import time as stdlib
 from decimal import Decimal
 from fractions import Fraction
@@ -35,9 +36,19 @@ def test_what_the_standard_library_takes_is_taken(hub, seconds):
     assert time.sleep(seconds) is None
 
 
-@pytest.mark.parametrize(
-    "seconds", ["1", None, Decimal(1), Fraction(1), object(), -1, -0.001, float("nan"), float("inf"), 1e300, 10**30]
-)
+@pytest.mark.parametrize("seconds", [Decimal("0.001"), Fraction(1, 1000), Fraction(-1, 1000), Decimal("nan")])
+def test_other_real_numbers_are_taken_where_the_standard_library_takes_them(hub, seconds):
+    def outcome(sleep):
+        try:
+            return sleep(seconds)
+        except Exception as error:
+            return repr(error)
+
+    assert outcome(time.sleep) == outcome(stdlib.sleep)
+    assert (outcome(time.sleep) is None) == (sys.version_info >= (3, 15) and float(seconds) > 0)
+
+
+@pytest.mark.parametrize("seconds", ["1", None, object(), -1, -0.001, float("nan"), float("inf"), 1e300, 10**30])
 def test_what_it_does_not_take_is_the_same_error(hub, seconds):
     with pytest.raises(Exception) as expected:
         stdlib.sleep(seconds)

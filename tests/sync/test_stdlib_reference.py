@@ -4,6 +4,7 @@ CPython's own tests, if they are installed, run with hubcore's classes in place 
 """
 
 import queue
+import sys
 import threading
 import time
 from types import SimpleNamespace
@@ -189,6 +190,8 @@ def test_an_rlock(lib):
 
 @pytest.mark.parametrize("lock", [None, "RLock", "Semaphore"])
 def test_a_condition(lib, lock):
+    if lock == "Semaphore" and lib.Condition is threading.Condition and sys.version_info >= (3, 14):
+        pytest.skip("the standard library's own takes only locks that have `locked`")
     made, items, got = lib.Condition(getattr(lib, lock)() if lock else None), [], []
 
     def consumes():

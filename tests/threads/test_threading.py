@@ -1,10 +1,13 @@
 """hubcore.threading without any patch: threads that are greenlets, beside the standard library's."""
 
+import contextvars
 import gc
+import sys
 import threading as stdlib
 
 import pytest
 
+import hubcore
 from hubcore import spawn, threading
 from hubcore.testing import run_python, settle
 
@@ -122,6 +125,57 @@ def test_conditions_events_semaphores_barriers_and_locals(hub):
             make().acquire(False, 1)
     with pytest.warns(DeprecationWarning, match="is_set"):
         assert event.isSet()
+
+
+@pytest.mark.skipif(not hasattr(stdlib, "serialize_iterator"), reason="of CPython 3.15")
+def test_iterators_that_wait_are_shared(hub):
+    def numbers(n):
+        for number in range(n):
+            hubcore.sleep(0.001)
+            yield number
+
+    together = threading.serialize_iterator(numbers(6))
+    tasks = [spawn(list, together) for _ in range(3)]
+    assert sorted(number for task in tasks for number in task.get()) == list(range(6))
+    again = threading.synchronized_iterator(numbers)(6)
+    tasks = [spawn(list, again) for _ in range(3)]
+    assert sorted(number for task in tasks for number in task.get()) == list(range(6))
+    first, second = threading.concurrent_tee(numbers(6))
+    (third,) = threading.concurrent_tee(second, 1)
+    tasks = [spawn(list, each) for each in (first, second, third)]
+    assert [task.get() for task in tasks] == [list(range(6))] * 3
+    assert threading.concurrent_tee([], 0) == ()
+    with pytest.raises(ValueError, match="non-negative"):
+        threading.concurrent_tee([], -1)
+
+
+@pytest.mark.skipif(not hasattr(stdlib.Thread, "_set_os_name"), reason="of CPython 3.14")
+def test_a_thread_has_the_context_that_it_is_given_and_does_not_rename_the_process(hub):
+    variable, seen = contextvars.ContextVar("variable", default=0), []
+    variable.set(1)
+    inherited = 1 if sys.flags.thread_inherit_context else 0
+
+    def run():
+        with open("/proc/thread-self/comm") as file:
+            seen.append((variable.get(), file.read()))
+        variable.set(3)
+        hubcore.sleep(0)
+        seen.append(variable.get())
+
+    with open("/proc/thread-self/comm") as file:
+        name = file.read()
+    own = contextvars.copy_context()
+    own.run(variable.set, 2)
+    for context in (None, own, contextvars.Context()):
+        thread = threading.Thread(target=run, context=context, name="renamed")
+        thread.start()
+        thread.join()
+    assert seen == [(inherited, name), 3, (2, name), 3, (0, name), 3]
+    assert (variable.get(), own[variable]) == (1, 3)
+    timer = threading.Timer(0.001, run)
+    timer.start()
+    timer.join()
+    assert seen[-2:] == [(inherited, name), 3]
 
 
 def test_the_process_waits_for_threads_that_are_no_daemons(hub_backend):

@@ -60,12 +60,15 @@ class _GoOn:
         self.old = old
         self.new = new
 
-    def run(self) -> None:
-        """In the worker: run the jobs of the new queue until the worker must end."""
+    def run(self, *context: Any) -> None:
+        """In the worker: run the jobs of the new queue until the worker must end.
+
+        `context` is the worker's, from CPython 3.14 on an argument of every job.
+        """
         while True:
             item = self.new.get()
             if item is not None:
-                item.run()
+                item.run(*context)
                 del item
                 executor = self.executor()
                 if executor is not None and self.new.empty():

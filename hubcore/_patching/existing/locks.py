@@ -48,9 +48,19 @@ def replace_free() -> None:
     """Replace all locks that can be replaced. Call it while no other thread runs: it might be about to acquire one."""
     for held in _native_locks():
         if not held.reason:
-            new = new_for(held.object)
-            for put in held.sets:
-                put(new)
+            _replace_everywhere(held)
+
+
+def _replace_everywhere(held: Referrers) -> None:
+    """Set every reference or none: a class that is written in C, for instance, cannot be changed."""
+    new, done = new_for(held.object), []
+    try:
+        for put in held.sets:
+            put(new)
+            done.append(put)
+    except Exception:
+        for put in done:
+            put(held.object)
 
 
 def left() -> Iterator[Referrers]:

@@ -1,15 +1,20 @@
 """Finds the references to objects of the interpreter's own types, and a way to set each reference anew.
 
-The garbage collector knows the referrers of an object: modules, classes, instances, dicts, lists and closures, whose
-references can be set, and the bound methods that a Condition or an at-fork handler keeps. It does not know the local
-variables of running functions, nor references from C code; a reference count that is too high reveals those.
+The garbage collector knows the referrers of an object: modules, classes, instances, dicts, lists, closures and default
+arguments, whose references can be set, and the bound methods that a Condition or an at-fork handler keeps. It does not
+know the local variables of running functions, nor references from C code; a reference count that is too high reveals
+those.
+
+The search visits every object of the process, so it runs no code of any object's class (`raw_access`).
 """
 
 from __future__ import annotations
 
 import gc
 import sys
-from types import BuiltinMethodType, CellType, MemberDescriptorType, ModuleType
+from types import BuiltinMethodType, CellType, FunctionType, MemberDescriptorType, ModuleType
+
+from hubcore._patching.existing.raw_access import attributes_of, full_name_of, is_a, module_of, mro_of, names_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,7 +44,8 @@ class Referrers:
 
 def find_referrers(kinds: Collection[type]) -> list[Referrers]:
     """Return all objects of exactly these `kinds` that the collector tracks. Visits every tracked object."""
-    wanted = [each for each in gc.get_objects() if type(each) in kinds]
+    ids = {id(kind) for kind in kinds}
+    wanted = [each for each in gc.get_objects() if id(type(each)) in ids]
     counts = [sys.getrefcount(wanted[i]) - _REFERENCES_HERE for i in range(len(wanted))]
     found = {id(each): Referrers(each) for each in wanted}
     holders = _referrers(wanted)
@@ -82,8 +88,8 @@ def _add_method(held: Referrers, method: Referrers, count: int) -> None:
 
 
 def _note_all(holders: list[Any], found: dict[int, Referrers], kept: dict[int, Referrers]) -> None:
-    dicts = [each for each in holders if type(each) is dict]
-    owners = _owners(dicts)
+    owners = _owners([each for each in holders if type(each) is dict])
+    functions = _functions([each for each in holders if type(each) is tuple])
     seen = set()
     wanted = {**found, **kept}
     for holder in holders:
@@ -91,7 +97,10 @@ def _note_all(holders: list[Any], found: dict[int, Referrers], kept: dict[int, R
             continue
         seen.add(id(holder))
         for held in {id(each): each for each in gc.get_referents(holder) if id(each) in wanted}.values():
-            _note(wanted[id(held)], holder, owners.get(id(holder), holder))
+            if type(holder) is tuple and id(holder) in functions:
+                _note_defaults(wanted[id(held)], functions[id(holder)])
+            else:
+                _note(wanted[id(held)], holder, owners.get(id(holder), holder))
 
 
 def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
@@ -99,70 +108,125 @@ def _owners(dicts: list[dict[Any, Any]]) -> dict[int, Any]:
     wanted = {id(each) for each in dicts}
     owners: dict[int, Any] = {}
     for each in _referrers(dicts):
-        if isinstance(each, type):
+        if is_a(each, type):
             for held in gc.get_referents(each):
                 if id(held) in wanted:
                     owners[id(held)] = each
-        elif isinstance(each, ModuleType):
-            if id(each.__dict__) in wanted:
-                owners[id(each.__dict__)] = each
-        elif type(each).__dictoffset__:
-            for held in gc.get_referents(each):
-                if id(held) in wanted and object.__getattribute__(each, "__dict__") is held:
-                    owners[id(held)] = each
+        else:
+            attributes = attributes_of(each)
+            if attributes is not None and id(attributes) in wanted:
+                owners[id(attributes)] = each
     return owners
+
+
+def _functions(tuples: list[tuple[Any, ...]]) -> dict[int, list[FunctionType]]:
+    """Return the functions whose defaults the `tuples` are, by id() of the tuple, unless others refer to it as well."""
+    counts = [sys.getrefcount(tuples[i]) - _REFERENCES_HERE - 1 for i in range(len(tuples))]  # and of holders
+    functions: dict[int, list[FunctionType]] = {id(each): [] for each in tuples}
+    for each in _referrers(tuples):
+        if type(each) is FunctionType and id(each.__defaults__) in functions:
+            functions[id(each.__defaults__)].append(each)
+    return {
+        id(each): functions[id(each)]
+        for each, count in zip(tuples, counts, strict=True)
+        if functions[id(each)] and len(functions[id(each)]) == count
+    }
 
 
 def _note(held: Referrers, holder: Any, owner: Any) -> None:
     """Record that `holder` refers to the object of `held`; `holder` is `owner`, or the dict of its attributes."""
-    module = owner.__name__ if isinstance(owner, ModuleType) else getattr(owner, "__module__", None)
-    if not isinstance(module, str):
-        module = type(owner).__module__
-    held.ours |= module.partition(".")[0] in _OURS or type(owner).__module__.partition(".")[0] in _OURS
+    _note_module(held, owner)
     what, before = held.object, held.references
     if type(holder) is dict:
         for key, value in holder.items():
             if value is what:
-                _found(held, owner, key, _attribute(owner, key) if isinstance(owner, type) else _item(holder, key))
+                _found(held, owner, key, _class_item(owner, key) if is_a(owner, type) else _item(holder, key))
     elif type(holder) is list:
         for index, value in enumerate(holder):
             if value is what:
                 _found(held, owner, index, _item(holder, index))
     elif type(holder) is CellType:
-        _found(held, owner, "a closure", _attribute(holder, "cell_contents"))
-    elif not isinstance(holder, type):
+        _found(held, owner, "a closure", _contents(holder))
+    elif not is_a(holder, type):
         _note_instance(held, holder)
     if held.references == before:
-        held.where.append(f"in a {type(holder).__name__}")
-        held.reason = held.reason or f"a {type(holder).__name__} refers to it"
+        kind = full_name_of(type(holder)).rpartition(".")[2]
+        held.where.append(f"in a {kind}")
+        held.reason = held.reason or f"a {kind} refers to it"
+
+
+def _note_module(held: Referrers, owner: Any) -> None:
+    of, of_kind = module_of(owner), module_of(type(owner))
+    held.ours |= of.partition(".")[0] in _OURS or of_kind.partition(".")[0] in _OURS
+
+
+def _note_defaults(held: Referrers, functions: list[FunctionType]) -> None:
+    """Record that the object of `held` is a default argument of `functions`, which share one tuple of defaults."""
+    what = held.object
+    _note_module(held, functions[0])
+    for index, value in enumerate(functions[0].__defaults__ or ()):
+        if value is what:
+            held.references += 1
+            held.sets += [_default(each, index) for each in functions]
+            held.where.append(f"{functions[0].__module__}.{functions[0].__qualname__}: the default of an argument")
 
 
 def _note_instance(held: Referrers, holder: Any) -> None:
-    for cls in type(holder).__mro__:
-        for name, member in vars(cls).items():
-            if isinstance(member, MemberDescriptorType) and getattr(holder, name, None) is held.object:
-                _found(held, holder, name, _attribute(holder, name))
-    if type(holder).__dictoffset__:
-        attributes = object.__getattribute__(holder, "__dict__")
+    for cls in mro_of(type(holder)):
+        for name, member in names_of(cls).items():
+            if type(member) is MemberDescriptorType and _slot(member, holder) is held.object:
+                _found(held, holder, name, _member(member, holder))
+    attributes = attributes_of(holder)
+    if attributes is not None:
         for name, value in attributes.items():
             if value is held.object:
                 _found(held, holder, name, _item(attributes, name))
 
 
+def _slot(member: Any, holder: Any) -> object:
+    try:
+        return member.__get__(holder)
+    except Exception:  # the slot is empty, or belongs to another class
+        return None
+
+
 def _found(held: Referrers, owner: Any, name: object, put: Callable[[Any], object]) -> None:
     held.references += 1
     held.sets.append(put)
-    if isinstance(owner, ModuleType):
-        held.where.append(f"{owner.__name__}.{name}")
-    elif isinstance(owner, type):
-        held.where.append(f"{owner.__module__}.{owner.__qualname__}.{name}")
+    if is_a(owner, ModuleType):
+        held.where.append(f"{module_of(owner)}.{_text(name)}")
+    elif is_a(owner, type):
+        held.where.append(f"{full_name_of(owner)}.{_text(name)}")
     else:
-        held.where.append(f"{type(owner).__module__}.{type(owner).__qualname__} object: {name}")
+        held.where.append(f"{full_name_of(type(owner))} object: {_text(name)}")
+
+
+def _text(name: object) -> str:
+    return str(name) if type(name) in (str, int) else "an item"
+
+
+# Functions that set one reference anew.
 
 
 def _item(holder: Any, key: Any) -> Callable[[Any], object]:
     return lambda new: holder.__setitem__(key, new)
 
 
-def _attribute(holder: Any, name: str) -> Callable[[Any], object]:
-    return lambda new: setattr(holder, name, new)
+def _class_item(cls: type, name: str) -> Callable[[Any], object]:
+    return lambda new: type.__setattr__(cls, name, new)
+
+
+def _contents(cell: CellType) -> Callable[[Any], object]:
+    return lambda new: setattr(cell, "cell_contents", new)
+
+
+def _member(member: Any, holder: Any) -> Callable[[Any], object]:
+    return lambda new: member.__set__(holder, new)
+
+
+def _default(function: FunctionType, index: int) -> Callable[[Any], object]:
+    def put(new: Any) -> None:
+        old = function.__defaults__ or ()
+        function.__defaults__ = (*old[:index], new, *old[index + 1 :])
+
+    return put

@@ -2,7 +2,8 @@
 
 `from time import sleep`, run before the patch, leaves the original in the importing module, and a patch of `time` does
 not change that. The same holds for a class derived from an original, a default of a function, a closure, an item of a
-table, and objects made before the patch. The search walks through all modules.
+table, and objects made before the patch. The search walks through all modules, and runs no code of the objects that it
+meets (`raw_access`).
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from types import FunctionType, ModuleType
 
 from hubcore._base.originals import original, saved
 from hubcore._patching import import_origins as _import_origins
+from hubcore._patching.existing import raw_access as _raw
 from hubcore._patching.existing.referrers import find_referrers
 from hubcore._patching.modules import counterparts
 
@@ -25,7 +27,7 @@ if TYPE_CHECKING:
 _DEEPEST = 5  # levels of tables in instances in tables ...
 _LONGEST = 10_000  # items of one table
 _OURS = ("hubcore", "greenlet", "cython", "__mp_main__")
-_ATOMS = (str, bytes, int, float, complex, bool, type(None))
+_ATOMS = frozenset(id(kind) for kind in (str, bytes, int, float, complex, bool, type(None)))
 
 
 class Stale:
@@ -60,7 +62,7 @@ def find() -> list[Stale]:
 def _search() -> _Search:
     search = _Search(counterparts())
     for name, module in list(sys.modules.items()):
-        if isinstance(module, ModuleType) and _is_looked_at(name, module):
+        if _raw.is_a(module, ModuleType) and _is_looked_at(name, module):
             search.module(name, module)
     for each in search.found:
         each.how = _import_origins.chain(each.module)
@@ -159,7 +161,7 @@ def _is_outside(module: str) -> bool:
 
 def _is_looked_at(name: str, module: ModuleType) -> bool:
     # A module may have two names in sys.modules, such as os.path; the search takes it under its own.
-    return (_is_outside(name) or name == "__main__") and module.__name__ in (name, "__main__")
+    return (_is_outside(name) or name == "__main__") and _raw.module_of(module) in (name, "__main__")
 
 
 class _Search:
@@ -174,10 +176,10 @@ class _Search:
 
     def module(self, name: str, module: ModuleType) -> None:
         self._module = name
-        names = vars(module)
+        names = object.__getattribute__(module, "__dict__")
         for attribute, value in list(names.items()):
-            if not attribute.startswith("__"):
-                self.value(value, f"{name}.{attribute}", lambda new, a=attribute: setattr(module, a, new), 0)  # type: ignore[misc]
+            if type(attribute) is str and not attribute.startswith("__"):
+                self.value(value, f"{name}.{attribute}", lambda new, a=attribute: names.__setitem__(a, new), 0)  # type: ignore[misc]
 
     def value(self, value: Any, where: str, put: Put | None, depth: int) -> None:
         """Inspect `value`, found at `where`; `put` replaces it there."""
@@ -186,25 +188,28 @@ class _Search:
             self.add(where, "is", target, put)
             return
         kind = type(value)
-        if kind in _ATOMS or kind is ModuleType or id(value) in self._seen or depth > _DEEPEST:
+        if id(kind) in _ATOMS or kind is ModuleType or id(value) in self._seen or depth > _DEEPEST:
             return
         self._seen.add(id(value))
         if kind is FunctionType:
             self.function(value, where, depth)
-        elif isinstance(value, type):
+        elif issubclass(kind, type):
             self.cls(value, where, depth)
-        elif isinstance(value, dict):
-            self.items(list(value.items())[:_LONGEST], value, where, depth)
-        elif isinstance(value, list):
-            self.items(list(enumerate(value[:_LONGEST])), value, where, depth)
-        elif isinstance(value, (tuple, set, frozenset)):
-            for i, item in enumerate(list(value)[:_LONGEST]):
-                self.value(
-                    item, f"{where}[{i}]" if isinstance(value, tuple) else f"an item of {where}", None, depth + 1
-                )
-        elif isinstance(value, (staticmethod, classmethod)):
+        elif issubclass(kind, dict):
+            self.items(list(dict.items(value))[:_LONGEST], dict.__setitem__, value, where, depth)
+        elif issubclass(kind, list):
+            items = list(enumerate(list.__getitem__(value, slice(_LONGEST))))
+            self.items(items, list.__setitem__, value, where, depth)
+        elif issubclass(kind, tuple):
+            for i, item in enumerate(tuple.__getitem__(value, slice(_LONGEST))):
+                self.value(item, f"{where}[{i}]", None, depth + 1)
+        elif issubclass(kind, (set, frozenset)):
+            iterate = set.__iter__ if issubclass(kind, set) else frozenset.__iter__
+            for item in list(iterate(value))[:_LONGEST]:
+                self.value(item, f"an item of {where}", None, depth + 1)
+        elif kind is staticmethod or kind is classmethod:
             self.value(value.__func__, where, None, depth)
-        elif isinstance(value, property):
+        elif kind is property:
             for function in (value.fget, value.fset, value.fdel):
                 self.value(function, where, None, depth)
         else:
@@ -213,10 +218,12 @@ class _Search:
     def add(self, where: str, kind: str, target: tuple[Any, Any, str], put: Put | None = None) -> None:
         self.found.append(Stale(where, kind, self._module, target[2], put, target[1]))
 
-    def items(self, items: list[tuple[Any, Any]], holder: Any, where: str, depth: int) -> None:
+    def items(
+        self, items: list[tuple[Any, Any]], put: Callable[..., object], holder: Any, where: str, depth: int
+    ) -> None:
         for key, item in items:
-            text = f"{where}[{key!r:.60}]" if isinstance(key, _ATOMS) else f"an item of {where}"
-            self.value(item, text, lambda new, k=key: holder.__setitem__(k, new), depth + 1)  # type: ignore[misc]
+            text = f"{where}[{key!r:.60}]" if id(type(key)) in _ATOMS else f"an item of {where}"
+            self.value(item, text, lambda new, k=key: put(holder, k, new), depth + 1)  # type: ignore[misc]
 
     def function(self, function: Any, where: str, depth: int) -> None:
         if not self.is_here(function):
@@ -239,15 +246,15 @@ class _Search:
     def cls(self, cls: type, where: str, depth: int) -> None:
         if not self.is_here(cls):
             return
-        for base in cls.__bases__:
+        for base in _raw.bases_of(cls):
             target = self.targets.get(id(base))
             if target is not None:
                 self.add(where, "derives from", target)
-        for name, value in list(vars(cls).items()):
+        for name, value in list(_raw.names_of(cls).items()):
             if name in ("__dict__", "__weakref__", "__doc__", "__module__"):
                 continue
-            old = value.__func__ if isinstance(value, staticmethod) else value
-            set_it = lambda new, n=name, v=value: setattr(cls, n, staticmethod(new) if v is not old else new)  # noqa: B023, E731
+            old = value.__func__ if type(value) is staticmethod else value
+            set_it = lambda new, n=name, v=value: type.__setattr__(cls, n, staticmethod(new) if v is not old else new)  # noqa: B023, E731
             self.value(old, f"{where}.{name}", set_it, depth + 1)
 
     def instance(self, value: Any, where: str, depth: int) -> None:
@@ -256,19 +263,16 @@ class _Search:
             self.add(where, "is an instance of", target)
             self.instances.add(id(value))
             return
-        try:
-            attributes = object.__getattribute__(value, "__dict__")
-        except AttributeError:
-            return
-        if isinstance(attributes, dict) and isinstance(type(value).__module__, str):
+        attributes = _raw.attributes_of(value)
+        if attributes is not None and _raw.module_of(type(value)):
             for name, item in list(attributes.items())[:_LONGEST]:
                 set_it = lambda new, n=name: attributes.__setitem__(n, new)  # noqa: E731
                 self.value(item, f"{where}.{name}", set_it, depth + 1)
 
     def is_here(self, thing: Any) -> bool:
         """Return whether a module in the search defines the class or function; that module reports it."""
-        module = getattr(thing, "__module__", None)
-        return isinstance(module, str) and (_is_outside(module) or module == "__main__")
+        module = _raw.module_of(thing)
+        return module != "" and (_is_outside(module) or module == "__main__")
 
 
 def _set_default(function: Any, index: int, new: Any) -> None:

@@ -22,7 +22,7 @@ from hubcore._base.originals import read_fd, set_blocking, write_fd
 from hubcore._io.wait_fd import wait_read, wait_write
 from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching.import_hooks import after_import
-from hubcore._patching.replace import patch_item
+from hubcore._patching.replace import patch_item, warn
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
 from hubcore.local import local
@@ -172,7 +172,10 @@ def _send_ready(connection: Any, data: Any) -> int:
 
 
 def _patch_connection(module: Any) -> None:
-    _cpython_internals.check("multiprocessing")  # not earlier: the check imports the modules that it inspects
+    text = _cpython_internals.gap("multiprocessing")  # not earlier: it imports the modules that it inspects
+    if text:
+        warn(text)
+        return
     patch_item(module, "_WaitSelector", PollSelector)
     kind = module.Connection
     receive, send, set_up = kind._recv, kind._send, kind.__init__
