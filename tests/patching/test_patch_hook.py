@@ -53,8 +53,8 @@ def test_a_folder_that_cannot_be_written_is_said(site, monkeypatch, capsys):
 def test_hub_patch_decides_at_start(site):
     main(["patch-hook", "install"])
     assert started(site, None) == (["", "socket _queue"], "")  # and nothing of hubcore is imported
-    assert started(site, "1") == (["hubcore", "hubcore.socket hubcore._queues.simple_queue"], "")
-    assert started(site, "queue") == (["hubcore", "socket hubcore._queues.simple_queue"], "")
+    assert started(site, "1") == (["hubcore", "hubcore.socket hubcore.queue"], "")
+    assert started(site, "queue") == (["hubcore", "socket hubcore.queue"], "")
     assert started(site, "0") == (["hubcore", "socket _queue"], "")
 
 
