@@ -75,7 +75,7 @@ def extensions() -> list[Extension]:
         "embedsignature": True,
         "embedsignature.format": "clinic",
     }
-    runpy.run_path("tools/cython_classes.py")["install"]()
+    runpy.run_path("tools/cython_additions.py")["install"]()
     multiprocessing.set_start_method("fork", force=True)  # so that cythonize's processes have what was installed, too
     return cythonize(modules, compiler_directives=directives, nthreads=os.cpu_count() or 1)
 

@@ -14,12 +14,9 @@ import os
 import sys
 
 from hubcore import socket
+from hubcore._base.hints import Any
 from hubcore._version import __version__
 from hubcore.server import StreamServer
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _HOSTS_OF_LOOPBACK = "127.0.0.1 or ::1"
 

@@ -7,15 +7,11 @@ import sys
 
 from greenlet import getcurrent
 
+from hubcore._base.hints import Any, Callable, Self
 from hubcore._diagnostics.describe import preload_reporting
 from hubcore._sync.links import DirectLink
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
 
 #: Errors of accept() that concern one connection only.
 _PASSING = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR, errno.EAGAIN, errno.EPERM}

@@ -18,14 +18,10 @@ from errno import EBADF
 from functools import partial
 
 from hubcore import config
+from hubcore._base.hints import Any, Iterator, Self
 from hubcore._io.posix_file import PosixFile
 from hubcore._io.threaded_file import ThreadCall, ThreadFile
 from hubcore.lock import RLock
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, Self
 
 _LARGEST_BUFFER = 8 * 1024 * 1024  # CPython's limit for buffers that follow the block size of a file
 

@@ -23,15 +23,15 @@ from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable, Generic, P, R, Self, T_co, TracebackType
     from hubcore._capi.fallback import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
     from hubcore._core.raw_greenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._sync.waitable import park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType, TracebackType
-    from typing import Any, Self
+    from types import CodeType, GenericAlias
+    from typing import overload
 
     from hubcore.loop import Loop
 
@@ -61,7 +61,7 @@ class StartDeadline(Deadline):
         self.greenlet._finish_unstarted(exception)
 
 
-class Greenlet(Linkable):
+class Greenlet(Linkable, Generic["T_co"]):
     """A greenlet that runs `run(*args, **kwargs)`, or a subclass's `_run`, once it is started.
 
     It gets a copy of the context variables when it is made; set `gr_context` before `start` for another context. Make
@@ -87,7 +87,14 @@ class Greenlet(Linkable):
     #: The maximum number of frames in `spawning_stack`, if config.track_spawning_stack is on.
     spawning_stack_limit = 10
 
-    def __init__(self, run: Callable[..., object] | None = None, *args: object, **kwargs: object) -> None:
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, run: Callable[P, T_co], *args: P.args, **kwargs: P.kwargs) -> None: ...
+        @overload
+        def __init__(self, run: None = None, *args: object, **kwargs: object) -> None: ...
+
+    def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
         self._set_up(run, args, kwargs)
 
     def _set_up(self, run: Callable[..., object] | None, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
@@ -96,7 +103,7 @@ class Greenlet(Linkable):
         hub = get_hub()
         self._prepare(hub, run, args)
         self._kwargs: dict[str, object] | None = kwargs or None
-        self.value: Any = None
+        self.value: T_co = None  # type: ignore[assignment]
         self.exception: BaseException | None = None
         self._traceback: TracebackType | None = None
         self._name: str | None = None
@@ -123,6 +130,12 @@ class Greenlet(Linkable):
             from hubcore._base.spawn_stack import capture
 
             self._spawn_stack = capture(self.spawning_stack_limit)
+
+    @classmethod
+    def __class_getitem__(cls, item: object) -> GenericAlias:
+        from types import GenericAlias
+
+        return GenericAlias(cls, item)
 
     # Starting.
 
@@ -186,7 +199,7 @@ class Greenlet(Linkable):
 
     # Running.
 
-    def _run(self) -> object:
+    def _run(self) -> T_co:
         """Run the greenlet's work if no `run` was given: for subclasses to override."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to run: pass a function, or define _run()")
 
@@ -211,7 +224,7 @@ class Greenlet(Linkable):
         except BaseException as error:
             self._fail(error)
 
-    def _succeed(self, result: object) -> None:
+    def _succeed(self, result: Any) -> None:
         self.value = result
         self._successful = True
         self._finish()
@@ -264,6 +277,7 @@ class Greenlet(Linkable):
         self._observers += 1  # the caller knows of this failure
         self._fail(exception)
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def kill(
         self,
         exception: type[BaseException] | BaseException = GreenletExit,
@@ -364,7 +378,7 @@ class Greenlet(Linkable):
         finally:
             self._drop_link(waiter)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T_co:
         """Wait for the result and return it, or raise the greenlet's exception. Switches unless it is ready.
 
         Timeout after `timeout` seconds, or at once if not `block` and there is no result yet. GreenletCancelled if the
@@ -481,12 +495,12 @@ def _spawn(
     return new
 
 
-def spawn(function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
+def spawn(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
     """Start and return a greenlet that runs `function(*args, **kwargs)` once the caller waits. Never switches."""
     return _spawn(Greenlet, function, args, kwargs)
 
 
-def spawn_later(seconds: float, function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
+def spawn_later(seconds: float, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
     """Return a greenlet that will run `function(*args, **kwargs)` `seconds` from now. Never switches."""
     return Greenlet.spawn_later(seconds, function, *args, **kwargs)
 

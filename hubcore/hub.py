@@ -15,6 +15,7 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._base.argument_checks import as_exception, check_greenlet
+from hubcore._base.hints import Any, Callable, P, R, TracebackType
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -31,12 +32,9 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
-
     from hubcore._diagnostics.monitor import PeriodicMonitoringThread
     from hubcore._diagnostics.statistics import Statistics
+    from hubcore._tasks.threadsafe_call import HubCall
 
 import_greenlet()
 
@@ -159,13 +157,14 @@ class Hub(Scheduler):
                 self.cancel_wait(watcher, exc_kind, True)
         then(*then_args)
 
-    def spawn_threadsafe(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+    def spawn_threadsafe(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> HubCall[R]:
         """Start a greenlet of this hub that runs `function(*args, **kwargs)`; return its result as an AsyncResult.
 
         Any thread; never switches. The greenlet sees a copy of the caller's context variables. If the hub is destroyed
         before the greenlet has ended, the result fails with HubDestroyed.
         """
-        return load("hubcore._tasks.threadsafe_call:HubCall")(self, function, args, kwargs)
+        call: HubCall[R] = load("hubcore._tasks.threadsafe_call:HubCall")(self, function, args, kwargs)
+        return call
 
     @property
     def loop_class(self) -> type[Loop]:
@@ -419,7 +418,7 @@ def _forget(hub: Hub) -> None:
         _owned.pop(hub.thread_ident, None)
 
 
-def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) -> RawGreenlet:
+def spawn_raw(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> RawGreenlet:
     """Start a greenlet without result, links and copied context variables: the cheapest one. Never switches."""
     if not callable(function):
         raise TypeError(f"spawn_raw(): function must be callable, not {function!r}")
@@ -433,6 +432,7 @@ def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) 
     return new
 
 
+@cython.binding(True)  # for its signature: the default is no literal
 def kill(greenlet: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
     """Raise `exception` in `greenlet`, of any kind, at its current park or at its next one. Never switches.
 

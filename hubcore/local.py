@@ -21,6 +21,7 @@ from hubcore._base.originals import _local as ThreadLocal
 from hubcore._core.raw_greenlet import RawGreenlet
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Self
     from hubcore._capi.fallback import (
         del_attribute,
         get_attribute,
@@ -41,7 +42,7 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Never, Self
+    from typing import Never
 
 __all__ = ["local"]
 

@@ -12,6 +12,7 @@ import os as _stdlib
 
 from hubcore._base import originals as _originals
 from hubcore._base.argument_checks import check_callback
+from hubcore._base.hints import Any, Callable, Late
 from hubcore._base.originals import close_fd
 from hubcore._base.package import publish_all
 from hubcore._io import fd_calls as _fd_calls
@@ -22,10 +23,9 @@ from hubcore.hub import get_hub, get_hub_if_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore.loop import Loop
+else:
+    Loop = Late("hubcore.loop:Loop")
 
 wait = _child_wait.wait
 wait3 = _child_wait.wait3

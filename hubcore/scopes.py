@@ -18,15 +18,13 @@ from hubcore.exceptions import Cancelled
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Collection, Self
     from hubcore._capi.fallback import get_ident, getcurrent, greenlet, import_greenlet
 
     UNUSED, ACTIVE, LEFT, LOST = range(4)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from typing import Any, Self
-
     from hubcore._core.raw_greenlet import RawGreenlet
     from hubcore.hub import Hub
 

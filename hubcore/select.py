@@ -10,16 +10,13 @@ import select as _stdlib
 from operator import index
 from select import error
 
+from hubcore._base.hints import Any
 from hubcore._base.originals import original
 from hubcore._base.package import publish_all
 from hubcore._io import kernel_queue as _kernel_queue
 from hubcore._io import read_ahead as _read_ahead
 from hubcore._io.native_poll import native_poll
 from hubcore._io.wait_any_fd import let_others_run, seconds_of, spend, wait_for_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # The original: after patching, the module's own name is hubcore's.
 _native_select: Any = original("select", "select")

@@ -9,12 +9,11 @@ from __future__ import annotations
 import selectors as _stdlib
 
 from hubcore import select as _select
+from hubcore._base.hints import Any
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
 
 

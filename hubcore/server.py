@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from hubcore import socket
+from hubcore._base.hints import Any, Callable
 from hubcore._base.package import publish_all
 from hubcore._servers.listening import OwnPath, activated, bound, from_fd
 from hubcore.baseserver import BaseServer
 from hubcore.timeout import Timeout
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 
 class _SocketServer(BaseServer):

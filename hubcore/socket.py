@@ -14,6 +14,7 @@ from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import get_blocking, original, set_blocking
 from hubcore._io.fd_waits import FdWaits, blocks_for_others
 from hubcore._io.wait_fd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
@@ -28,11 +29,6 @@ try:
     from hubcore._sockets import stream_calls as _fast
 except ImportError:  # an uncompiled run: the class below then uses the standard library's socket
     _fast = _fast_addressed = None  # type: ignore[assignment]
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _FOREVER = -1.0
 _INTERNET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))

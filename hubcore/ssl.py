@@ -10,15 +10,12 @@ from __future__ import annotations
 import ssl as _stdlib
 from types import FunctionType
 
+from hubcore._base.hints import Any
 from hubcore._base.package import publish_all
 from hubcore._tls.ssl_context import SSLContext
 from hubcore._tls.ssl_socket import SSLSocket as SSLSocket
 from hubcore.socket import create_connection
 from hubcore.socket import socket as socket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _names: dict[str, Any] = {**vars(_stdlib), "SSLContext": SSLContext, "create_connection": create_connection}
 

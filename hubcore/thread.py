@@ -13,6 +13,7 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 from greenlet import GreenletExit, getcurrent
 
 from hubcore import local as _locals
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import original
 from hubcore._base.package import publish_all
 from hubcore._core import tracing as _tracing
@@ -27,11 +28,6 @@ from hubcore.event import Event as _Event
 from hubcore.exceptions import Cancelled, HubDestroyed
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub_if_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _original: Any = _stdlib  # as Any: its names differ between versions
 _native_ident = _stdlib.get_ident

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from errno import EBADF
 
+from hubcore._base.hints import Callable, Self
 from hubcore._core.deadlines import Deadline, as_seconds
 from hubcore._core.waiter import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
-
     from hubcore._core.base_loop import BaseLoop
     from hubcore._core.ready_queue import Callback
 

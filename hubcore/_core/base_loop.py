@@ -18,11 +18,7 @@ from hubcore.exceptions import BlockingSwitchOutError, InvalidThreadUseError
 if not cython.compiled:
     from _thread import get_ident as get_ident
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
+    from hubcore._base.hints import Any, Callable, TracebackType
 
 
 class BaseLoop:

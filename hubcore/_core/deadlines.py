@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from math import inf
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from hubcore._base.hints import Any
 
 
 def as_seconds(given: Any, what: str) -> float:

@@ -7,9 +7,7 @@ from __future__ import annotations
 
 from importlib import import_module
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from hubcore._base.hints import Any
 
 
 def load(target: str) -> Any:

@@ -16,6 +16,7 @@ from hubcore._base.package import PACKAGE
 from hubcore.exceptions import Cancelled
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable
     from hubcore._capi.fallback import (
         begin_stack,
         call_or,
@@ -31,9 +32,8 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from hubcore._core.ready_queue import ReadyQueue
     from hubcore._core.waiter import Waiter
@@ -140,6 +140,7 @@ class RawGreenlet(greenlet):
         self._waiter = None
         set_parent(self, hub)
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def kill_nowait(self, exception: type[BaseException] | BaseException = GreenletExit) -> None:
         """Raise `exception` at its current park, or at its next one. If it was not started, it never runs.
 

@@ -29,6 +29,7 @@ from hubcore._core.waiter import Waiter, WaiterList
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable, TracebackType
     from hubcore._capi.fallback import (
         call_keeping_failure,
         get_ident,
@@ -48,10 +49,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
-
     from hubcore._core.base_loop import BaseLoop
 
 import_greenlet()

@@ -26,6 +26,7 @@ if not cython.compiled:
     from _thread import allocate_lock
     from _thread import get_ident as get_ident
 
+    from hubcore._base.hints import Iterator
     from hubcore._capi.fallback import atomic
 
     WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
@@ -34,8 +35,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import greenlet as greenlet_module
 
     from hubcore._core.ready_queue import ReadyQueue

@@ -12,16 +12,17 @@ from time import perf_counter
 
 import greenlet as greenlet_module
 
+from hubcore._base.hints import Any, Callable, Late, Self
 from hubcore._core.deadlines import as_seconds
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
-
     from hubcore.hub import Hub
     from hubcore.loop import Loop
+else:
+    Hub = Late("hubcore.hub:Hub")
+    Loop = Late("hubcore.loop:Loop")
 
 
 class assert_switches:

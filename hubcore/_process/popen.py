@@ -14,6 +14,7 @@ from signal import SIGKILL
 from subprocess import SubprocessError, TimeoutExpired
 from time import monotonic
 
+from hubcore._base.hints import Any, Callable, Sequence
 from hubcore._base.originals import allocate_lock, close_fd, set_blocking
 from hubcore._base.originals import waitpid as native_waitpid
 from hubcore._core.deadlines import as_seconds
@@ -26,11 +27,6 @@ from hubcore._process.pipes import Pipe, blocking_again, open_pipe
 from hubcore._sync.links import DirectLink
 from hubcore._watchers.child import ChildEnd, sleep_until_ended
 from hubcore.hub import get_hub_if_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
 
 _NO_PIPES = {"stdin": -1, "stdout": -1, "stderr": -1}
 

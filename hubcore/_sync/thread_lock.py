@@ -58,7 +58,7 @@ class Lock(Semaphore):
         """None: any greenlet or thread can release it, so reports name no owner."""
         return None
 
-    def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # type: ignore[override]
         """Take the lock, wait for it at most `timeout` seconds (-1: no limit), and return whether it was taken.
 
         Switches if it is taken, unless `blocking` is false. ValueError if `timeout` is another negative number, or is
@@ -86,7 +86,7 @@ class Lock(Semaphore):
     def __exit__(self, *failure: object) -> None:
         self.release()
 
-    def acquire_lock(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:
+    def acquire_lock(self, blocking: bool = True, timeout: float = -1) -> bool:
         """The same as `acquire`."""
         return self.acquire(blocking, timeout)
 
@@ -116,7 +116,7 @@ class RLock(_RLock):
         self._owner = None
         self._count = 0
 
-    def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # type: ignore[override]
         """As `Lock.acquire`; the owner may acquire it again."""
         limit = None if timeout is _NO_LIMIT else _checked(blocking, timeout)
         try:

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ssl as _stdlib
 
+from hubcore._base.hints import Any
 from hubcore._tls.ssl_socket import SSLSocket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # OpenSSL's context. The standard library's setters reach it by `super(SSLContext, SSLContext)` and look that name up
 # when they run. After patching, the name means the class below, so the setters would call themselves.

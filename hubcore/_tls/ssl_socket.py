@@ -10,6 +10,7 @@ import ssl as _stdlib
 from contextlib import suppress
 from errno import EINVAL, ENOTCONN
 
+from hubcore._base.hints import Any, Self
 from hubcore._io import read_ahead as _read_ahead
 from hubcore._tls import socket_calls as _socket_calls
 from hubcore._tls.connection import Tls
@@ -19,10 +20,6 @@ try:
     from hubcore._sockets.stream_calls import close_unread
 except ImportError:  # an uncompiled run
     from hubcore._capi.fallback import close_unread
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Self
 
 
 class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's socket, beside ours

@@ -14,14 +14,13 @@ try:
 except ImportError as error:
     raise ImportError("the resolver 'cares' needs the package pycares; install it with: pip install pycares") from error
 
+from hubcore._base.hints import Any
 from hubcore.hub import get_hub
 from hubcore.resolver._dns import DnsResolver, failure, no_name
 from hubcore.watchers import READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
     from hubcore.watchers import Io, Timer
 

@@ -19,13 +19,12 @@ except ImportError as error:
     ) from error
 
 from hubcore import socket
+from hubcore._base.hints import Any
 from hubcore.hub import get_hub
 from hubcore.resolver._dns import DnsResolver, failure, no_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
 
 

@@ -1,7 +1,9 @@
-"""Two things that Cython does not do for the extension types of a .py with a .pxd; setup.py installs both.
+"""What Cython lacks for a typed .py with a .pxd; setup.py installs it.
 
-- A base class may have type arguments, for type checkers: `class Queue(SimpleQueue["T"])`. Cython refuses a base that is
-  not a plain name. The arguments are dropped here, and so is a base `Generic[...]`, which has no meaning at run time.
+- A base class may have type arguments, for type checkers: `class Queue(SimpleQueue["T"])`. Cython refuses a base that
+  is not a plain name. The arguments are dropped here, and so is a base `Generic[...]`, which means nothing at run time.
+- A block `if TYPE_CHECKING:` is for type checkers only, such as the `@overload`s of a method. Cython compiles the
+  block, and refuses it in an extension type. It is dropped here.
 - `inspect.signature` reads the signature of an extension type from its docstring, in the form of CPython's own built-in
   types (Argument Clinic): `Queue(maxsize=None)`, `--`, an empty line. Cython writes that for functions and methods
   (the directive embedsignature) but not for classes, nor for an `__init__` without a docstring, which
@@ -9,33 +11,46 @@
 """
 
 import ast
+import copy
 import functools
+from typing import Any
 
-#: What plain Python says of every `__init__` that has no docstring of its own and is built in.
+#: What plain Python says of every built-in `__init__` without a docstring of its own.
 INIT_DOC = "Initialize self.  See help(type(self)) for accurate signature."
 
 
 def install() -> None:
-    """Change Cython's `PyClassDefNode.as_cclass`, which turns a class of a .py into the extension type of its .pxd."""
-    from Cython.Compiler.ExprNodes import IndexNode
-    from Cython.Compiler.Nodes import DefNode, PyClassDefNode
+    """Add these to the Cython of this process."""
+    from Cython.Compiler import ExprNodes, Nodes, ParseTreeTransforms
     from Cython.Compiler.StringEncoding import EncodedString
 
-    as_it_is = PyClassDefNode.as_cclass
+    nodes: Any = Nodes
+    first_pass: Any = ParseTreeTransforms.PostParse
 
-    def as_cclass(self: PyClassDefNode) -> object:
+    def visit_IfStatNode(self: Any, node: Any) -> Any:
+        node.if_clauses = [each for each in node.if_clauses if getattr(each.condition, "name", "") != "TYPE_CHECKING"]
+        if not node.if_clauses:
+            node = node.else_clause or nodes.StatListNode(node.pos, stats=[])
+        self.visitchildren(node)
+        return node
+
+    # Where a class becomes the extension type of its .pxd.
+    as_it_is = nodes.PyClassDefNode.as_cclass
+
+    def as_cclass(self: Any) -> Any:
         if self.bases is not None:
-            plain = [base.base if isinstance(base, IndexNode) else base for base in self.bases.args]
+            plain = [base.base if isinstance(base, ExprNodes.IndexNode) else base for base in self.bases.args]
             self.bases.args = [base for base in plain if getattr(base, "name", None) != "Generic"]
         header = header_of(self.pos[0].filename, self.name)
         if header is not None:
             self.doc = EncodedString(f"{header}\n--\n\n{self.doc or ''}")
         for statement in getattr(self.body, "stats", [self.body]):
-            if isinstance(statement, DefNode) and statement.name == "__init__" and statement.doc is None:
+            if isinstance(statement, nodes.DefNode) and statement.name == "__init__" and statement.doc is None:
                 statement.doc = EncodedString(INIT_DOC)
         return as_it_is(self)
 
-    PyClassDefNode.as_cclass = as_cclass
+    first_pass.visit_IfStatNode = visit_IfStatNode
+    nodes.PyClassDefNode.as_cclass = as_cclass
 
 
 def header_of(path: str, name: str) -> str | None:
@@ -52,6 +67,7 @@ def header_of(path: str, name: str) -> str | None:
 
 def parameters(arguments: ast.arguments) -> str:
     """Return the source of `arguments` without `self` and without annotations."""
+    arguments = copy.deepcopy(arguments)  # the tree is kept
     every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     for argument in every:
         if argument is not None:
@@ -62,5 +78,6 @@ def parameters(arguments: ast.arguments) -> str:
 
 @functools.lru_cache
 def classes_of(path: str) -> dict[str, ast.ClassDef]:
+    """Return the classes at the top of the source `path`, by name."""
     with open(path, encoding="utf-8") as file:
         return {node.name: node for node in ast.parse(file.read()).body if isinstance(node, ast.ClassDef)}
