@@ -79,7 +79,8 @@ class BackdoorServer(StreamServer):
         here = getattr(here, "ipv4_mapped", None) or here
         if not here.is_loopback and not self.allow_remote:
             if bound and self.socket is not None:
-                self.socket, unused = None, self.socket
+                unused = self.socket
+                self.socket = None
                 unused.close()
             raise ValueError(
                 f"other machines could open a backdoor on {address!r}; use {_HOSTS_OF_LOOPBACK} or a path, "

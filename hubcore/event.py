@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import cython
 
+from hubcore._base.hints import class_getitem
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
@@ -16,8 +17,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import GenericAlias
-
     from hubcore._core.waiter import WaitEntry, Waiter
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -103,11 +102,7 @@ class AsyncResult(Waitable, Generic["T"]):
         self._is_ready = False
         self._looked = False  # whether a caller has read the failure, or it needs no report
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     # Setting.
 

@@ -278,6 +278,6 @@ def file_object_class(chosen: str | type | None = None) -> Any:
     return getattr(import_module(module), name)
 
 
-FileObject = file_object_class()
+FileObject: Any = file_object_class()
 
 __all__ = ["FileObject", "FileObjectBlock", "FileObjectClosed", "FileObjectPosix", "FileObjectThread"]

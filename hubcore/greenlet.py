@@ -15,24 +15,26 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._base.argument_checks import check_exception
-from hubcore._core.deadlines import Deadline, as_seconds
+from hubcore._base.hints import class_getitem
+from hubcore._core.deadlines import as_seconds
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
-from hubcore._core.raw_greenlet import CALL_FAILED
+from hubcore._core.raw_greenlet import CALL_FAILED, StartDeadline
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from hubcore._base.hints import Any, Callable, Generic, P, R, Self, T_co, TracebackType
+    from hubcore._base.hints import Any, Callable, CodeType, Generic, P, R, Self, T_co, TracebackType
     from hubcore._capi.fallback import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
     from hubcore._core.raw_greenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._sync.waitable import park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import CodeType, GenericAlias
     from typing import overload
 
+    from hubcore._sync.wait import joinall as joinall
+    from hubcore._sync.wait import killall as killall
     from hubcore.loop import Loop
 
 import_greenlet()
@@ -43,22 +45,6 @@ _living_idents = _idents
 _free_idents = _free
 _push_ident = heappush
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
-
-
-class StartDeadline(Deadline):
-    """The time at which the hub schedules a greenlet of `start_later`."""
-
-    __slots__ = ("greenlet",)
-
-    def __init__(self, greenlet: Greenlet) -> None:
-        Deadline.__init__(self)
-        self.greenlet = greenlet
-
-    def _fire(self, now: float) -> None:
-        self.greenlet.hub.ready.push(self.greenlet)
-
-    def _give_up(self, exception: BaseException) -> None:
-        self.greenlet._finish_unstarted(exception)
 
 
 class Greenlet(Linkable, Generic["T_co"]):
@@ -83,6 +69,8 @@ class Greenlet(Linkable, Generic["T_co"]):
         "task_group",
         "value",
     )
+
+    args: tuple[object, ...]
 
     #: The maximum number of frames in `spawning_stack`, if config.track_spawning_stack is on.
     spawning_stack_limit = 10
@@ -116,7 +104,7 @@ class Greenlet(Linkable, Generic["T_co"]):
         self._links = None
         self._observers = 0
         spawner = getcurrent()
-        self.spawning_greenlet = weak_reference(spawner)
+        self.spawning_greenlet: weak_reference[greenlet] = weak_reference(spawner)
         context = copy_context()
         if len(context):
             self.gr_context = context  # otherwise it starts with an empty context, made when it is needed
@@ -131,11 +119,7 @@ class Greenlet(Linkable, Generic["T_co"]):
 
             self._spawn_stack = capture(self.spawning_stack_limit)
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     # Starting.
 
@@ -505,10 +489,12 @@ def spawn_later(seconds: float, function: Callable[P, R], *args: P.args, **kwarg
     return Greenlet.spawn_later(seconds, function, *args, **kwargs)
 
 
-def __getattr__(name: str) -> object:
-    # gevent has these names here, too. They are built on this module.
-    if name in ("joinall", "killall"):
-        from hubcore._sync import wait as _wait
+if not TYPE_CHECKING:  # or checkers would take every name
 
-        return getattr(_wait, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # gevent has these names here, too. They are built on this module.
+        if name in ("joinall", "killall"):
+            from hubcore._sync import wait as _wait
+
+            return getattr(_wait, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -64,7 +64,7 @@ class Residence:
     __slots__ = ("number", "owners")
 
     def __init__(self) -> None:
-        self.number = str(next(_numbers))  # never reused; a str, because dicts with only str keys are the fastest
+        self.number: str = str(next(_numbers))  # never reused; a str, because dicts with only str keys are the fastest
         self.owners: deque[weak_reference[local]] = _make_deque()
 
     def note(self, owner: local) -> None:
@@ -95,7 +95,7 @@ class ThreadEnd:
     __slots__ = ("main",)
 
     def __init__(self, main: greenlet) -> None:
-        self.main = main
+        self.main: greenlet = main
 
     def __del__(self) -> None:
         instance_dict(self.main).pop(_RESIDENCE, None)

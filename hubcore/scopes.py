@@ -69,8 +69,8 @@ class CancelScope(PersistentInterrupt):
         self._shield = bool(shield)
         self._state = UNUSED
         self._by_deadline = False
-        self.cancel_called = False  # whether it is cancelled, by a call or by its deadline
-        self.cancelled_caught = False  # whether it stopped a Cancelled, so its block was cut short
+        self.cancel_called: bool = False  # whether it is cancelled, by a call or by its deadline
+        self.cancelled_caught: bool = False  # whether it stopped a Cancelled, so its block was cut short
         self.reason: object = None  # the argument of the first `cancel`
         self._hub: Hub | None = None
         self._greenlet: greenlet | None = None

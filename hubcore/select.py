@@ -203,7 +203,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that `hubcore.monkey` replaces in the standard library's module.
-__implements__ = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
+__implements__: list[str] = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
 __all__ = ["error", "poll", "select"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
 

@@ -78,7 +78,7 @@ class StreamServer(_SocketServer):
     """
 
     #: How many connections may wait in the kernel to be accepted.
-    backlog = 128
+    backlog: int = 128
     #: Seconds that a peer has for the TLS handshake; None means no limit.
     handshake_timeout: float | None = 60.0
 

@@ -115,7 +115,10 @@ class socket(_stdlib.socket):
         value = self._fd_waits.timeout
         return None if value < 0 else value
 
-    timeout = property(gettimeout, doc="The timeout in seconds, or None.")
+    @property
+    def timeout(self) -> float | None:
+        """The timeout in seconds, or None."""
+        return self.gettimeout()
 
     def setblocking(self, flag: bool) -> None:
         """Like socket.setblocking."""
@@ -329,10 +332,6 @@ class socket(_stdlib.socket):
         self._fd_waits.fd = -1
         return super().detach()
 
-    if _fast is not None:
-        close = _fast.close
-        _real_close = _fast._real_close
-
     @property
     def closed(self) -> bool:
         """Whether the socket was closed or detached."""
@@ -484,7 +483,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that `hubcore.monkey` replaces in the standard library's module; its other functions call these.
-__implements__ = [
+__implements__: list[str] = [
     "create_connection", "fromfd", "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex",
     "getnameinfo", "socket", "socketpair",
 ]  # fmt: skip

@@ -24,7 +24,7 @@ from hubcore.hub import get_hub_if_any
 from hubcore.scopes import CancelScope
 
 # The names that patching sets in the standard library's module. Its functions use its `Popen`, so this one suffices.
-__implements__ = ["Popen"]
+__implements__: list[str] = ["Popen"]
 
 
 def call(*popenargs: Any, timeout: float | None = None, **kwargs: Any) -> int:

@@ -265,7 +265,7 @@ class _ThreadHandle:
     __slots__ = ("__weakref__", "_done", "_started", "ident")
 
     def __init__(self) -> None:
-        self.ident = 0
+        self.ident: int = 0
         self._started = False
         self._done = _Event()
 
@@ -389,7 +389,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that replace those of `_thread` under patching.
-__implements__ = [
+__implements__: list[str] = [
     name
     for name in (
         "LockType",

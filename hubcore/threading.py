@@ -245,8 +245,8 @@ class Timer(Thread, _stdlib.Timer):
         Thread.__init__(self)
         self.interval = interval
         self.function = function
-        self.args = args if args is not None else []
-        self.kwargs = kwargs if kwargs is not None else {}
+        self.args: Iterable[Any] = args if args is not None else []
+        self.kwargs: Mapping[str, Any] = kwargs if kwargs is not None else {}
         self.finished: Any = Event()
 
 
@@ -319,7 +319,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that replace those of threading under patching.
-__implements__ = [
+__implements__: list[str] = [
     name
     for name in (
         "Event",

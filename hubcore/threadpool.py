@@ -45,7 +45,7 @@ class ThreadPool(MappingMixin):
         self._begin()
 
     def _begin(self) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self._generation = _worker_threads.generation()
         self._jobs: set[Job] = set()
         self._semaphore = room_for(self._maxsize)
@@ -210,7 +210,7 @@ class ThreadResult:
         self.context: object = None
         self.value: Any = None
         self.exc_info: Any = ()
-        self.async_watcher = None
+        self.async_watcher: None = None
         self._call_when_ready = call_when_ready
         hub.loop.begin_job()
 
@@ -272,13 +272,15 @@ def pool_for(hub: Hub) -> Any:
     return hub.threadpool_class(hub.threadpool_size, hub=hub)
 
 
-def __getattr__(name: str) -> object:
-    # Imported late: the standard library's concurrent.futures takes longer to import than hubcore.
-    if name == "ThreadPoolExecutor":
-        from hubcore._threads import executor as _executor
+if not TYPE_CHECKING:  # or checkers would take every name
 
-        return _executor.ThreadPoolExecutor
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # Imported late: the standard library's concurrent.futures takes longer to import than hubcore.
+        if name == "ThreadPoolExecutor":
+            from hubcore._threads import executor as _executor
+
+            return _executor.ThreadPoolExecutor
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 publish_all(globals())

@@ -67,7 +67,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__ = ["sleep"]
+__implements__: list[str] = ["sleep"]
 __all__ = ["sleep"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
 

@@ -144,8 +144,8 @@ class Expiry(Deadline):
     def __init__(self, timeout: Timeout, target: greenlet, hub: Hub) -> None:
         Deadline.__init__(self)
         self.timeout: Timeout | None = timeout
-        self.target = target
-        self.hub = hub
+        self.target: greenlet = target
+        self.hub: Hub = hub
         self.raised: object = None
 
     def _fire(self, now: float) -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator as Iterator
     from collections.abc import Mapping as Mapping
     from collections.abc import Sequence as Sequence
+    from types import CodeType as CodeType
     from types import FrameType as FrameType
     from types import ModuleType as ModuleType
     from types import TracebackType as TracebackType
@@ -79,21 +80,37 @@ def _value_of(item: Any) -> Any:
     return item
 
 
+#: The `__class_getitem__` of a generic class: at run time `Queue[int]` is an alias that makes plain Queues.
+class_getitem: Any = classmethod(type(list[int]))
+
 if not TYPE_CHECKING:
-    for _module, _names in {
-        "collections.abc": "Callable Collection Coroutine Generator Iterable Iterator Mapping Sequence",
-        "types": "FrameType ModuleType TracebackType",
-        "typing": "Any Literal Self TextIO",
-        "hubcore._base.type_variables": "A Arguments D P R T T_co T_contra",
-    }.items():
-        for _name in _names.split():
-            globals()[_name] = Late(f"{_module}:{_name}")
+    Callable = Late("collections.abc:Callable")
+    Collection = Late("collections.abc:Collection")
+    Coroutine = Late("collections.abc:Coroutine")
+    Generator = Late("collections.abc:Generator")
+    Iterable = Late("collections.abc:Iterable")
+    Iterator = Late("collections.abc:Iterator")
+    Mapping = Late("collections.abc:Mapping")
+    Sequence = Late("collections.abc:Sequence")
+    CodeType = Late("types:CodeType")
+    FrameType = Late("types:FrameType")
+    ModuleType = Late("types:ModuleType")
+    TracebackType = Late("types:TracebackType")
+    Any = Late("typing:Any")
+    Literal = Late("typing:Literal")
+    Self = Late("typing:Self")
+    TextIO = Late("typing:TextIO")
+    A = Late("hubcore._base.type_variables:A")
+    Arguments = Late("hubcore._base.type_variables:Arguments")
+    D = Late("hubcore._base.type_variables:D")
+    P = Late("hubcore._base.type_variables:P")
+    R = Late("hubcore._base.type_variables:R")
+    T = Late("hubcore._base.type_variables:T")
+    T_co = Late("hubcore._base.type_variables:T_co")
+    T_contra = Late("hubcore._base.type_variables:T_contra")
 
     class Generic:
-        """The base of a generic class: at run time it can be subscripted, and means nothing else."""
+        """The base of a generic class, without a meaning at run time."""
 
         __slots__ = ()
-
-        @classmethod
-        def __class_getitem__(cls, item):
-            return type(list[int])(cls, item)
+        __class_getitem__ = class_getitem

@@ -50,6 +50,7 @@ if not cython.compiled:
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore._core.base_loop import BaseLoop
+    from hubcore._core.ready_queue import ReadyQueue
 
 import_greenlet()
 
@@ -76,9 +77,9 @@ class Scheduler(InterruptMixin):
         self.main = main
         set_parent(self, main)
         self.loop = loop
-        self.ready = loop.ready
-        self.thread_ident = get_ident()
-        self.parked = WaiterList()
+        self.ready: ReadyQueue = loop.ready
+        self.thread_ident: int = get_ident()
+        self.parked: WaiterList = WaiterList()
         self.destroyed = False
         self._batch = 0
         self._budget = _BUDGET

@@ -33,8 +33,8 @@ class assert_switches:
     greenlet by hand. A block that raises is not checked.
     """
 
-    hub: Hub | None = None
-    tracer: Tracer | None = None
+    hub: Any = None
+    tracer: Any = None
 
     def __init__(self, max_blocking_time: float | None = None, hub_only: bool = False) -> None:
         if max_blocking_time is not None:
@@ -92,10 +92,10 @@ class Tracer:
     def __init__(self, hub: Hub, timed: bool) -> None:
         self.timed = timed
         self.hub = hub
-        self.greenlet = greenlet_module.getcurrent()
-        self.switched = False
+        self.greenlet: greenlet_module.greenlet = greenlet_module.getcurrent()
+        self.switched: bool = False
         self._watching = False
-        self.longest = 0.0
+        self.longest: float = 0.0
         self._since: float | None = None
 
     def begin(self) -> None:

@@ -32,9 +32,9 @@ class GreenletTree:
     }
 
     #: The greenlet itself.
-    greenlet: _raw | None = None
+    greenlet: Any = None
     #: Whether this is the tree of the calling thread.
-    is_current_tree = False
+    is_current_tree: bool = False
 
     def __init__(self, greenlet: _raw) -> None:
         self.greenlet = greenlet

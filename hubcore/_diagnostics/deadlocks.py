@@ -34,8 +34,8 @@ class Deadlock:
     __slots__ = ("behind", "waits")
 
     def __init__(self, waits: Iterable[Wait], behind: Iterable[Wait] = ()) -> None:
-        self.waits = tuple(waits)
-        self.behind = tuple(behind)
+        self.waits: tuple[Wait, ...] = tuple(waits)
+        self.behind: tuple[Wait, ...] = tuple(behind)
 
     @property
     def greenlets(self) -> tuple[greenlet, ...]:

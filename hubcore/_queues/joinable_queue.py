@@ -37,10 +37,10 @@ class Queue(SimpleQueue["T"]):
 
     __slots__ = ("_joiners",)
 
-    mutex = Part("mutex", "The lock. Its owner may do anything with `queue`, and may acquire it again.")
-    not_empty = Part("not_empty", "A Condition on `mutex`, notified when an item has been stored.")
-    not_full = Part("not_full", "A Condition on `mutex`, notified when an item has been taken.")
-    all_tasks_done = Part("all_tasks_done", "A Condition on `mutex`, notified when `unfinished_tasks` becomes 0.")
+    mutex: Part = Part("mutex", "The lock. Its owner may do anything with `queue`, and may acquire it again.")
+    not_empty: Part = Part("not_empty", "A Condition on `mutex`, notified when an item has been stored.")
+    not_full: Part = Part("not_full", "A Condition on `mutex`, notified when an item has been taken.")
+    all_tasks_done: Part = Part("all_tasks_done", "A Condition on `mutex`, notified when `unfinished_tasks` becomes 0.")
 
     def __init__(
         self, maxsize: int | None = None, items: Iterable[T] = (), unfinished_tasks: int | None = None

@@ -12,6 +12,7 @@ from queue import Empty, Full
 
 import cython
 
+from hubcore._base.hints import class_getitem
 from hubcore._core.waiter import Source, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
@@ -24,7 +25,7 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import GenericAlias
+    from typing import NamedTuple
 
     from hubcore._core.waiter import WaitEntry, Waiter
 
@@ -34,9 +35,20 @@ _END = object()
 _BROKEN = object()
 
 
-_Numbers = namedtuple(
-    "_Numbers", "items max_items open_senders open_receivers waiting_senders waiting_receivers", module=__name__
-)
+if TYPE_CHECKING:
+
+    class _Numbers(NamedTuple):
+        items: int
+        max_items: int | None
+        open_senders: int
+        open_receivers: int
+        waiting_senders: int
+        waiting_receivers: int
+
+else:
+    _Numbers = namedtuple(
+        "_Numbers", "items max_items open_senders open_receivers waiting_senders waiting_receivers", module=__name__
+    )
 
 
 class ChannelStatistics(_Numbers):
@@ -178,11 +190,7 @@ class _End(Source):
             waiting_receivers=conduit.receivers.count,
         )
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self._conduit.describe() if self._open else 'closed'}>"

@@ -7,6 +7,7 @@ from queue import Empty, Full
 
 import cython
 
+from hubcore._base.hints import class_getitem
 from hubcore._core.waiter import GET, PUT, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._sync.waitable import Waitable
@@ -19,8 +20,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import GenericAlias
-
     from hubcore._core.waiter import WaitEntry, Waiter
 
 
@@ -194,11 +193,7 @@ class Channel(Waitable, Generic["T"]):
             raise item
         return item
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self._waiters.count} getting, {self._putters.count} putting>"

@@ -10,13 +10,9 @@ from __future__ import annotations
 
 from _collections import deque
 
-from hubcore._base.hints import Any, Generic, Iterable, T
+from hubcore._base.hints import Any, Generic, Iterable, T, class_getitem
 from hubcore._base.originals import RLock
 from hubcore._sync.waitable import Waitable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import GenericAlias
 
 #: The result in place of an item if there is none.
 NOTHING = object()
@@ -31,11 +27,7 @@ class Store(Waitable, Generic["T"]):
 
     __slots__ = ("_busy", "_deferred", "_guard", "_items")
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     def _set_up_store(self, items: Iterable[T]) -> None:
         self._busy = False

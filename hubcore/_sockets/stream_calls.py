@@ -44,6 +44,8 @@ if _scratch == cython.NULL:
 def methods_of(cls: object) -> None:
     """Find the slot of `cls` that holds the FdWaits; the functions here then serve `cls` and its subclasses."""
     hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
+    cls.close = close
+    cls._real_close = _real_close
 
 
 @cython.cfunc

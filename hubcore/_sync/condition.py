@@ -38,8 +38,8 @@ class Condition(Source):
         if lock is None:
             lock = RLock()
         self._lock = lock
-        self.acquire = lock.acquire
-        self.release = lock.release
+        self.acquire: Any = lock.acquire
+        self.release: Any = lock.release
         self._waiters = WaitQueue()
 
     def __enter__(self) -> Any:

@@ -160,20 +160,20 @@ class RLock(_RLock):
         return f"<{state} {name} object owner={ident} count={self._count} at {id(self):#x}>"
 
 
-def get_ident(greenlet: greenlet | None = None) -> int:
-    """Return the ident of `greenlet`, by default the current one: a number that is unique while the greenlet lives.
+def get_ident(gr: greenlet | None = None) -> int:
+    """Return the ident of `gr`, by default the current one: a number that is unique while the greenlet lives.
 
     The main greenlet of a thread has the thread's ident.
     """
     try:
-        current = getcurrent() if greenlet is None else greenlet
+        current = getcurrent() if gr is None else gr
     except RuntimeError:
         return native_ident()  # as in `Lock.acquire`
     if isinstance(current, RawGreenlet):
         return id(current)
-    if greenlet is None:
+    if gr is None:
         return id(current) if current.parent is not None else native_ident()
-    return ident_of(greenlet)
+    return ident_of(gr)
 
 
 def ident_of(greenlet: greenlet) -> int:

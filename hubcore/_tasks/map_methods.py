@@ -18,7 +18,7 @@ class pass_value:
     __slots__ = ("callback",)
 
     def __init__(self, callback: Callable[[Any], object]) -> None:
-        self.callback = callback
+        self.callback: Callable[[Any], object] = callback
 
     def __call__(self, source: Any) -> None:
         if source.successful():

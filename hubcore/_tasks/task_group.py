@@ -69,7 +69,7 @@ class TaskGroup(DirectLink):
     _cancels_siblings = True
 
     def __init__(self) -> None:
-        self.cancel_scope = CancelScope()
+        self.cancel_scope: CancelScope = CancelScope()
         self._tasks: set[Greenlet] = set()
         self._failures: list[BaseException] = []
         self._starting: dict[Greenlet, Waiter] | None = None  # each with the waiter in `start`

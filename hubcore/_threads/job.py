@@ -36,7 +36,7 @@ class Job(AsyncResult["T"]):
         self, pool: Any, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
     ) -> None:
         AsyncResult.__init__(self)
-        self.pool = pool
+        self.pool: Any = pool
         self._function: Callable[..., object] | None = function
         self._args: tuple[object, ...] | None = args
         self._kwargs: dict[str, object] | None = kwargs

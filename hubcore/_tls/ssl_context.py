@@ -15,7 +15,7 @@ _native: Any = _stdlib.SSLContext.__base__
 class SSLContext(_stdlib.SSLContext):
     """ssl.SSLContext, but `wrap_socket` returns a cooperative socket."""
 
-    sslsocket_class = SSLSocket
+    sslsocket_class: type[SSLSocket] = SSLSocket
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         """Like ssl.SSLContext.load_cert_chain; an error names the file that is missing or unreadable."""

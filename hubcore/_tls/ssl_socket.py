@@ -21,6 +21,8 @@ try:
 except ImportError:  # an uncompiled run
     from hubcore._capi.fallback import close_unread
 
+TYPE_CHECKING = False
+
 
 class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's socket, beside ours
     """ssl.SSLSocket, made cooperative: same methods and errors; a call that would block lets other greenlets run.
@@ -33,7 +35,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
 
     __slots__ = ("_outer", "_rest", "_sslobj")
 
-    _outer: Tls | None
+    _outer: Any  # a Tls, or None
     _rest: bytes  # data that arrived after the end of TLS
     _sslobj: Any  # the Tls
     _context: Any
@@ -132,12 +134,13 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         tls.start(self._context, self, self.server_side, self.server_hostname, self._session)
         return tls
 
-    recv = _socket_calls.recv
-    recv_into = _socket_calls.recv_into
-    send = _socket_calls.send
-    sendall = _socket_calls.sendall
-    read = _socket_calls.read
-    write = _socket_calls.write
+    if not TYPE_CHECKING:  # the signatures are the standard library's
+        recv = _socket_calls.recv
+        recv_into = _socket_calls.recv_into
+        send = _socket_calls.send
+        sendall = _socket_calls.sendall
+        read = _socket_calls.read
+        write = _socket_calls.write
 
     def unwrap(self) -> Any:
         """Like ssl.SSLSocket.unwrap: end TLS and return the socket, which goes on without it. Switches."""

@@ -98,7 +98,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._executor_is_set = False
         self._kept: list[BaseException] = []
         #: Whether the caller of run_until_complete() runs more in this loop, so that left-over exceptions must wait.
-        self.keeps = False
+        self.keeps: bool = False
         super().__init__(self._hub_selector)
 
     def time(self) -> float:

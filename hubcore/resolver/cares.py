@@ -11,8 +11,10 @@ from functools import partial
 
 try:
     import pycares
-except ImportError as error:
-    raise ImportError("the resolver 'cares' needs the package pycares; install it with: pip install pycares") from error
+except ImportError as _error:
+    raise ImportError(
+        "the resolver 'cares' needs the package pycares; install it with: pip install pycares"
+    ) from _error
 
 from hubcore._base.hints import Any
 from hubcore.hub import get_hub
