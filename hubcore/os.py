@@ -16,9 +16,19 @@ from hubcore._base.hints import Any, Callable, Late
 from hubcore._base.originals import close_fd
 from hubcore._base.package import publish_all
 from hubcore._io import fd_calls as _fd_calls
-from hubcore._io.fd_calls import get_blocking, set_blocking
+from hubcore._io.fd_calls import get_blocking as get_blocking
+from hubcore._io.fd_calls import read as read
+from hubcore._io.fd_calls import readv as readv
+from hubcore._io.fd_calls import set_blocking as set_blocking
+from hubcore._io.fd_calls import write as write
+from hubcore._io.fd_calls import writev as writev
 from hubcore._io.wait_fd import closing_fd, wait_read, wait_write
 from hubcore._process import child_wait as _child_wait
+from hubcore._process.child_wait import wait as wait
+from hubcore._process.child_wait import wait3 as wait3
+from hubcore._process.child_wait import wait4 as wait4
+from hubcore._process.child_wait import waitid as waitid
+from hubcore._process.child_wait import waitpid as waitpid
 from hubcore._threads.job import Job
 from hubcore.hub import get_hub, get_hub_if_any
 

@@ -8,11 +8,15 @@
   types (Argument Clinic): `Queue(maxsize=None)`, `--`, an empty line. Cython writes that for functions and methods
   (the directive embedsignature) but not for classes, nor for an `__init__` without a docstring, which
   `unittest.mock.create_autospec` reads.
+- A docstring ends with `:rtype: Greenlet` if the source says `-> Greenlet[R]`. Editors such as IPython's, which read a
+  compiled module and no source, then complete `spawn(f).`, and Sphinx shows it.
 """
 
 import ast
 import copy
 import functools
+import inspect
+import re
 from typing import Any
 
 #: What plain Python says of every built-in `__init__` without a docstring of its own.
@@ -34,6 +38,19 @@ def install() -> None:
         self.visitchildren(node)
         return node
 
+    visit_def_as_it_is = first_pass.visit_DefNode
+
+    def visit_DefNode(self: Any, node: Any) -> Any:
+        say_what_returns(node, None)
+        return visit_def_as_it_is(self, node)
+
+    def say_what_returns(node: Any, cls: str | None) -> None:
+        if node.doc is None or node.return_type_annotation is None:
+            return
+        kind = returned(node.pos[0].filename, node.return_type_annotation.string.value, cls)
+        if kind is not None:
+            node.doc = EncodedString(f"{inspect.cleandoc(node.doc)}\n\n:rtype: {kind}")
+
     # Where a class becomes the extension type of its .pxd.
     as_it_is = nodes.PyClassDefNode.as_cclass
 
@@ -45,11 +62,14 @@ def install() -> None:
         if header is not None:
             self.doc = EncodedString(f"{header}\n--\n\n{self.doc or ''}")
         for statement in getattr(self.body, "stats", [self.body]):
-            if isinstance(statement, nodes.DefNode) and statement.name == "__init__" and statement.doc is None:
-                statement.doc = EncodedString(INIT_DOC)
+            if isinstance(statement, nodes.DefNode):
+                say_what_returns(statement, self.name)
+                if statement.name == "__init__" and statement.doc is None:
+                    statement.doc = EncodedString(INIT_DOC)
         return as_it_is(self)
 
     first_pass.visit_IfStatNode = visit_IfStatNode
+    first_pass.visit_DefNode = visit_DefNode
     nodes.PyClassDefNode.as_cclass = as_cclass
 
 
@@ -74,6 +94,28 @@ def parameters(arguments: ast.arguments) -> str:
             argument.annotation = None
     del (arguments.posonlyargs or arguments.args)[0]
     return ast.unparse(arguments)
+
+
+def returned(path: str, annotation: str, cls: str | None) -> str | None:
+    """Return the class of hubcore's that `annotation` in the source `path` names: in class `cls`, `Self` is that."""
+    found = re.fullmatch(r"(\w+)(\[.*\])?( \| None)?", annotation)
+    if found is None or (found[1] == "Self" and cls is None):
+        return None
+    if found[1] == "Self":
+        return cls
+    return found[1] if found[1] in names_of(path) else None
+
+
+@functools.lru_cache
+def names_of(path: str) -> set[str]:
+    """Return the names of the classes that the source `path` defines or imports from hubcore."""
+    found = set(classes_of(path))
+    with open(path, encoding="utf-8") as file:
+        for node in ast.walk(ast.parse(file.read())):
+            module = (node.module or "") if isinstance(node, ast.ImportFrom) else ""
+            if isinstance(node, ast.ImportFrom) and module.startswith("hubcore.") and not module.endswith(".hints"):
+                found |= {name.asname or name.name for name in node.names if name.name[0].isupper()}
+    return found
 
 
 @functools.lru_cache

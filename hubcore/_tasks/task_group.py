@@ -225,6 +225,7 @@ class TaskGroup(DirectLink):
     # The block.
 
     def __enter__(self) -> Self:
+        """Begin the block."""
         self._open()
         return self
 

@@ -3,8 +3,6 @@
 import inspect
 import typing
 
-import pytest
-
 from hubcore.testing import run_python
 from tests.support import public
 

@@ -8,7 +8,7 @@ from tests.support import signatures
 SHOW = """
 import importlib, inspect, json
 names = {}
-for module in ("_thread", "os", "queue", "select", "selectors", "signal", "socket", "ssl", "subprocess", "threading", "time"):
+for module in "_thread os queue select selectors signal socket ssl subprocess threading time".split():
     ours = importlib.import_module({"_thread": "hubcore.thread"}.get(module, f"hubcore.{module}"))
     here = importlib.import_module(module)
     for name in ours.__implements__:
@@ -21,8 +21,9 @@ for module in ("_thread", "os", "queue", "select", "selectors", "signal", "socke
 found = {}
 for name, thing in names.items():
     try:
-        parameters = [each.replace(annotation=inspect.Parameter.empty) for each in inspect.signature(thing).parameters.values()]
-        found[name] = str(inspect.Signature(parameters))
+        parameters = inspect.signature(thing).parameters.values()
+        plain = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
+        found[name] = str(inspect.Signature(plain))
     except (TypeError, ValueError):
         found[name] = None
 print(json.dumps(found))
