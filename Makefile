@@ -24,7 +24,7 @@ help:
 	@echo "cpython-tests  run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay      run the tests with real libraries and servers"
 	@echo "soak           run the long tests"
-	@echo "lint           run ruff and mypy"
+	@echo "lint           run ruff, mypy and pyright"
 	@echo "bench          measure hubcore, gevent, asyncio and uvloop"
 	@echo "wheel          build a wheel that contains libev and libuv"
 	@echo "build          compile the modules in place"
@@ -61,6 +61,8 @@ lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/pyright --pythonpath $(BIN)/python
+	$(BIN)/python tools/type_completeness.py
 
 bench: $(STAMPS)/build $(STAMPS)/group-bench
 	$(BIN)/python -m benchmarks

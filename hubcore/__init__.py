@@ -88,17 +88,19 @@ if TYPE_CHECKING:
     from hubcore.channel import open_channel
 
 
-def __getattr__(name: str) -> object:
-    # Few programs need these, so they are imported at the first use.
-    if name == "open_channel":
-        from hubcore.channel import open_channel
+if not TYPE_CHECKING:  # or checkers would take every name
 
-        return open_channel
-    if name == "signal_handler":
-        from hubcore._process.gevent_signal import signal_handler
+    def __getattr__(name: str) -> object:
+        # Few programs need these, so they are imported at the first use.
+        if name == "open_channel":
+            from hubcore.channel import open_channel
 
-        return signal_handler
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+            return open_channel
+        if name == "signal_handler":
+            from hubcore._process.gevent_signal import signal_handler
+
+            return signal_handler
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

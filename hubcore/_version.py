@@ -2,4 +2,4 @@
 
 __version__ = "0.1.0"
 #: The version as numbers: major, minor, micro, release level, serial. It is hubcore's own, not a gevent version.
-version_info = (0, 1, 0, "dev", 0)
+version_info: tuple[int, int, int, str, int] = (0, 1, 0, "dev", 0)

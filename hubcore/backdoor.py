@@ -14,12 +14,9 @@ import os
 import sys
 
 from hubcore import socket
+from hubcore._base.hints import Any
 from hubcore._version import __version__
 from hubcore.server import StreamServer
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _HOSTS_OF_LOOPBACK = "127.0.0.1 or ::1"
 
@@ -82,7 +79,8 @@ class BackdoorServer(StreamServer):
         here = getattr(here, "ipv4_mapped", None) or here
         if not here.is_loopback and not self.allow_remote:
             if bound and self.socket is not None:
-                self.socket, unused = None, self.socket
+                unused = self.socket
+                self.socket = None
                 unused.close()
             raise ValueError(
                 f"other machines could open a backdoor on {address!r}; use {_HOSTS_OF_LOOPBACK} or a path, "

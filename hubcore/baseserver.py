@@ -7,15 +7,11 @@ import sys
 
 from greenlet import getcurrent
 
+from hubcore._base.hints import Any, Callable, Self
 from hubcore._diagnostics.describe import preload_reporting
 from hubcore._sync.links import DirectLink
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub, sleep, spawn_raw
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
 
 #: Errors of accept() that concern one connection only.
 _PASSING = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR, errno.EAGAIN, errno.EPERM}
@@ -44,8 +40,8 @@ class BaseServer:
     """
 
     #: Seconds before the next attempt after an error such as EMFILE; doubled after each further error.
-    min_delay = 0.01
-    max_delay = 1.0
+    min_delay: float = 0.01
+    max_delay: float = 1.0
     #: How many connections or datagrams the server takes without a wait before it yields.
     max_accept = 100
     #: Seconds that stop() gives handlers to finish before it kills them.
@@ -55,7 +51,7 @@ class BaseServer:
     #: The handler: the argument of that name, or a method of a subclass.
     handle: Callable[..., object] | None = None
     #: Errors of accept() after which the server stops.
-    fatal_errors = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
+    fatal_errors: tuple[int, ...] = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
 
     def __init__(self, listener: Any, handle: Callable[..., object] | None = None, spawn: Any = "default") -> None:
         self._acceptor: Greenlet | None = None
@@ -86,7 +82,7 @@ class BaseServer:
         """Listen on `listener`: a listening socket, or an address that `start` binds. Never switches."""
         if hasattr(listener, "accept") or hasattr(listener, "recvfrom"):
             self.socket: Any = listener
-            self.address = listener.getsockname()
+            self.address: Any = listener.getsockname()
         elif isinstance(listener, (tuple, str, bytes, int)):
             self.socket = None
             self.address = parse_address(listener)

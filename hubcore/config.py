@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
+from hubcore._base.hints import Any
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.loop import Loop
 
 

@@ -7,17 +7,16 @@ from __future__ import annotations
 
 import cython
 
+from hubcore._base.hints import class_getitem
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Generic, T, TracebackType
     from hubcore._capi.fallback import atomic, import_greenlet
     from hubcore._sync.waitable import park
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any
-
     from hubcore._core.waiter import WaitEntry, Waiter
 
     ExcInfo = tuple[type[BaseException], BaseException, TracebackType | None]
@@ -87,7 +86,7 @@ class Event(Waitable):
         return f"<{type(self).__name__} at {id(self):#x} {state}, {self._waiters.count} waiting>"
 
 
-class AsyncResult(Waitable):
+class AsyncResult(Waitable, Generic["T"]):
     """A value or an exception that comes later.
 
     It can be a link: after `greenlet.link(result)`, it gets the greenlet's value or exception.
@@ -103,9 +102,11 @@ class AsyncResult(Waitable):
         self._is_ready = False
         self._looked = False  # whether a caller has read the failure, or it needs no report
 
+    __class_getitem__ = class_getitem
+
     # Setting.
 
-    def set(self, value: object = None) -> None:
+    def set(self, value: T = None) -> None:  # type: ignore[assignment]
         """Set the value and wake all waiters. Never switches; any thread. A later `set` replaces it."""
         self._settle(value, None, ())
 
@@ -117,7 +118,7 @@ class AsyncResult(Waitable):
             exc_info = (type(exception), exception, exception.__traceback__)
         self._settle(None, exception, exc_info)
 
-    def set_result(self, value: object = None) -> None:
+    def set_result(self, value: T = None) -> None:  # type: ignore[assignment]
         """The same as `set`."""
         self._settle(value, None, ())
 
@@ -146,7 +147,7 @@ class AsyncResult(Waitable):
     # Reading.
 
     @property
-    def value(self) -> Any:
+    def value(self) -> T | None:
         """The value; None before it is set, and after a failure."""
         return self._value
 
@@ -160,7 +161,7 @@ class AsyncResult(Waitable):
     def exc_info(self) -> ExcInfo | tuple[()]:
         """The failure in the form of sys.exc_info(); an empty tuple if there is none."""
         self._looked = True
-        return self._exc_info  # type: ignore[no-any-return]
+        return self._exc_info
 
     def ready(self) -> bool:
         """Return whether there is a value or an exception."""
@@ -184,7 +185,7 @@ class AsyncResult(Waitable):
 
     # Waiting.
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Wait for the value and return it, or raise the exception. Switches unless it is ready.
 
         Timeout after `timeout` seconds, or at once if not `block` and it is not ready.
@@ -196,15 +197,15 @@ class AsyncResult(Waitable):
             raise self._exception.with_traceback(self._exc_info[2])
         return self._value
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """`get(block=False)`: never switches."""
         return self.get(False)
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> T:
         """The same as `get(timeout=timeout)`."""
         return self.get(True, timeout)
 
-    def wait(self, timeout: float | None = None) -> Any:
+    def wait(self, timeout: float | None = None) -> T | None:
         """Wait until it is ready, at most `timeout` seconds. Return the value, or None if it failed or is not ready."""
         if not self._is_ready:
             self._wait(timeout)

@@ -9,12 +9,10 @@ the monitor's own thread, so a subscriber must not wait, and has to reach a hub 
 
 from __future__ import annotations
 
+from hubcore._base.hints import Any, Callable, ModuleType
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import ModuleType
-    from typing import Any
-
     from greenlet import greenlet
 
     from hubcore._diagnostics.monitor import PeriodicMonitoringThread

@@ -18,14 +18,10 @@ from errno import EBADF
 from functools import partial
 
 from hubcore import config
+from hubcore._base.hints import Any, Iterator, Self
 from hubcore._io.posix_file import PosixFile
 from hubcore._io.threaded_file import ThreadCall, ThreadFile
 from hubcore.lock import RLock
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any, Self
 
 _LARGEST_BUFFER = 8 * 1024 * 1024  # CPython's limit for buffers that follow the block size of a file
 
@@ -282,6 +278,6 @@ def file_object_class(chosen: str | type | None = None) -> Any:
     return getattr(import_module(module), name)
 
 
-FileObject = file_object_class()
+FileObject: Any = file_object_class()
 
 __all__ = ["FileObject", "FileObjectBlock", "FileObjectClosed", "FileObjectPosix", "FileObjectThread"]

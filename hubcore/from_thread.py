@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from hubcore._base.hints import Any, Callable, P, R
 from hubcore._base.originals import get_ident
 from hubcore._base.worker_threads import running
 from hubcore.exceptions import InvalidThreadUseError
@@ -9,13 +10,22 @@ from hubcore.hub import Hub, hubs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
+    from typing import overload
 
 __all__ = ["run"]
 
 
-def run(function: Callable[..., Any], *args: Any, hub: Hub | None = None, **kwargs: Any) -> Any:
+if TYPE_CHECKING:
+
+    @overload
+    def run(function: Callable[..., R], *args: Any, hub: Hub | None, **kwargs: Any) -> R: ...
+    @overload
+    def run(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R: ...
+
+
+def run(  # type: ignore[misc]  # a function with a parameter `hub` of its own cannot be given it
+    function: Callable[..., Any], *args: Any, hub: Hub | None = None, **kwargs: Any
+) -> Any:
     """Call `function(*args, **kwargs)` in a greenlet of `hub`; wait for it; return its result or raise its exception.
 
     The default `hub` is, in a call of a ThreadPool, the hub that started that call, elsewhere the main thread's hub.

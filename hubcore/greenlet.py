@@ -15,24 +15,26 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._base.argument_checks import check_exception
-from hubcore._core.deadlines import Deadline, as_seconds
+from hubcore._base.hints import class_getitem
+from hubcore._core.deadlines import as_seconds
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
-from hubcore._core.raw_greenlet import CALL_FAILED
+from hubcore._core.raw_greenlet import CALL_FAILED, StartDeadline
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable, CodeType, Generic, P, R, Self, T_co, TracebackType
     from hubcore._capi.fallback import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
     from hubcore._core.raw_greenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._sync.waitable import park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import CodeType, TracebackType
-    from typing import Any, Self
+    from typing import overload
 
+    from hubcore._sync.wait import joinall as joinall
+    from hubcore._sync.wait import killall as killall
     from hubcore.loop import Loop
 
 import_greenlet()
@@ -45,23 +47,7 @@ _push_ident = heappush
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
 
 
-class StartDeadline(Deadline):
-    """The time at which the hub schedules a greenlet of `start_later`."""
-
-    __slots__ = ("greenlet",)
-
-    def __init__(self, greenlet: Greenlet) -> None:
-        Deadline.__init__(self)
-        self.greenlet = greenlet
-
-    def _fire(self, now: float) -> None:
-        self.greenlet.hub.ready.push(self.greenlet)
-
-    def _give_up(self, exception: BaseException) -> None:
-        self.greenlet._finish_unstarted(exception)
-
-
-class Greenlet(Linkable):
+class Greenlet(Linkable, Generic["T_co"]):
     """A greenlet that runs `run(*args, **kwargs)`, or a subclass's `_run`, once it is started.
 
     It gets a copy of the context variables when it is made; set `gr_context` before `start` for another context. Make
@@ -84,10 +70,19 @@ class Greenlet(Linkable):
         "value",
     )
 
+    args: tuple[object, ...]
+
     #: The maximum number of frames in `spawning_stack`, if config.track_spawning_stack is on.
     spawning_stack_limit = 10
 
-    def __init__(self, run: Callable[..., object] | None = None, *args: object, **kwargs: object) -> None:
+    if TYPE_CHECKING:
+
+        @overload
+        def __init__(self, run: Callable[P, T_co], *args: P.args, **kwargs: P.kwargs) -> None: ...
+        @overload
+        def __init__(self, run: None = None, *args: object, **kwargs: object) -> None: ...
+
+    def __init__(self, run: Callable[..., Any] | None = None, *args: Any, **kwargs: Any) -> None:
         self._set_up(run, args, kwargs)
 
     def _set_up(self, run: Callable[..., object] | None, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
@@ -96,7 +91,7 @@ class Greenlet(Linkable):
         hub = get_hub()
         self._prepare(hub, run, args)
         self._kwargs: dict[str, object] | None = kwargs or None
-        self.value: Any = None
+        self.value: T_co = None  # type: ignore[assignment]
         self.exception: BaseException | None = None
         self._traceback: TracebackType | None = None
         self._name: str | None = None
@@ -109,7 +104,7 @@ class Greenlet(Linkable):
         self._links = None
         self._observers = 0
         spawner = getcurrent()
-        self.spawning_greenlet = weak_reference(spawner)
+        self.spawning_greenlet: weak_reference[greenlet] = weak_reference(spawner)
         context = copy_context()
         if len(context):
             self.gr_context = context  # otherwise it starts with an empty context, made when it is needed
@@ -123,6 +118,8 @@ class Greenlet(Linkable):
             from hubcore._base.spawn_stack import capture
 
             self._spawn_stack = capture(self.spawning_stack_limit)
+
+    __class_getitem__ = class_getitem
 
     # Starting.
 
@@ -186,7 +183,7 @@ class Greenlet(Linkable):
 
     # Running.
 
-    def _run(self) -> object:
+    def _run(self) -> T_co:
         """Run the greenlet's work if no `run` was given: for subclasses to override."""
         raise NotImplementedError(f"{type(self).__name__} has nothing to run: pass a function, or define _run()")
 
@@ -211,7 +208,7 @@ class Greenlet(Linkable):
         except BaseException as error:
             self._fail(error)
 
-    def _succeed(self, result: object) -> None:
+    def _succeed(self, result: Any) -> None:
         self.value = result
         self._successful = True
         self._finish()
@@ -264,6 +261,7 @@ class Greenlet(Linkable):
         self._observers += 1  # the caller knows of this failure
         self._fail(exception)
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def kill(
         self,
         exception: type[BaseException] | BaseException = GreenletExit,
@@ -364,7 +362,7 @@ class Greenlet(Linkable):
         finally:
             self._drop_link(waiter)
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T_co:
         """Wait for the result and return it, or raise the greenlet's exception. Switches unless it is ready.
 
         Timeout after `timeout` seconds, or at once if not `block` and there is no result yet. GreenletCancelled if the
@@ -481,20 +479,22 @@ def _spawn(
     return new
 
 
-def spawn(function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
+def spawn(function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
     """Start and return a greenlet that runs `function(*args, **kwargs)` once the caller waits. Never switches."""
     return _spawn(Greenlet, function, args, kwargs)
 
 
-def spawn_later(seconds: float, function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
+def spawn_later(seconds: float, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
     """Return a greenlet that will run `function(*args, **kwargs)` `seconds` from now. Never switches."""
     return Greenlet.spawn_later(seconds, function, *args, **kwargs)
 
 
-def __getattr__(name: str) -> object:
-    # gevent has these names here, too. They are built on this module.
-    if name in ("joinall", "killall"):
-        from hubcore._sync import wait as _wait
+if not TYPE_CHECKING:  # or checkers would take every name
 
-        return getattr(_wait, name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # gevent has these names here, too. They are built on this module.
+        if name in ("joinall", "killall"):
+            from hubcore._sync import wait as _wait
+
+            return getattr(_wait, name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

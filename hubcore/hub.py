@@ -15,6 +15,7 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._base.argument_checks import as_exception, check_greenlet
+from hubcore._base.hints import Any, Callable, P, R, TracebackType
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -31,10 +32,9 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
+    from greenlet import getcurrent as getcurrent
 
+    from hubcore._base.protocols import Result
     from hubcore._diagnostics.monitor import PeriodicMonitoringThread
     from hubcore._diagnostics.statistics import Statistics
 
@@ -54,13 +54,13 @@ class Hub(Scheduler):
     loop: Loop
 
     #: Runs blocking calls: a `threadpool_class` of `threadpool_size`, made at the first use. All three can be set.
-    threadpool = LazyAttribute("hubcore.threadpool:pool_for")
-    threadpool_class = LazyAttribute("hubcore.threadpool:pool_class_for")
+    threadpool: LazyAttribute[Any] = LazyAttribute("hubcore.threadpool:pool_for")
+    threadpool_class: LazyAttribute[Any] = LazyAttribute("hubcore.threadpool:pool_class_for")
     threadpool_size = 10
 
     #: Looks up host names: a `resolver_class`, made at the first use. Both can be set, and deleted.
-    resolver = LazyAttribute("hubcore.resolver:resolver_for")
-    resolver_class = LazyAttribute("hubcore.resolver:class_for")
+    resolver: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:resolver_for")
+    resolver_class: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:class_for")
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class Hub(Scheduler):
             hub_made(self)
         except BaseException:
             # Otherwise the thread would keep half a hub, deaf to Ctrl-C.
-            self.destroyed = True
+            self.destroyed: bool = True
             hubs.discard(self)
             _forget(self)
             if own is not loop:
@@ -159,13 +159,14 @@ class Hub(Scheduler):
                 self.cancel_wait(watcher, exc_kind, True)
         then(*then_args)
 
-    def spawn_threadsafe(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
+    def spawn_threadsafe(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Result[R]:
         """Start a greenlet of this hub that runs `function(*args, **kwargs)`; return its result as an AsyncResult.
 
         Any thread; never switches. The greenlet sees a copy of the caller's context variables. If the hub is destroyed
         before the greenlet has ended, the result fails with HubDestroyed.
         """
-        return load("hubcore._tasks.threadsafe_call:HubCall")(self, function, args, kwargs)
+        call: Result[R] = load("hubcore._tasks.threadsafe_call:HubCall")(self, function, args, kwargs)
+        return call
 
     @property
     def loop_class(self) -> type[Loop]:
@@ -303,20 +304,20 @@ class Hub(Scheduler):
             self.handle_system_error(type, value, tb)
 
     def handle_system_error(
-        self, kind: type[BaseException], value: BaseException | None = None, tb: TracebackType | None = None
+        self, type: type[BaseException], value: BaseException | None = None, tb: TracebackType | None = None
     ) -> None:
         """Raise the exception in the main greenlet."""
-        self.interrupt_now(self.main, value if value is not None else kind())
+        self.interrupt_now(self.main, value if value is not None else type())
 
     def print_exception(
-        self, context: object, kind: type[BaseException], value: BaseException, tb: TracebackType | None
+        self, context: object, t: type[BaseException], v: BaseException, tb: TracebackType | None
     ) -> None:
         """Log an unobserved failure once (logger "hubcore"), with the spawn site."""
         if self.exception_stream is None:
             return
         from hubcore._diagnostics.describe import report_failure
 
-        report_failure(context, kind, value, tb)
+        report_failure(context, t, v, tb)
 
     def __repr__(self) -> str:
         state = "destroyed" if self.destroyed else f"{self.parked.count} parked"
@@ -419,7 +420,7 @@ def _forget(hub: Hub) -> None:
         _owned.pop(hub.thread_ident, None)
 
 
-def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) -> RawGreenlet:
+def spawn_raw(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> RawGreenlet:
     """Start a greenlet without result, links and copied context variables: the cheapest one. Never switches."""
     if not callable(function):
         raise TypeError(f"spawn_raw(): function must be callable, not {function!r}")
@@ -433,6 +434,7 @@ def spawn_raw(function: Callable[..., object], *args: object, **kwargs: object) 
     return new
 
 
+@cython.binding(True)  # for its signature: the default is no literal
 def kill(greenlet: Any, exception: type[BaseException] | BaseException = GreenletExit) -> None:
     """Raise `exception` in `greenlet`, of any kind, at its current park or at its next one. Never switches.
 
@@ -478,12 +480,14 @@ def reinit(hub: Hub | None = None) -> None:
     """Do nothing: a forked child has a fresh hub already. For programs that call it after os.fork()."""
 
 
-def __getattr__(name: str) -> object:
-    # Names that programs written for gevent import from here.
-    if name == "getcurrent":
-        return sys.modules["greenlet"].getcurrent
-    if name == "Waiter":
-        return load("hubcore._tasks.gevent_waiter:Waiter")
-    if name == "signal":
-        return load("hubcore._process.gevent_signal:signal_handler")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or checkers would take every name
+
+    def __getattr__(name: str) -> object:
+        # Names that programs written for gevent import from here.
+        if name == "getcurrent":
+            return sys.modules["greenlet"].getcurrent
+        if name == "Waiter":
+            return load("hubcore._tasks.gevent_waiter:Waiter")
+        if name == "signal":
+            return load("hubcore._process.gevent_signal:signal_handler")
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -21,6 +21,7 @@ from hubcore._base.originals import _local as ThreadLocal
 from hubcore._core.raw_greenlet import RawGreenlet
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Self
     from hubcore._capi.fallback import (
         del_attribute,
         get_attribute,
@@ -41,7 +42,7 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Never, Self
+    from typing import Never
 
 __all__ = ["local"]
 
@@ -63,7 +64,7 @@ class Residence:
     __slots__ = ("number", "owners")
 
     def __init__(self) -> None:
-        self.number = str(next(_numbers))  # never reused; a str, because dicts with only str keys are the fastest
+        self.number: str = str(next(_numbers))  # never reused; a str, because dicts with only str keys are the fastest
         self.owners: deque[weak_reference[local]] = _make_deque()
 
     def note(self, owner: local) -> None:
@@ -94,7 +95,7 @@ class ThreadEnd:
     __slots__ = ("main",)
 
     def __init__(self, main: greenlet) -> None:
-        self.main = main
+        self.main: greenlet = main
 
     def __del__(self) -> None:
         instance_dict(self.main).pop(_RESIDENCE, None)

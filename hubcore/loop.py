@@ -36,7 +36,7 @@ class Loop(BaseLoop):
     MINPRI = -2
     MAXPRI = 2
     #: How finely a timer is timed, in seconds, where nothing else is in the way.
-    approx_timer_resolution = 0.001
+    approx_timer_resolution: float = 0.001
 
     def _make_fd_watch(self, fd: int) -> FdWatch:
         """A watch of `fd` that watches nothing yet. OSError if the fd is not open or cannot be watched."""

@@ -12,34 +12,34 @@ import os as _stdlib
 
 from hubcore._base import originals as _originals
 from hubcore._base.argument_checks import check_callback
+from hubcore._base.hints import Any, Callable, Late
 from hubcore._base.originals import close_fd
 from hubcore._base.package import publish_all
 from hubcore._io import fd_calls as _fd_calls
+from hubcore._io.fd_calls import get_blocking as get_blocking
+from hubcore._io.fd_calls import read as read
+from hubcore._io.fd_calls import readv as readv
+from hubcore._io.fd_calls import set_blocking as set_blocking
+from hubcore._io.fd_calls import write as write
+from hubcore._io.fd_calls import writev as writev
 from hubcore._io.wait_fd import closing_fd, wait_read, wait_write
 from hubcore._process import child_wait as _child_wait
+from hubcore._process.child_wait import wait as wait
+from hubcore._process.child_wait import wait3 as wait3
+from hubcore._process.child_wait import wait4 as wait4
+from hubcore._process.child_wait import waitid as waitid
+from hubcore._process.child_wait import waitpid as waitpid
 from hubcore._threads.job import Job
 from hubcore.hub import get_hub, get_hub_if_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore.loop import Loop
+else:
+    Loop = Late("hubcore.loop:Loop")
 
-wait = _child_wait.wait
-wait3 = _child_wait.wait3
-wait4 = _child_wait.wait4
-waitid = _child_wait.waitid
-waitpid = _child_wait.waitpid
-read = _fd_calls.read
-readv = _fd_calls.readv
-if hasattr(_stdlib, "readinto"):
+if hasattr(_stdlib, "readinto"):  # from CPython 3.14 on
     readinto = _fd_calls.readinto
-write = _fd_calls.write
-writev = _fd_calls.writev
-get_blocking = _fd_calls.get_blocking
-set_blocking = _fd_calls.set_blocking
 
 # The originals; patching may replace the module's names later.
 _fork = _stdlib.fork
@@ -182,7 +182,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__ = ["close", "get_blocking", "read", "readinto", "readv", "set_blocking", "system"]
+__implements__: list[str] = ["close", "get_blocking", "read", "readinto", "readv", "set_blocking", "system"]
 __implements__ += ["wait", "wait3", "wait4", "waitid", "waitpid", "write", "writev"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]

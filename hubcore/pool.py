@@ -9,6 +9,7 @@ from queue import Full
 from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as _raw
 
+from hubcore._base.hints import Any, Callable, Iterator, P, R
 from hubcore._base.package import publish_all
 from hubcore._sync.links import DirectLink
 from hubcore._sync.locks import DummySemaphore, Semaphore
@@ -19,13 +20,10 @@ from hubcore.greenlet import Greenlet
 from hubcore.hub import kill, spawn_raw
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from typing import Any
-
-    Exit = type[BaseException] | BaseException
 
 __all__ = ["Group", "IMap", "IMapUnordered", "Pool", "PoolFull", "pass_value"]
+
+Exit = type[BaseException] | BaseException
 
 
 class PoolFull(Full):
@@ -137,14 +135,22 @@ class Group(MappingMixin):
         self.add(greenlet)
         greenlet.start()
 
-    def spawn(self, *args: Any, **kwargs: Any) -> Any:
-        """Add and start a greenlet of `greenlet_class` made with these arguments, and return it.
+    if TYPE_CHECKING:  # with the default class
 
-        With the default class: `spawn(function, *args, **kwargs)`.
-        """
-        new = self.greenlet_class(*args, **kwargs)
-        self.start(new)
-        return new
+        def spawn(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
+            """Add and start a greenlet that runs `func(*args, **kwargs)`, and return it."""
+            raise NotImplementedError
+
+    else:
+
+        def spawn(self, *args: Any, **kwargs: Any) -> Any:
+            """Add and start a greenlet of `greenlet_class` made with these arguments, and return it.
+
+            With the default class: `spawn(function, *args, **kwargs)`.
+            """
+            new = self.greenlet_class(*args, **kwargs)
+            self.start(new)
+            return new
 
     def join(self, timeout: float | None = None, raise_error: bool = False) -> bool:
         """Wait until there are no members, at most `timeout` seconds; return whether there are none.

@@ -13,7 +13,7 @@ from hubcore._queues.rendezvous import Channel
 from hubcore._queues.simple_queue import ShutDown, SimpleQueue
 
 #: What `hubcore.monkey` replaces in the standard library's module.
-__implements__ = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
+__implements__: list[str] = ["LifoQueue", "PriorityQueue", "Queue", "SimpleQueue"]
 __all__ = [
     "Channel",
     "Empty",

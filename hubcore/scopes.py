@@ -18,15 +18,13 @@ from hubcore.exceptions import Cancelled
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Collection, Self
     from hubcore._capi.fallback import get_ident, getcurrent, greenlet, import_greenlet
 
     UNUSED, ACTIVE, LEFT, LOST = range(4)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from typing import Any, Self
-
     from hubcore._core.raw_greenlet import RawGreenlet
     from hubcore.hub import Hub
 
@@ -71,8 +69,8 @@ class CancelScope(PersistentInterrupt):
         self._shield = bool(shield)
         self._state = UNUSED
         self._by_deadline = False
-        self.cancel_called = False  # whether it is cancelled, by a call or by its deadline
-        self.cancelled_caught = False  # whether it stopped a Cancelled, so its block was cut short
+        self.cancel_called: bool = False  # whether it is cancelled, by a call or by its deadline
+        self.cancelled_caught: bool = False  # whether it stopped a Cancelled, so its block was cut short
         self.reason: object = None  # the argument of the first `cancel`
         self._hub: Hub | None = None
         self._greenlet: greenlet | None = None

@@ -10,16 +10,13 @@ import select as _stdlib
 from operator import index
 from select import error
 
+from hubcore._base.hints import Any
 from hubcore._base.originals import original
 from hubcore._base.package import publish_all
 from hubcore._io import kernel_queue as _kernel_queue
 from hubcore._io import read_ahead as _read_ahead
 from hubcore._io.native_poll import native_poll
 from hubcore._io.wait_any_fd import let_others_run, seconds_of, spend, wait_for_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # The original: after patching, the module's own name is hubcore's.
 _native_select: Any = original("select", "select")
@@ -206,7 +203,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that `hubcore.monkey` replaces in the standard library's module.
-__implements__ = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
+__implements__: list[str] = ["select", "poll", *(name for name in ("epoll", "kqueue") if hasattr(_stdlib, name))]
 __all__ = ["error", "poll", "select"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
 

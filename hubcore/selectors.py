@@ -9,12 +9,12 @@ from __future__ import annotations
 import selectors as _stdlib
 
 from hubcore import select as _select
+from hubcore._base.hints import Any
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
+if TYPE_CHECKING:
     from hubcore.hub import Hub
 
 
@@ -46,9 +46,9 @@ if hasattr(_stdlib, "EpollSelector"):
 
     _Best = EpollSelector
 
-if _NativeKqueueSelector is not None:
+if _NativeKqueueSelector is not None and not TYPE_CHECKING:
 
-    class KqueueSelector(_NativeKqueueSelector):  # type: ignore[misc]
+    class KqueueSelector(_NativeKqueueSelector):
         """selectors.KqueueSelector, made cooperative."""
 
         def __init__(self) -> None:
@@ -60,7 +60,13 @@ if _NativeKqueueSelector is not None:
     _Best = KqueueSelector
 
 
-class DefaultSelector(_Best):  # type: ignore[misc]
+if TYPE_CHECKING:
+    from selectors import DefaultSelector as _Base
+else:
+    _Base = _Best
+
+
+class DefaultSelector(_Base):
     """The system's best selector, made cooperative.
 
     `hub` is accepted for compatibility with gevent and ignored: `select` waits in the hub of the calling thread.
@@ -88,7 +94,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that `hubcore.monkey` replaces in the standard library's module.
-__implements__ = [
+__implements__: list[str] = [
     name
     for name in ("DefaultSelector", "SelectSelector", "PollSelector", "EpollSelector", "KqueueSelector")
     if hasattr(_stdlib, name)

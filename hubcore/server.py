@@ -3,15 +3,11 @@
 from __future__ import annotations
 
 from hubcore import socket
+from hubcore._base.hints import Any, Callable
 from hubcore._base.package import publish_all
 from hubcore._servers.listening import OwnPath, activated, bound, from_fd
 from hubcore.baseserver import BaseServer
 from hubcore.timeout import Timeout
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 
 class _SocketServer(BaseServer):
@@ -82,7 +78,7 @@ class StreamServer(_SocketServer):
     """
 
     #: How many connections may wait in the kernel to be accepted.
-    backlog = 128
+    backlog: int = 128
     #: Seconds that a peer has for the TLS handshake; None means no limit.
     handshake_timeout: float | None = 60.0
 

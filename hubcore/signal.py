@@ -8,6 +8,7 @@ from __future__ import annotations
 import signal as _stdlib
 from time import monotonic
 
+from hubcore._base.hints import Any, Iterable
 from hubcore._base.package import publish_all
 from hubcore._process.handler_greenlets import Handler, given
 from hubcore._watchers import signals as _signals
@@ -15,9 +16,6 @@ from hubcore.hub import get_hub_if_any, sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
-
     from hubcore.hub import Hub
 
 # The originals, also after patching.
@@ -129,7 +127,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__ = ["getsignal", "pause", "set_wakeup_fd", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]
+__implements__: list[str] = ["getsignal", "pause", "set_wakeup_fd", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 for _each in (getsignal, pause, set_wakeup_fd, signal, sigtimedwait, sigwait, sigwaitinfo):
     # As for the standard library's functions that are written in C; CPython's tests check it.

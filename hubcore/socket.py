@@ -14,6 +14,7 @@ from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import get_blocking, original, set_blocking
 from hubcore._io.fd_waits import FdWaits, blocks_for_others
 from hubcore._io.wait_fd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
@@ -28,11 +29,6 @@ try:
     from hubcore._sockets import stream_calls as _fast
 except ImportError:  # an uncompiled run: the class below then uses the standard library's socket
     _fast = _fast_addressed = None  # type: ignore[assignment]
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _FOREVER = -1.0
 _INTERNET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
@@ -119,7 +115,10 @@ class socket(_stdlib.socket):
         value = self._fd_waits.timeout
         return None if value < 0 else value
 
-    timeout = property(gettimeout, doc="The timeout in seconds, or None.")
+    @property
+    def timeout(self) -> float | None:
+        """The timeout in seconds, or None."""
+        return self.gettimeout()
 
     def setblocking(self, flag: bool) -> None:
         """Like socket.setblocking."""
@@ -333,10 +332,6 @@ class socket(_stdlib.socket):
         self._fd_waits.fd = -1
         return super().detach()
 
-    if _fast is not None:
-        close = _fast.close
-        _real_close = _fast._real_close
-
     @property
     def closed(self) -> bool:
         """Whether the socket was closed or detached."""
@@ -488,7 +483,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that `hubcore.monkey` replaces in the standard library's module; its other functions call these.
-__implements__ = [
+__implements__: list[str] = [
     "create_connection", "fromfd", "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex",
     "getnameinfo", "socket", "socketpair",
 ]  # fmt: skip

@@ -10,6 +10,7 @@ from __future__ import annotations
 import ssl as _stdlib
 from types import FunctionType
 
+from hubcore._base.hints import Any
 from hubcore._base.package import publish_all
 from hubcore._tls.ssl_context import SSLContext
 from hubcore._tls.ssl_socket import SSLSocket as SSLSocket
@@ -17,8 +18,6 @@ from hubcore.socket import create_connection
 from hubcore.socket import socket as socket
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _names: dict[str, Any] = {**vars(_stdlib), "SSLContext": SSLContext, "create_connection": create_connection}
 
@@ -33,13 +32,35 @@ def _with_our_context(name: str) -> Any:
     return ours
 
 
-create_default_context = _with_our_context("create_default_context")
+if TYPE_CHECKING:
+
+    def create_default_context(
+        purpose: _stdlib.Purpose = _stdlib.Purpose.SERVER_AUTH,
+        *,
+        cafile: str | None = None,
+        capath: str | None = None,
+        cadata: str | bytes | None = None,
+    ) -> SSLContext:
+        """Like ssl.create_default_context."""
+        raise NotImplementedError
+
+    def get_server_certificate(
+        addr: tuple[str, int],
+        ssl_version: int = _stdlib.PROTOCOL_TLS_CLIENT,
+        ca_certs: str | None = None,
+        timeout: float = 0,
+    ) -> str:
+        """Like ssl.get_server_certificate. Switches."""
+        raise NotImplementedError
+
+else:
+    create_default_context = _with_our_context("create_default_context")
+    get_server_certificate = _with_our_context("get_server_certificate")
+    if hasattr(_stdlib, "wrap_socket"):  # Python 3.12 removed it
+        wrap_socket = _with_our_context("wrap_socket")
 _create_unverified_context = _with_our_context("_create_unverified_context")
 _create_default_https_context = create_default_context
 _create_stdlib_context = _names["_create_stdlib_context"] = _create_unverified_context
-get_server_certificate = _with_our_context("get_server_certificate")
-if hasattr(_stdlib, "wrap_socket"):  # Python 3.12 removed it
-    wrap_socket = _with_our_context("wrap_socket")
 
 
 def __getattr__(name: str) -> Any:
@@ -52,7 +73,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that `hubcore.monkey` replaces in the standard library's module; its functions call these.
-__implements__ = ["SSLContext", "SSLSocket", "create_connection", "socket"]
+__implements__: list[str] = ["SSLContext", "SSLSocket", "create_connection", "socket"]
 
 
 def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) -> None:

@@ -17,17 +17,14 @@ from subprocess import (
     TimeoutExpired,
 )
 
+from hubcore._base.hints import Any
 from hubcore._base.package import publish_all
 from hubcore._process.popen import Popen
 from hubcore.hub import get_hub_if_any
 from hubcore.scopes import CancelScope
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
-
 # The names that patching sets in the standard library's module. Its functions use its `Popen`, so this one suffices.
-__implements__ = ["Popen"]
+__implements__: list[str] = ["Popen"]
 
 
 def call(*popenargs: Any, timeout: float | None = None, **kwargs: Any) -> int:

@@ -13,6 +13,7 @@ from _thread import TIMEOUT_MAX, error, exit, get_native_id, stack_size
 from greenlet import GreenletExit, getcurrent
 
 from hubcore import local as _locals
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import original
 from hubcore._base.package import publish_all
 from hubcore._core import tracing as _tracing
@@ -27,11 +28,6 @@ from hubcore.event import Event as _Event
 from hubcore.exceptions import Cancelled, HubDestroyed
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub_if_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _original: Any = _stdlib  # as Any: its names differ between versions
 _native_ident = _stdlib.get_ident
@@ -269,7 +265,7 @@ class _ThreadHandle:
     __slots__ = ("__weakref__", "_done", "_started", "ident")
 
     def __init__(self) -> None:
-        self.ident = 0
+        self.ident: int = 0
         self._started = False
         self._done = _Event()
 
@@ -393,7 +389,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that replace those of `_thread` under patching.
-__implements__ = [
+__implements__: list[str] = [
     name
     for name in (
         "LockType",

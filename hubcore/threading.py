@@ -15,6 +15,7 @@ from contextvars import Context, copy_context
 from threading import BrokenBarrierError, ThreadError, main_thread
 
 from hubcore import thread as _thread
+from hubcore._base.hints import Any, Callable, Iterable, Mapping
 from hubcore._base.package import publish_all
 from hubcore._sync.barrier import Barrier
 from hubcore._sync.condition import Condition as _Condition
@@ -32,11 +33,6 @@ from hubcore.thread import (
     start_joinable_thread,
     start_new_thread,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
 
 if hasattr(_stdlib, "serialize_iterator"):  # from CPython 3.15 on
     from hubcore._threads import iterators as _iterators
@@ -249,8 +245,8 @@ class Timer(Thread, _stdlib.Timer):
         Thread.__init__(self)
         self.interval = interval
         self.function = function
-        self.args = args if args is not None else []
-        self.kwargs = kwargs if kwargs is not None else {}
+        self.args: Iterable[Any] = args if args is not None else []
+        self.kwargs: Mapping[str, Any] = kwargs if kwargs is not None else {}
         self.finished: Any = Event()
 
 
@@ -323,7 +319,7 @@ def __dir__() -> list[str]:
 
 
 #: The names that replace those of threading under patching.
-__implements__ = [
+__implements__: list[str] = [
     name
     for name in (
         "Event",

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.hints import A, Any, Callable, Iterable, Mapping, P, R
 from hubcore._base.originals import get_ident
 from hubcore._base.package import publish_all
 from hubcore._sync.locks import room_for
@@ -19,9 +20,6 @@ from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
-    from typing import Any
-
     from hubcore._threads.executor import ThreadPoolExecutor
     from hubcore.hub import Hub
 
@@ -47,7 +45,7 @@ class ThreadPool(MappingMixin):
         self._begin()
 
     def _begin(self) -> None:
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
         self._generation = _worker_threads.generation()
         self._jobs: set[Job] = set()
         self._semaphore = room_for(self._maxsize)
@@ -56,7 +54,7 @@ class ThreadPool(MappingMixin):
         if self._generation is not _worker_threads.generation():
             self._begin()  # in a forked child: the parent's calls do not run here
 
-    def spawn(self, func: Callable[..., object], *args: Any, **kwargs: Any) -> Job:
+    def spawn(self, func: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Job[R]:
         """Call `func(*args, **kwargs)` in a thread; return its result, an AsyncResult. Wait while the pool is full.
 
         Switches if it waits; a thread without a hub blocks. Any thread. The call gets a copy of the caller's context
@@ -89,8 +87,8 @@ class ThreadPool(MappingMixin):
         self._semaphore.release()
 
     def apply(
-        self, func: Callable[..., Any], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
-    ) -> Any:
+        self, func: Callable[..., R], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
+    ) -> R:
         """Call `func(*args, **kwds)` in a thread; return its result, or raise its exception. Switches.
 
         In one of the pool's own calls, call it there at once. If the caller is killed or times out, the result is
@@ -107,7 +105,7 @@ class ThreadPool(MappingMixin):
         finally:
             del job  # the traceback of its exception refers to this frame
 
-    def map(self, func: Callable[[Any], Any], iterable: Iterable[Any]) -> list[Any]:
+    def map(self, func: Callable[[A], R], iterable: Iterable[A]) -> list[R]:
         """As MappingMixin.map. In one of the pool's own calls, make the calls there, one after the other."""
         if self._is_inside():
             return [func(item) for item in iterable]
@@ -212,7 +210,7 @@ class ThreadResult:
         self.context: object = None
         self.value: Any = None
         self.exc_info: Any = ()
-        self.async_watcher = None
+        self.async_watcher: None = None
         self._call_when_ready = call_when_ready
         hub.loop.begin_job()
 
@@ -274,13 +272,15 @@ def pool_for(hub: Hub) -> Any:
     return hub.threadpool_class(hub.threadpool_size, hub=hub)
 
 
-def __getattr__(name: str) -> object:
-    # Imported late: the standard library's concurrent.futures takes longer to import than hubcore.
-    if name == "ThreadPoolExecutor":
-        from hubcore._threads import executor as _executor
+if not TYPE_CHECKING:  # or checkers would take every name
 
-        return _executor.ThreadPoolExecutor
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    def __getattr__(name: str) -> object:
+        # Imported late: the standard library's concurrent.futures takes longer to import than hubcore.
+        if name == "ThreadPoolExecutor":
+            from hubcore._threads import executor as _executor
+
+            return _executor.ThreadPoolExecutor
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 publish_all(globals())

@@ -6,14 +6,11 @@ import time as _stdlib
 from operator import index
 from sys import is_finalizing
 
+from hubcore._base.hints import Any
 from hubcore._base.main_thread import in_main_thread
 from hubcore._base.package import publish_all
 from hubcore.hub import get_hub_if_any
 from hubcore.hub import sleep as _sleep_in_hub
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _sleep = _stdlib.sleep  # the original, also after patching
 _LONGEST = 9_000_000_000.0  # seconds; about the longest that the standard library's sleep accepts
@@ -70,7 +67,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__ = ["sleep"]
+__implements__: list[str] = ["sleep"]
 __all__ = ["sleep"]
 __all__ += [name for name in dir(_stdlib) if not name.startswith("_") and name not in __all__]
 

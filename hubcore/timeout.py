@@ -5,17 +5,16 @@ from __future__ import annotations
 import cython
 
 from hubcore._base.argument_checks import check_exception
+from hubcore._base.hints import Any, Callable, D, P, R, Self
 from hubcore._core.deadlines import Deadline, as_seconds
 from hubcore.hub import get_hub
 
 if not cython.compiled:
     from hubcore._capi.fallback import getcurrent, greenlet, import_greenlet
 
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
+    from typing import overload
 
     from hubcore.hub import Hub
 
@@ -145,8 +144,8 @@ class Expiry(Deadline):
     def __init__(self, timeout: Timeout, target: greenlet, hub: Hub) -> None:
         Deadline.__init__(self)
         self.timeout: Timeout | None = timeout
-        self.target = target
-        self.hub = hub
+        self.target: greenlet = target
+        self.hub: Hub = hub
         self.raised: object = None
 
     def _fire(self, now: float) -> None:
@@ -173,6 +172,17 @@ class Expiry(Deadline):
             self.hub.retract(self.target, self.raised)
 
 
+if TYPE_CHECKING:
+
+    @overload
+    def with_timeout(
+        seconds: float | None, function: Callable[..., R], *args: Any, timeout_value: D, **kwds: Any
+    ) -> R | D: ...
+    @overload
+    def with_timeout(seconds: float | None, function: Callable[P, R], *args: P.args, **kwds: P.kwargs) -> R: ...
+
+
+@cython.binding(True)  # for its signature: the default is no literal
 def with_timeout(
     seconds: float | None, function: Callable[..., Any], *args: Any, timeout_value: Any = _NOTHING, **kwds: Any
 ) -> Any:

@@ -10,18 +10,13 @@ from __future__ import annotations
 
 from functools import update_wrapper
 
+from hubcore._base.hints import Any, Callable, FrameType
 from hubcore._base.package import publish_all
 from hubcore._debug.assert_switches import assert_switches
 from hubcore._debug.greenlet_tree import GreenletTree
 from hubcore._debug.run_info import format_run_info, print_run_info
 from hubcore._diagnostics.deadlocks import Deadlock, find_deadlocks, format_deadlocks, print_deadlocks
 from hubcore._diagnostics.statistics import Statistics
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
-    from typing import Any
 
 __all__ = [
     "Deadlock",

@@ -8,15 +8,13 @@ from __future__ import annotations
 
 from errno import EBADF
 
+from hubcore._base.hints import Callable, Self
 from hubcore._core.deadlines import Deadline, as_seconds
 from hubcore._core.waiter import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Self
-
     from hubcore._core.base_loop import BaseLoop
     from hubcore._core.ready_queue import Callback
 
@@ -33,8 +31,10 @@ class Watcher:
     __slots__ = ("_closed", "_pass_events", "_queued", "_ref", "_started", "args", "callback", "loop", "priority")
 
     def __init__(self, loop: BaseLoop, ref: bool = True, priority: int | None = None) -> None:
-        self.loop = loop
-        self.priority = priority  # kept for programs that set it: entries run in the order they became ready
+        self.loop: BaseLoop = loop
+        self.priority: int | None = (
+            priority  # kept for programs that set it: entries run in the order they became ready
+        )
         self.callback: Callable[..., object] | None = None
         self.args: tuple[object, ...] | None = None
         self._ref = ref
@@ -158,9 +158,9 @@ class FdWatch:
     __slots__ = ("fd", "ios", "loop", "mask")
 
     def __init__(self, loop: BaseLoop, fd: int) -> None:
-        self.loop = loop
-        self.fd = fd
-        self.mask = 0
+        self.loop: BaseLoop = loop
+        self.fd: int = fd
+        self.mask: int = 0
         self.ios: list[Io] = []
 
     def add(self, io: Io) -> None:
@@ -223,7 +223,7 @@ class Io(Watcher):
         if events not in (READ, WRITE, READ | WRITE):
             raise ValueError(f"events must be 1 (READ), 2 (WRITE) or 3 (both), not {events!r}")
         Watcher.__init__(self, loop, ref, priority)
-        self.fd = fd
+        self.fd: int = fd
         self.events = events
         self.waiter: Waiter | None = None
         self._watch: FdWatch | None = None  # while the backend watches
@@ -325,7 +325,7 @@ class TimerDeadline(Deadline):
 
     def __init__(self, timer: Timer) -> None:
         Deadline.__init__(self)
-        self.timer = timer
+        self.timer: Timer = timer
         self.ref = False  # not the deadline but the watcher, whose `ref` may change, keeps the loop alive
 
     def _fire(self, now: float) -> None:
@@ -352,8 +352,8 @@ class Timer(Watcher):
             raise ValueError(f"the delay of a timer must be 0 seconds or more, not {after!r}")
         if not repeat >= 0.0:
             raise ValueError(f"the period of a timer must be 0 (no repetition) or more seconds, not {repeat!r}")
-        self.after = after
-        self.repeat = repeat
+        self.after: float = after
+        self.repeat: float = repeat
         self._deadline = TimerDeadline(self)
 
     def start(

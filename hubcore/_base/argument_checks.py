@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from greenlet import greenlet
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from hubcore._base.hints import Any
 
 
 def check_exception(exception: object) -> None:

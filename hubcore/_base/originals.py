@@ -11,10 +11,7 @@ import os
 import time
 from _thread import LockType, RLock, _local, allocate_lock, get_ident, start_new_thread
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+from hubcore._base.hints import Any, Iterable
 
 __all__ = [
     "LockType",

@@ -11,14 +11,16 @@ import os
 import sys
 from _collections import deque
 
+from hubcore._base.hints import Callable
 from hubcore._base.originals import RLock, allocate_lock, get_ident, start_new_thread
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     Call = Callable[[], object]
     Done = Callable[[object, BaseException | None], object]
+else:  # text, which `typing.get_type_hints` evaluates
+    Call = "Callable[[], object]"
+    Done = "Callable[[object, BaseException | None], object]"
 
 _IDLE_SECONDS = 10.0
 

@@ -18,11 +18,7 @@ from hubcore.exceptions import BlockingSwitchOutError, InvalidThreadUseError
 if not cython.compiled:
     from _thread import get_ident as get_ident
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
+    from hubcore._base.hints import Any, Callable, TracebackType
 
 
 class BaseLoop:
@@ -32,17 +28,17 @@ class BaseLoop:
     name = "?"
 
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
-        self.default = bool(default)
-        self.thread_ident = _get_ident()
-        self.deadlines = DeadlineHeap()
-        self.ready = ReadyQueue(self)
-        self.refs = 0  # what keeps the loop alive: waiters on fds, started watchers, external operations
-        self.external = 0  # operations that another thread or process completes, and whose end the hub itself sees
-        self.jobs = 0  # the same, but the thread that completes one counts it off
-        self.passes = 0  # begun so far
-        self.closed = False
-        self.polling = False
-        self.patience = -1.0  # the longest wait of a poll without a deadline, in seconds; negative: no limit
+        self.default: bool = bool(default)
+        self.thread_ident: int = _get_ident()
+        self.deadlines: DeadlineHeap = DeadlineHeap()
+        self.ready: ReadyQueue = ReadyQueue(self)
+        self.refs: int = 0  # what keeps the loop alive: waiters on fds, started watchers, external operations
+        self.external: int = 0  # operations that another thread or process completes, and whose end the hub itself sees
+        self.jobs: int = 0  # the same, but the thread that completes one counts it off
+        self.passes: int = 0  # begun so far
+        self.closed: bool = False
+        self.polling: bool = False
+        self.patience: float = -1.0  # the longest wait of a poll without a deadline, in seconds; negative: no limit
         self.watchers: set[Any] = set()  # started with a callback
         self.fd_watches: dict[int, Any] = {}
         self.error_handler: Any = None

@@ -11,9 +11,7 @@ from __future__ import annotations
 
 from math import inf
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from hubcore._base.hints import Any
 
 
 def as_seconds(given: Any, what: str) -> float:
@@ -38,8 +36,8 @@ class Deadline:
     __slots__ = ("_order", "_place", "at", "ref")
 
     def __init__(self) -> None:
-        self.at = 0.0
-        self.ref = True  # whether it keeps the loop alive
+        self.at: float = 0.0
+        self.ref: bool = True  # whether it keeps the loop alive
         self._order = 0
         self._place = 0
 
@@ -67,7 +65,7 @@ class DeadlineHeap:
     def __init__(self) -> None:
         self._heap: list[Deadline] = []
         self._next_order = 0
-        self.refs = 0  # deadlines that keep the loop alive
+        self.refs: int = 0  # deadlines that keep the loop alive
 
     def __len__(self) -> int:
         return len(self._heap)

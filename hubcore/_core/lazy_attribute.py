@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from importlib import import_module
 
+from hubcore._base.hints import Any, Generic, Self, T
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import overload
 
 
 def load(target: str) -> Any:
@@ -18,7 +20,7 @@ def load(target: str) -> Any:
     return getattr(import_module(module), name)
 
 
-class LazyAttribute:
+class LazyAttribute(Generic["T"]):
     """An attribute of a hub that is `make(hub)` from the first use on; it can be set and deleted.
 
     `target` names `make` in the form of an entry point.
@@ -30,6 +32,18 @@ class LazyAttribute:
 
     def __set_name__(self, owner: type, name: str) -> None:
         self._name = name
+
+    if TYPE_CHECKING:  # the hub's own dict takes it
+
+        def __set__(self, hub: Any, value: T) -> None: ...
+        def __delete__(self, hub: Any) -> None: ...
+
+    if TYPE_CHECKING:
+
+        @overload
+        def __get__(self, hub: None, owner: type | None = None) -> Self: ...
+        @overload
+        def __get__(self, hub: Any, owner: type | None = None) -> T: ...
 
     def __get__(self, hub: Any, owner: type | None = None) -> Any:
         if hub is None:

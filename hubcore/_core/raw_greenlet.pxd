@@ -1,3 +1,6 @@
+cimport cython
+
+from hubcore._core.deadlines cimport Deadline
 from hubcore._core.frame_arena cimport begin_stack
 from hubcore._capi.deferred_errors cimport call_or, raise_failure
 from hubcore._capi.greenlet cimport greenlet, import_greenlet, set_parent
@@ -27,3 +30,8 @@ cdef class RawGreenlet(greenlet):
     cdef _begin(self)
     cdef _failed(self)
     cpdef _finish_unstarted(self, exception)
+
+
+@cython.final
+cdef class StartDeadline(Deadline):
+    cdef RawGreenlet greenlet

@@ -13,9 +13,11 @@ from greenlet import GreenletExit
 
 from hubcore._base.argument_checks import as_exception
 from hubcore._base.package import PACKAGE
+from hubcore._core.deadlines import Deadline
 from hubcore.exceptions import Cancelled
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable
     from hubcore._capi.fallback import (
         begin_stack,
         call_or,
@@ -31,9 +33,8 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import CodeType
-    from typing import Any, Protocol
+    from typing import Protocol
 
     from hubcore._core.ready_queue import ReadyQueue
     from hubcore._core.waiter import Waiter
@@ -82,14 +83,14 @@ class RawGreenlet(greenlet):
         self._prepare(hub, target, args)
 
     def _prepare(self, hub: Host, target: Callable[..., object] | None, args: tuple[object, ...]) -> None:
-        self.hub = hub
+        self.hub: Host = hub
         self._waiter: Waiter | None = None  # while it is parked
         self._interrupts: list[object] | None = None  # what to raise when it waits next, in this order
         self._scope: Any = None  # the innermost scope that it is in
         self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
         self._phase = NEW
         self._target = target
-        self.args = args
+        self.args: tuple[object, ...] = args
         set_parent(self, hub)
         # `spawn_site` computes the line number when a caller needs it.
         self._spawn_code: CodeType | None = running_code(PACKAGE)
@@ -140,6 +141,7 @@ class RawGreenlet(greenlet):
         self._waiter = None
         set_parent(self, hub)
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def kill_nowait(self, exception: type[BaseException] | BaseException = GreenletExit) -> None:
         """Raise `exception` at its current park, or at its next one. If it was not started, it never runs.
 
@@ -158,3 +160,19 @@ class RawGreenlet(greenlet):
     def __repr__(self) -> str:
         state = ("not scheduled", "not started", "started", "finished")[self._phase]
         return f"<{type(self).__name__} {state} at {id(self):#x}>"
+
+
+class StartDeadline(Deadline):
+    """The time at which the hub schedules a greenlet of `Greenlet.start_later`."""
+
+    __slots__ = ("greenlet",)
+
+    def __init__(self, greenlet: RawGreenlet) -> None:
+        Deadline.__init__(self)
+        self.greenlet: RawGreenlet = greenlet
+
+    def _fire(self, now: float) -> None:
+        self.greenlet.hub.ready.push(self.greenlet)
+
+    def _give_up(self, exception: BaseException) -> None:
+        self.greenlet._finish_unstarted(exception)

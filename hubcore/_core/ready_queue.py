@@ -81,9 +81,9 @@ class ReadyQueue:
         self._ring: list[object] = [None] * _FIRST_SIZE
         self._mask = _FIRST_SIZE - 1
         self._head = 0
-        self.count = 0
+        self.count: int = 0
         # No thread has the ident 0: a queue with that ident gets every entry by way of the inbox.
-        self.thread_ident = _get_ident() if thread_ident is None else thread_ident
+        self.thread_ident: int = _get_ident() if thread_ident is None else thread_ident
         self._loop = loop
         self._inbox: deque[object] = deque()
 

@@ -29,6 +29,7 @@ from hubcore._core.waiter import Waiter, WaiterList
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable, TracebackType
     from hubcore._capi.fallback import (
         call_keeping_failure,
         get_ident,
@@ -48,11 +49,8 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
-
     from hubcore._core.base_loop import BaseLoop
+    from hubcore._core.ready_queue import ReadyQueue
 
 import_greenlet()
 
@@ -79,9 +77,9 @@ class Scheduler(InterruptMixin):
         self.main = main
         set_parent(self, main)
         self.loop = loop
-        self.ready = loop.ready
-        self.thread_ident = get_ident()
-        self.parked = WaiterList()
+        self.ready: ReadyQueue = loop.ready
+        self.thread_ident: int = get_ident()
+        self.parked: WaiterList = WaiterList()
         self.destroyed = False
         self._batch = 0
         self._budget = _BUDGET

@@ -26,6 +26,7 @@ if not cython.compiled:
     from _thread import allocate_lock
     from _thread import get_ident as get_ident
 
+    from hubcore._base.hints import Iterator
     from hubcore._capi.fallback import atomic
 
     WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
@@ -34,8 +35,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     import greenlet as greenlet_module
 
     from hubcore._core.ready_queue import ReadyQueue
@@ -63,13 +62,13 @@ class Waiter(Deadline):
             self._next: Waiter | None = None
             self._previous: Waiter | None = None
         self.ref = True
-        self.ready = ready
+        self.ready: ReadyQueue = ready
         self.greenlet = greenlet  # None once the greenlet has left the wait without a wake-up
-        self.waiting_on = waiting_on
-        self.since = since  # loop time, as of the loop's last reading of its clock
-        self.outcome = WAITING
+        self.waiting_on: object = waiting_on
+        self.since: float = since  # loop time, as of the loop's last reading of its clock
+        self.outcome: int = WAITING
         self.value: object = None  # the waker's value, or the exception that the wait fails with
-        self.parked = False  # whether the greenlet sleeps, so that the end of the wait makes it ready
+        self.parked: bool = False  # whether the greenlet sleeps, so that the end of the wait makes it ready
 
     @property
     def ended(self) -> bool:
@@ -380,7 +379,7 @@ class WaiterList:
     def __init__(self) -> None:
         self._first: Waiter | None = None
         self._last: Waiter | None = None
-        self.count = 0
+        self.count: int = 0
 
     def link(self, waiter: Waiter) -> None:
         """Append `waiter`, which must be in no list."""

@@ -12,16 +12,17 @@ from time import perf_counter
 
 import greenlet as greenlet_module
 
+from hubcore._base.hints import Any, Callable, Late, Self
 from hubcore._core.deadlines import as_seconds
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Self
-
     from hubcore.hub import Hub
     from hubcore.loop import Loop
+else:
+    Hub = Late("hubcore.hub:Hub")
+    Loop = Late("hubcore.loop:Loop")
 
 
 class assert_switches:
@@ -32,8 +33,8 @@ class assert_switches:
     greenlet by hand. A block that raises is not checked.
     """
 
-    hub: Hub | None = None
-    tracer: Tracer | None = None
+    hub: Any = None
+    tracer: Any = None
 
     def __init__(self, max_blocking_time: float | None = None, hub_only: bool = False) -> None:
         if max_blocking_time is not None:
@@ -91,10 +92,10 @@ class Tracer:
     def __init__(self, hub: Hub, timed: bool) -> None:
         self.timed = timed
         self.hub = hub
-        self.greenlet = greenlet_module.getcurrent()
-        self.switched = False
+        self.greenlet: greenlet_module.greenlet = greenlet_module.getcurrent()
+        self.switched: bool = False
         self._watching = False
-        self.longest = 0.0
+        self.longest: float = 0.0
         self._since: float | None = None
 
     def begin(self) -> None:

@@ -3,19 +3,14 @@
 from __future__ import annotations
 
 from greenlet import getcurrent
+from greenlet import greenlet as _raw
 
+from hubcore._base.hints import Any, Iterator, Mapping
 from hubcore._base.stack_format import format_frame, frame_of, shown
 from hubcore._diagnostics.describe import describe_wait
 from hubcore._diagnostics.inventory import Found, inventory
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub_if_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
-    from typing import Any
-
-    import greenlet as greenlet_module
 
 _DEEPEST = 40  # levels that are indented: a chain of 10,000 would be mostly blanks
 
@@ -37,11 +32,11 @@ class GreenletTree:
     }
 
     #: The greenlet itself.
-    greenlet: greenlet_module.greenlet | None = None
+    greenlet: Any = None
     #: Whether this is the tree of the calling thread.
-    is_current_tree = False
+    is_current_tree: bool = False
 
-    def __init__(self, greenlet: greenlet_module.greenlet) -> None:
+    def __init__(self, greenlet: _raw) -> None:
         self.greenlet = greenlet
         self.is_current_tree = False
         self.child_trees: list[GreenletTree] = []

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import sys
 
+from hubcore._base.hints import TextIO
 from hubcore._base.originals import get_ident
 from hubcore._base.stack_format import caller, format_frame
 from hubcore._debug.greenlet_tree import GreenletTree
 from hubcore._diagnostics.describe import describe_wait
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import TextIO
 
 _RULE = "*" * 80
 

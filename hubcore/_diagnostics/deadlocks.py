@@ -11,6 +11,7 @@ about to make, nor a lock that is released by a greenlet other than its owner.
 
 from __future__ import annotations
 
+from hubcore._base.hints import Iterable, TextIO
 from hubcore._base.stack_format import format_frame, frame_of
 from hubcore._diagnostics.describe import describe_wait
 from hubcore._diagnostics.inventory import polling_in
@@ -18,9 +19,6 @@ from hubcore._diagnostics.wait_graph import Wait, all_waits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import TextIO
-
     from greenlet import greenlet
 
 _MOST_BEHIND = 20  # most lines of a report for waits that are only behind a deadlock
@@ -36,8 +34,8 @@ class Deadlock:
     __slots__ = ("behind", "waits")
 
     def __init__(self, waits: Iterable[Wait], behind: Iterable[Wait] = ()) -> None:
-        self.waits = tuple(waits)
-        self.behind = tuple(behind)
+        self.waits: tuple[Wait, ...] = tuple(waits)
+        self.behind: tuple[Wait, ...] = tuple(behind)
 
     @property
     def greenlets(self) -> tuple[greenlet, ...]:

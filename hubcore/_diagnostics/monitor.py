@@ -49,14 +49,14 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     """
 
     #: The shortest and the longest single sleep of the thread, in seconds.
-    min_sleep_time = 0.005
-    inactive_sleep_time = 2.0
+    min_sleep_time: float = 0.005
+    inactive_sleep_time: float = 2.0
     #: The shortest period of the memory check, in seconds.
     min_memory_monitor_period = 2
 
     def __init__(self, hub: Scheduler) -> None:
         self._hub = weak_reference(hub)
-        self.should_run = True
+        self.should_run: bool = True
         self._pid = os.getpid()
         self._bell = allocate_lock()  # a release makes the thread check its jobs anew
         self._bell.acquire()
@@ -72,7 +72,7 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
             self.install_monitor_deadlocks(config.deadlock_check_period)
         if config.max_memory_usage and self.can_monitor_memory_usage():
             self.install_monitor_memory_usage()
-        self.monitor_thread_ident = 0
+        self.monitor_thread_ident: int = 0
         self.monitor_thread_ident = start_thread(self._run, ())
 
     def announce(self) -> None:

@@ -11,6 +11,7 @@ import os
 import select as _stdlib
 import sys
 
+from hubcore._base.hints import Any, Callable, Iterable, Self
 from hubcore._base.originals import close_fd, get_ident, original
 from hubcore._io import read_ahead as _read_ahead
 from hubcore._io.wait_any_fd import let_others_run, seconds_of, spend
@@ -19,9 +20,6 @@ from hubcore.watchers import READ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, Self
-
     from hubcore.hub import Hub
     from hubcore.watchers import Io
 

@@ -7,17 +7,13 @@ import sys as _sys
 from importlib import import_module
 
 from hubcore import events
+from hubcore._base.hints import Any, Collection, Iterable
 from hubcore._base.main_thread import in_main_thread
 from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching import modules as pieces
 from hubcore._patching.replace import check_flags, is_module_patched, warn_all
 from hubcore._threads import native_threads as _native_threads
 from hubcore.events import DidPatchAllEvent, DidPatchBuiltinModulesEvent, DoNotPatch, WillPatchAllEvent
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
-    from typing import Any
 
 #: The modules, each also an argument of patch_all, in the order in which patch_all patches them.
 MODULES = ("os", "thread", "time", "socket", "select", "ssl", "subprocess", "signal", "queue")

@@ -7,14 +7,9 @@ original out before (`from time import sleep`) keeps it: see `hubcore._patching.
 from __future__ import annotations
 
 from hubcore import events
+from hubcore._base.hints import Any, Iterable, Mapping, ModuleType
 from hubcore._base.originals import saved
 from hubcore.events import DidPatchModuleEvent, DoNotPatch, WillPatchModuleEvent
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from types import ModuleType
-    from typing import Any
 
 
 class MonkeyPatchWarning(RuntimeWarning):

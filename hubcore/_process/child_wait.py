@@ -20,6 +20,7 @@ from resource import struct_rusage
 from signal import SIGCHLD
 
 from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import close_fd, get_blocking
 from hubcore._base.originals import waitpid as native_waitpid
 from hubcore.hub import get_hub_if_any, sleep
@@ -27,9 +28,6 @@ from hubcore.watchers import READ
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore._core.waiter import Waiter
     from hubcore.hub import Hub
 

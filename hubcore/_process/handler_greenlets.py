@@ -50,7 +50,7 @@ class Handler:
     may_wake = True  # for `_watchers.signals.handlers_may_wake`
 
     def __init__(self, function: Function) -> None:
-        self.function = function
+        self.function: Function = function
 
     def __call__(self, signum: int, frame: FrameType | None) -> None:
         """Run the handler for a signal. Python calls this in the main thread."""

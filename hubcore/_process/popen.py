@@ -14,6 +14,7 @@ from signal import SIGKILL
 from subprocess import SubprocessError, TimeoutExpired
 from time import monotonic
 
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import allocate_lock, close_fd, set_blocking
 from hubcore._base.originals import waitpid as native_waitpid
 from hubcore._core.deadlines import as_seconds
@@ -27,15 +28,17 @@ from hubcore._sync.links import DirectLink
 from hubcore._watchers.child import ChildEnd, sleep_until_ended
 from hubcore.hub import get_hub_if_any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
 _NO_PIPES = {"stdin": -1, "stdout": -1, "stderr": -1}
 
 
-class Popen(_stdlib.Popen):  # type: ignore[type-arg]
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    _StdlibPopen = _stdlib.Popen[Any]
+else:
+    _StdlibPopen = _stdlib.Popen
+
+
+class Popen(_StdlibPopen):
     """subprocess.Popen, made cooperative: calls that would block let other greenlets run.
 
     Greenlets of any threads, and threads without a hub, may wait for the same child, also by `hubcore.wait` and
@@ -43,23 +46,24 @@ class Popen(_stdlib.Popen):  # type: ignore[type-arg]
     `threadpool` is accepted for compatibility with gevent and ignored: no wait uses a thread.
     """
 
-    # Attributes of the standard library's class that its published type lacks.
-    text_mode: Any
-    encoding: str | None
-    errors: str | None
-    stdin: Any
-    stdout: Any
-    stderr: Any
-    _communication_started: bool
-    _child_created: bool
-    _handle_exitstatus: Callable[[int], None]
-    _check_timeout: Callable[..., None]
-    _translate_newlines: Callable[[bytes, Any, Any], str]
+    if TYPE_CHECKING:
+        # Attributes of the standard library's class that its published type lacks.
+        text_mode: Any
+        encoding: str | None
+        errors: str | None
+        stdin: Any
+        stdout: Any
+        stderr: Any
+        _communication_started: bool
+        _child_created: bool
+        _handle_exitstatus: Callable[[int], None]
+        _check_timeout: Callable[..., None]
+        _translate_newlines: Callable[[bytes, Any, Any], str]
 
     # Shared defaults: most children have no pipes, and the cost of one list for each attribute would be measurable.
-    _reopened: Sequence[int] = ()
-    _unopened: Sequence[tuple[str, int]] = ()  # this process's ends of pipes that no file object owns yet
-    _exchange: Communication | None = None
+    _reopened: Any = ()
+    _unopened: Any = ()  # this process's ends of pipes that no file object owns yet
+    _exchange: Any = None  # a Communication
     _outcome: tuple[Any, Any] | None = None
 
     def __init__(

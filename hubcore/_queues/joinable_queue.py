@@ -12,25 +12,23 @@ from hubcore._queues.simple_queue import SimpleQueue
 from hubcore._queues.store import trust
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Iterable, Self, T
     from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import new_entry
     from hubcore._sync.waitable import park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any, Self
-
     from hubcore._core.waiter import WaitEntry, Waiter
 
 
-class UnboundQueue(SimpleQueue):
+class UnboundQueue(SimpleQueue["T"]):
     """A SimpleQueue for any number of items. gevent's name."""
 
     __slots__ = ()
 
 
-class Queue(SimpleQueue):
+class Queue(SimpleQueue["T"]):
     """A SimpleQueue whose consumers call `task_done` for each finished item, so that `join` can wait for the last one.
 
     It has the lock and the conditions of the standard library's queue, for programs that use those. While `mutex` has
@@ -39,13 +37,13 @@ class Queue(SimpleQueue):
 
     __slots__ = ("_joiners",)
 
-    mutex = Part("mutex", "The lock. Its owner may do anything with `queue`, and may acquire it again.")
-    not_empty = Part("not_empty", "A Condition on `mutex`, notified when an item has been stored.")
-    not_full = Part("not_full", "A Condition on `mutex`, notified when an item has been taken.")
-    all_tasks_done = Part("all_tasks_done", "A Condition on `mutex`, notified when `unfinished_tasks` becomes 0.")
+    mutex: Part = Part("mutex", "The lock. Its owner may do anything with `queue`, and may acquire it again.")
+    not_empty: Part = Part("not_empty", "A Condition on `mutex`, notified when an item has been stored.")
+    not_full: Part = Part("not_full", "A Condition on `mutex`, notified when an item has been taken.")
+    all_tasks_done: Part = Part("all_tasks_done", "A Condition on `mutex`, notified when `unfinished_tasks` becomes 0.")
 
     def __init__(
-        self, maxsize: int | None = None, items: Iterable[Any] = (), unfinished_tasks: int | None = None
+        self, maxsize: int | None = None, items: Iterable[T] = (), unfinished_tasks: int | None = None
     ) -> None:
         self._joiners = WaitQueue()
         self._begin(maxsize, items)
@@ -132,53 +130,53 @@ class Queue(SimpleQueue):
         return type(self)(self.maxsize, self._items, self._unfinished)
 
 
-class JoinableQueue(Queue):
+class JoinableQueue(Queue["T"]):
     """The same as Queue. gevent's older name."""
 
     __slots__ = ()
 
 
-class LifoQueue(Queue):
+class LifoQueue(Queue["T"]):
     """Last in, first out."""
 
     __slots__ = ()
 
-    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
+    def _create_queue(self, items: Iterable[T] = ()) -> Any:
         return list(items)
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: T) -> None:
         self._items.append(item)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return self._items.pop()
 
-    def _peek(self) -> Any:
+    def _peek(self) -> T:
         return self._items[-1]
 
-    def _restore(self, item: Any) -> None:
+    def _restore(self, item: T) -> None:
         self._items.append(item)
 
 
-class PriorityQueue(Queue):
+class PriorityQueue(Queue["T"]):
     """The smallest item first. Items are compared with `<`."""
 
     __slots__ = ()
 
-    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
-        heap = list(items)
+    def _create_queue(self, items: Iterable[T] = ()) -> Any:
+        heap: list[Any] = list(items)
         heapify(heap)
         return heap
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: T) -> None:
         heappush(self._items, item)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return heappop(self._items)
 
-    def _peek(self) -> Any:
+    def _peek(self) -> T:
         return self._items[0]
 
-    def _restore(self, item: Any) -> None:
+    def _restore(self, item: T) -> None:
         self._store(item)
 
 

@@ -12,19 +12,20 @@ from queue import Empty, Full
 
 import cython
 
+from hubcore._base.hints import class_getitem
 from hubcore._core.waiter import Source, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Generic, Self, T, T_co, T_contra
     from hubcore._capi.fallback import atomic, process_ends, publish
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import GenericAlias
-    from typing import Any, Self
+    from typing import NamedTuple
 
     from hubcore._core.waiter import WaitEntry, Waiter
 
@@ -34,9 +35,20 @@ _END = object()
 _BROKEN = object()
 
 
-_Numbers = namedtuple(
-    "_Numbers", "items max_items open_senders open_receivers waiting_senders waiting_receivers", module=__name__
-)
+if TYPE_CHECKING:
+
+    class _Numbers(NamedTuple):
+        items: int
+        max_items: int | None
+        open_senders: int
+        open_receivers: int
+        waiting_senders: int
+        waiting_receivers: int
+
+else:
+    _Numbers = namedtuple(
+        "_Numbers", "items max_items open_senders open_receivers waiting_senders waiting_receivers", module=__name__
+    )
 
 
 class ChannelStatistics(_Numbers):
@@ -178,22 +190,18 @@ class _End(Source):
             waiting_receivers=conduit.receivers.count,
         )
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self._conduit.describe() if self._open else 'closed'}>"
 
 
-class SendChannel(_End):
+class SendChannel(_End, Generic["T_contra"]):
     """The sending end of a channel. Any thread. Also a context manager, which closes it."""
 
     __slots__ = ()
 
-    def send(self, item: Any, timeout: float | None = None) -> None:
+    def send(self, item: T_contra, timeout: float | None = None) -> None:
         """Send `item`. If the channel is full, wait for room, at most `timeout` seconds. Switches only if it waits.
 
         TimeoutError if there is no room; the item was not sent then. A timeout of 0 never switches. BrokenChannel if
@@ -202,7 +210,7 @@ class SendChannel(_End):
         if not self._try_send(item):
             self._send_later(item, timeout)
 
-    def send_nowait(self, item: Any) -> None:
+    def send_nowait(self, item: T_contra) -> None:
         """As `send`, but never switches: queue.Full if the channel is full."""
         if not self._try_send(item):
             raise Full
@@ -263,7 +271,7 @@ class SendChannel(_End):
             raise BrokenChannel(self)
         return value
 
-    def clone(self) -> SendChannel:
+    def clone(self) -> SendChannel[T_contra]:
         """Return another sending end of the channel, to be closed separately. ClosedChannel if this one was closed."""
         return _open_sender(self._conduit, self)
 
@@ -278,12 +286,12 @@ class SendChannel(_End):
             conduit.receivers.wake_all(_END)
 
 
-class ReceiveChannel(_End):
+class ReceiveChannel(_End, Generic["T_co"]):
     """The receiving end of a channel. Any thread. Also an iterator, and a context manager, which closes it."""
 
     __slots__ = ()
 
-    def receive(self, timeout: float | None = None) -> Any:
+    def receive(self, timeout: float | None = None) -> T_co:
         """Return the next item. If there is none, wait for one, at most `timeout` seconds. Switches only if it waits.
 
         TimeoutError if no item came. A timeout of 0 never switches. EndOfChannel if every sending end is closed and no
@@ -294,7 +302,7 @@ class ReceiveChannel(_End):
             item = self._receive_later(timeout)
         return item
 
-    def receive_nowait(self) -> Any:
+    def receive_nowait(self) -> T_co:
         """As `receive`, but never switches: queue.Empty if there is no item."""
         item = self._take()
         if item is _NOTHING:
@@ -366,7 +374,7 @@ class ReceiveChannel(_End):
     def _take_back(self, item: object) -> None:
         self._conduit.take_back(item)
 
-    def clone(self) -> ReceiveChannel:
+    def clone(self) -> ReceiveChannel[T_co]:
         """Return another receiving end of the channel, to be closed separately. ClosedChannel if this one was closed.
 
         Each item is received once, by the clone that comes first.
@@ -388,14 +396,14 @@ class ReceiveChannel(_End):
         """Iterate over the items as they come, until the end of the channel."""
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T_co:
         try:
             return self.receive()
         except EndOfChannel:
             raise StopIteration from None
 
 
-def open_channel(max_items: float | None) -> tuple[SendChannel, ReceiveChannel]:
+def open_channel(max_items: float | None) -> tuple[SendChannel[T], ReceiveChannel[T]]:
     """Return the two ends of a new channel that stores at most `max_items`; None or math.inf: any number.
 
     With 0 it stores nothing: a sender waits until a receiver takes its item. It belongs to no hub.

@@ -7,24 +7,23 @@ from queue import Empty, Full
 
 import cython
 
+from hubcore._base.hints import class_getitem
 from hubcore._core.waiter import GET, PUT, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Generic, Self, T
     from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import GenericAlias
-    from typing import Any, Self
-
     from hubcore._core.waiter import WaitEntry, Waiter
 
 
-class Channel(Waitable):
+class Channel(Waitable, Generic["T"]):
     """Hands each item straight from a putter to a getter; each waits for the other. Any thread."""
 
     __slots__ = ("_putters", "_returned")
@@ -36,7 +35,7 @@ class Channel(Waitable):
         self._putters = WaitQueue()
         self._returned: list[Any] = []  # handed to getters that could not take them
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Hand `item` over to a getter. If none waits and `block` is true, wait for one, at most `timeout` seconds.
 
         Switches only if it waits. Full if no getter came.
@@ -52,7 +51,7 @@ class Channel(Waitable):
         if not self._join_putters(entry, waiter) and not park(waiter, timeout):
             raise Full
 
-    def put_nowait(self, item: Any) -> None:
+    def put_nowait(self, item: T) -> None:
         """`put(item, block=False)`: never switches."""
         self.put(item, False)
 
@@ -67,7 +66,7 @@ class Channel(Waitable):
             self._notify_links()
         return False
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Take an item from a putter. If none waits and `block` is true, wait for one, at most `timeout` seconds.
 
         Switches only if it waits. Empty if no putter came.
@@ -86,9 +85,10 @@ class Channel(Waitable):
             return item
         if not park(waiter, timeout):
             raise Empty
-        return waiter.value
+        handed: Any = waiter.value
+        return handed
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """`get(block=False)`: never switches."""
         return self.get(False)
 
@@ -179,7 +179,7 @@ class Channel(Waitable):
         """Return True: a Channel stores no items."""
         return True
 
-    def next(self) -> Any:
+    def next(self) -> T:
         """Return the next item, for programs that iterate by hand. Switches unless a putter waits."""
         return self.__next__()
 
@@ -187,17 +187,13 @@ class Channel(Waitable):
         """Iterate over the items as they come, until an item is StopIteration."""
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T:
         item = self.get()
         if item is StopIteration:
             raise item
         return item
 
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
+    __class_getitem__ = class_getitem
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} at {id(self):#x} {self._waiters.count} getting, {self._putters.count} putting>"

@@ -17,14 +17,13 @@ from hubcore._queues.simple_queue import SimpleQueue
 from hubcore._sync.links import DirectLink
 
 if not cython.compiled:
+    from hubcore._base.hints import Any
     from hubcore._capi.fallback import atomic
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore._core.waiter import Waiter
 
 _GIVES = (ReceiveChannel, SimpleQueue, Channel)

@@ -15,6 +15,7 @@ from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._queues.store import Store, trust
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Iterable, Self, T
     from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import WAITING, new_entry
     from hubcore._sync.waitable import check_timeout, park, waiter_at
@@ -29,22 +30,18 @@ except ImportError:  # before CPython 3.13
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from types import GenericAlias
-    from typing import Any, Self
-
     from hubcore._core.waiter import WaitEntry, Waiter
 
 _PEEK = object()  # the item of a waiter in `peek`, which does not take the queue's item
 _SHUT_DOWN = object()  # wakes the waiters that can get or put nothing any more
 
 
-class SimpleQueue(Store):
+class SimpleQueue(Store["T"]):
     """First in, first out, with at most `maxsize` items, or any number if that is None. Initially holds `items`."""
 
     __slots__ = ("_bound", "_conditions", "_putters", "_shut_down", "_unfinished")
 
-    def __init__(self, maxsize: int | None = None, items: Iterable[Any] = ()) -> None:
+    def __init__(self, maxsize: int | None = None, items: Iterable[T] = ()) -> None:
         self._begin(maxsize, items)
 
     def _begin(self, maxsize: int | None, items: Iterable[Any]) -> None:
@@ -59,7 +56,7 @@ class SimpleQueue(Store):
 
     # Putting.
 
-    def put(self, item: Any, block: bool = True, timeout: float | None = None) -> None:
+    def put(self, item: T, block: bool = True, timeout: float | None = None) -> None:
         """Append `item`. If the queue is full and `block` is true, wait for room, at most `timeout` seconds.
 
         Switches only if it waits. Full if there is no room; ShutDown after a shutdown.
@@ -75,7 +72,7 @@ class SimpleQueue(Store):
             raise Full
         self._put_later(item, timeout)
 
-    def put_nowait(self, item: Any) -> None:
+    def put_nowait(self, item: T) -> None:
         """`put(item, block=False)`: never switches."""
         if self._conditions is not None:
             self._put_exclusively(item, False, None)
@@ -209,7 +206,7 @@ class SimpleQueue(Store):
 
     # Getting.
 
-    def get(self, block: bool = True, timeout: float | None = None) -> Any:
+    def get(self, block: bool = True, timeout: float | None = None) -> T:
         """Remove and return the next item. If there is none and `block` is true, wait, at most `timeout` seconds.
 
         Switches only if it waits. Empty if there is no item; ShutDown if none can come any more.
@@ -223,14 +220,14 @@ class SimpleQueue(Store):
             item = self._get_later(None, block, timeout)
         return item
 
-    def get_nowait(self) -> Any:
+    def get_nowait(self) -> T:
         """`get(block=False)`: never switches."""
         if self._conditions is not None:
             return self._get_exclusively(False, None)
         item = self._take_and_admit()
         return self._get_later(None, False, None) if item is _NOTHING else item
 
-    def peek(self, block: bool = True, timeout: float | None = None) -> Any:
+    def peek(self, block: bool = True, timeout: float | None = None) -> T:
         """As `get`, but the item stays in the queue."""
         if timeout is not None and block:
             check_timeout(timeout)
@@ -238,7 +235,7 @@ class SimpleQueue(Store):
             return self._peek()
         return self._get_later(_PEEK, block, timeout)
 
-    def peek_nowait(self) -> Any:
+    def peek_nowait(self) -> T:
         """`peek(block=False)`: never switches."""
         return self.peek(False)
 
@@ -309,7 +306,7 @@ class SimpleQueue(Store):
         if entry.item is None and entry.purpose is GET and value is not _SHUT_DOWN:
             self._take_back(value)
 
-    def _take_back(self, item: object) -> None:
+    def _take_back(self, item: Any) -> None:
         self._restore(item)
         self._satisfy()
 
@@ -449,7 +446,7 @@ class SimpleQueue(Store):
         """Iterate over the items as they come, until an item is StopIteration or the queue is shut down and empty."""
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T:
         try:
             item = self.get()
         except ShutDown:
@@ -457,12 +454,6 @@ class SimpleQueue(Store):
         if item is StopIteration:
             raise item
         return item
-
-    @classmethod
-    def __class_getitem__(cls, item: object) -> GenericAlias:
-        from types import GenericAlias
-
-        return GenericAlias(cls, item)
 
     def __repr__(self) -> str:
         bound = "" if self._bound < 0 else f" of {self._bound}"

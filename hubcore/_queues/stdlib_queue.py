@@ -12,23 +12,19 @@ from math import ceil
 from sys import maxsize as _MOST
 from sys import version_info
 
+from hubcore._base.hints import Any, Iterable, T
 from hubcore._core.waiter import WaitQueue
 from hubcore._queues.joinable_queue import Queue as _Queue
 from hubcore._queues.simple_queue import SimpleQueue as SimpleQueue
 from hubcore._queues.store import HOOKS, trust
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
 
-
-class Queue(_Queue):
+class Queue(_Queue["T"]):
     """As the standard library's Queue, with the further arguments and methods of hubcore's."""
 
     __slots__ = ("_given", "_own_flag")
 
-    def __init__(self, maxsize: Any = 0, items: Iterable[Any] = (), unfinished_tasks: int | None = None) -> None:
+    def __init__(self, maxsize: Any = 0, items: Iterable[T] = (), unfinished_tasks: int | None = None) -> None:
         self._given = maxsize
         self._own_flag: Any = None
         self._joiners = WaitQueue()
@@ -87,41 +83,41 @@ class Queue(_Queue):
             self._shut_down = False
 
 
-class LifoQueue(Queue):
+class LifoQueue(Queue["T"]):
     """Last in, first out."""
 
     __slots__ = ()
 
-    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
+    def _create_queue(self, items: Iterable[T] = ()) -> Any:
         return list(items)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return self._items.pop()
 
-    def _peek(self) -> Any:
+    def _peek(self) -> T:
         return self._items[-1]
 
-    def _restore(self, item: Any) -> None:
+    def _restore(self, item: T) -> None:
         self._store(item)
 
 
-class PriorityQueue(Queue):
+class PriorityQueue(Queue["T"]):
     """The smallest item first. Items are compared with `<`."""
 
     __slots__ = ()
 
-    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
-        heap = list(items)
+    def _create_queue(self, items: Iterable[T] = ()) -> Any:
+        heap: list[Any] = list(items)
         heapify(heap)
         return heap
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: T) -> None:
         heappush(self._items, item)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         return heappop(self._items)
 
-    def _restore(self, item: Any) -> None:
+    def _restore(self, item: T) -> None:
         self._store(item)
 
 

@@ -10,19 +10,15 @@ from __future__ import annotations
 
 from _collections import deque
 
+from hubcore._base.hints import Any, Generic, Iterable, T, class_getitem
 from hubcore._base.originals import RLock
 from hubcore._sync.waitable import Waitable
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
 
 #: The result in place of an item if there is none.
 NOTHING = object()
 
 
-class Store(Waitable):
+class Store(Waitable, Generic["T"]):
     """Holds items, first in, first out.
 
     Subclasses may override the methods up to `_restore`. Most of these have the names that the standard library's queue
@@ -31,7 +27,9 @@ class Store(Waitable):
 
     __slots__ = ("_busy", "_deferred", "_guard", "_items")
 
-    def _set_up_store(self, items: Iterable[Any]) -> None:
+    __class_getitem__ = class_getitem
+
+    def _set_up_store(self, items: Iterable[T]) -> None:
         self._busy = False
         self._deferred: list[Any] = []
         self._guard = RLock() if _stores_by_foreign_code(type(self)) else None
@@ -40,7 +38,7 @@ class Store(Waitable):
     def _init(self, maxsize: int | None) -> None:
         """Finish the making of a queue: a subclass may set `self.queue` to its own container of items."""
 
-    def _create_queue(self, items: Iterable[Any] = ()) -> Any:
+    def _create_queue(self, items: Iterable[T] = ()) -> Any:
         """Return a container that holds `items`."""
         return deque(items)
 
@@ -48,26 +46,26 @@ class Store(Waitable):
         """Return the number of stored items."""
         return len(self._items)
 
-    def _put(self, item: Any) -> None:
+    def _put(self, item: T) -> None:
         """Store `item`."""
         self._items.append(item)
 
-    def _get(self) -> Any:
+    def _get(self) -> T:
         """Remove and return the next item. The caller knows that there is one."""
         return self._items.popleft()
 
-    def _peek(self) -> Any:
+    def _peek(self) -> T:
         """Return the next item, and keep it. The caller knows that there is one."""
         return self._items[0]
 
-    def _restore(self, item: Any) -> None:
+    def _restore(self, item: T) -> None:
         """Store an item that was taken but not delivered, as the next item if the order allows that."""
         if self._guard is None:
             self._items.appendleft(item)
         else:
             self._store(item)  # by the subclass's own method, for any container
 
-    def _store(self, item: Any) -> None:
+    def _store(self, item: T) -> None:
         if self._guard is None:
             self._put(item)
             return

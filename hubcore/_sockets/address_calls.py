@@ -250,7 +250,8 @@ def _accepted(listener: object, waits: FdWaits, fd: cython.int):
     return sock
 
 
-def recvfrom(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> tuple:
+@cython.locals(bufsize=cython.Py_ssize_t, flags=cython.int)
+def recvfrom(self: object, bufsize, flags=0) -> tuple:
     """Like socket.recvfrom: return the data and the sender's address. Switches if no data is ready."""
     waits: FdWaits = waits_of(self)
     if bufsize < 0:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
+from hubcore._base.hints import Any
 from hubcore._sockets.ip_literals import is_address
 from hubcore.hub import get_hub
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = [
     "getaddrinfo",

@@ -44,6 +44,8 @@ if _scratch == cython.NULL:
 def methods_of(cls: object) -> None:
     """Find the slot of `cls` that holds the FdWaits; the functions here then serve `cls` and its subclasses."""
     hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
+    cls.close = close
+    cls._real_close = _real_close
 
 
 @cython.cfunc
@@ -118,7 +120,8 @@ def _before_read(waits: FdWaits, flags: cython.int):
             waits.wait_read(waits.timeout)
 
 
-def recv(self: object, bufsize: cython.Py_ssize_t, flags: cython.int = 0) -> bytes:
+@cython.locals(bufsize=cython.Py_ssize_t, flags=cython.int)
+def recv(self: object, bufsize, flags=0) -> bytes:
     """Like socket.recv: return up to `bufsize` bytes as soon as any arrive. Switches if no data is ready."""
     waits: FdWaits = waits_of(self)
     if bufsize <= 0:
@@ -162,7 +165,8 @@ def _get_writable(buffer: object, view: cython.pointer[cython.Py_buffer]):
         raise TypeError(f"recv_into() argument 1 must be read-write bytes-like object, not {kind}") from None
 
 
-def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags: cython.int = 0) -> int:
+@cython.locals(nbytes=cython.Py_ssize_t, flags=cython.int)
+def recv_into(self: object, buffer: object, nbytes=0, flags=0) -> int:
     """Like socket.recv_into. Switches if no data is ready."""
     waits: FdWaits = waits_of(self)
     view: cython.Py_buffer
@@ -195,7 +199,8 @@ def recv_into(self: object, buffer: object, nbytes: cython.Py_ssize_t = 0, flags
     return n
 
 
-def send(self: object, data: object, flags: cython.int = 0) -> int:
+@cython.locals(flags=cython.int)
+def send(self: object, data: object, flags=0) -> int:
     """Like socket.send: return how many bytes of `data` the kernel accepted. Switches if it accepts none."""
     waits: FdWaits = waits_of(self)
     if waits.timeout != 0.0:
@@ -215,7 +220,8 @@ def send(self: object, data: object, flags: cython.int = 0) -> int:
         PyBuffer_Release(cython.address(view))
 
 
-def sendall(self: object, data: object, flags: cython.int = 0) -> None:
+@cython.locals(flags=cython.int)
+def sendall(self: object, data: object, flags=0) -> None:
     """Like socket.sendall. Switches when the kernel accepts no more; the timeout covers the whole call."""
     waits: FdWaits = waits_of(self)
     if waits.timeout != 0.0:
@@ -291,7 +297,8 @@ def send_ready(waits, data, start):
     return n if n >= 0 else 0
 
 
-def close_unread(fd: cython.int) -> None:
+@cython.locals(fd=cython.int)
+def close_unread(fd) -> None:
     """Read the pending input of the socket `fd`, then close it. Never switches.
 
     If input is left unread at close, the kernel resets the connection and drops the data that is still to be sent.

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 from threading import BrokenBarrierError
 
+from hubcore._base.hints import Callable
 from hubcore._sync.condition import Condition
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 __all__ = ["Barrier", "BrokenBarrierError"]
 

@@ -10,15 +10,13 @@ from hubcore.exceptions import BlockingSwitchOutError, Cancelled, HubDestroyed, 
 from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable
     from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, publish
     from hubcore._core.waiter import new_entry
     from hubcore._sync.waitable import now, park, waiter_at
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore._core.waiter import WaitEntry
 
 
@@ -40,8 +38,8 @@ class Condition(Source):
         if lock is None:
             lock = RLock()
         self._lock = lock
-        self.acquire = lock.acquire
-        self.release = lock.release
+        self.acquire: Any = lock.acquire
+        self.release: Any = lock.release
         self._waiters = WaitQueue()
 
     def __enter__(self) -> Any:

@@ -10,6 +10,7 @@ import sys
 
 import cython
 
+from hubcore._base.hints import Any, Callable
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore.hub import get_hub
 
@@ -20,9 +21,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore._core.raw_greenlet import Host
 
 
@@ -236,6 +234,7 @@ class Linkable(RawGreenlet):
         if self._phase == FINISHED:
             self._notify()
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def link(self, callback: Callable[[Any], object], SpawnedLink: type = SpawnedLink) -> None:
         """Call `callback(greenlet)` in a greenlet of its own once this greenlet has ended."""
         if not callable(callback):
@@ -244,10 +243,12 @@ class Linkable(RawGreenlet):
             self._observers += 1
         self.rawlink(SpawnedLink(callback))
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def link_value(self, callback: Callable[[Any], object], SpawnedLink: type = SuccessSpawnedLink) -> None:
         """As `link`, but only if the greenlet succeeds."""
         self.link(callback, SpawnedLink)
 
+    @cython.binding(True)  # for its signature: the default is no literal
     def link_exception(self, callback: Callable[[Any], object], SpawnedLink: type = FailureSpawnedLink) -> None:
         """As `link`, but only if the greenlet fails; the failure then counts as observed and is not reported."""
         self.link(callback, SpawnedLink)

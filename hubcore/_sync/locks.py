@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import cython
 
+from hubcore._base.hints import Any, Callable, Literal
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
@@ -17,9 +18,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, Literal
-
     from greenlet import greenlet
 
     from hubcore._core.waiter import WaitEntry, Waiter

@@ -58,7 +58,7 @@ class Lock(Semaphore):
         """None: any greenlet or thread can release it, so reports name no owner."""
         return None
 
-    def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # type: ignore[override]
         """Take the lock, wait for it at most `timeout` seconds (-1: no limit), and return whether it was taken.
 
         Switches if it is taken, unless `blocking` is false. ValueError if `timeout` is another negative number, or is
@@ -86,7 +86,7 @@ class Lock(Semaphore):
     def __exit__(self, *failure: object) -> None:
         self.release()
 
-    def acquire_lock(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:
+    def acquire_lock(self, blocking: bool = True, timeout: float = -1) -> bool:
         """The same as `acquire`."""
         return self.acquire(blocking, timeout)
 
@@ -116,7 +116,7 @@ class RLock(_RLock):
         self._owner = None
         self._count = 0
 
-    def acquire(self, blocking: bool = True, timeout: float = _NO_LIMIT) -> bool:  # type: ignore[override]
+    def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # type: ignore[override]
         """As `Lock.acquire`; the owner may acquire it again."""
         limit = None if timeout is _NO_LIMIT else _checked(blocking, timeout)
         try:
@@ -160,20 +160,20 @@ class RLock(_RLock):
         return f"<{state} {name} object owner={ident} count={self._count} at {id(self):#x}>"
 
 
-def get_ident(greenlet: greenlet | None = None) -> int:
-    """Return the ident of `greenlet`, by default the current one: a number that is unique while the greenlet lives.
+def get_ident(gr: greenlet | None = None) -> int:
+    """Return the ident of `gr`, by default the current one: a number that is unique while the greenlet lives.
 
     The main greenlet of a thread has the thread's ident.
     """
     try:
-        current = getcurrent() if greenlet is None else greenlet
+        current = getcurrent() if gr is None else gr
     except RuntimeError:
         return native_ident()  # as in `Lock.acquire`
     if isinstance(current, RawGreenlet):
         return id(current)
-    if greenlet is None:
+    if gr is None:
         return id(current) if current.parent is not None else native_ident()
-    return ident_of(greenlet)
+    return ident_of(gr)
 
 
 def ident_of(greenlet: greenlet) -> int:

@@ -10,8 +10,10 @@ import sys
 from _collections import deque
 
 from greenlet import GreenletExit, getcurrent
+from greenlet import greenlet as _raw
 
 from hubcore._base.argument_checks import as_exception, check_greenlet
+from hubcore._base.hints import Any, Callable, Generic, Iterable, R, Self, T_co
 from hubcore._core.deadlines import as_seconds
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore._sync.waitable import now, park, waiter_at
@@ -19,10 +21,7 @@ from hubcore.hub import get_hub, kill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-    from typing import Any, Self
-
-    import greenlet as greenlet_module
+    from typing import overload
 
     from hubcore._core.waiter import Waiter
 
@@ -118,10 +117,10 @@ class _WaitingFor:
         return f"{len(self.objects)} objects, {self.objects[0]!r} among them"
 
 
-class _Iwait:
+class _Iwait(Generic["T_co"]):
     """The iterator of iwait; also a context manager, which unlinks the objects that were not iterated."""
 
-    def __init__(self, objects: Iterable[Any], timeout: float | None, count: int | None, who: str) -> None:
+    def __init__(self, objects: Iterable[T_co], timeout: float | None, count: int | None, who: str) -> None:
         self._linked: list[Any] = []  # first, because __del__ reads it even if the next lines raise
         self._objects = _listed(objects, who)
         self._left = _wanted(self._objects, count)
@@ -136,7 +135,7 @@ class _Iwait:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T_co:
         if self._left > 0:
             timeout = None if self._end is None else max(0.0, self._end - now())
             try:
@@ -146,7 +145,7 @@ class _Iwait:
                 raise
             if came:
                 self._left -= 1
-                found = self._gathering.ready.popleft()
+                found: T_co = self._gathering.ready.popleft()
                 if self._left == 0:
                     self._unlink()
                 return found
@@ -170,7 +169,7 @@ class _Iwait:
             self._unlink()
 
 
-def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | None = None) -> Iterator[Any]:
+def iwait(objects: Iterable[R], timeout: float | None = None, count: int | None = None) -> _Iwait[R]:
     """Iterate over `objects`, or `count` of them, in the order in which they become ready, at most `timeout` seconds.
 
     Each step may switch. If the iteration may stop early, use the iterator as a context manager.
@@ -178,6 +177,14 @@ def iwait(objects: Iterable[Any], timeout: float | None = None, count: int | Non
     if objects is None:
         raise TypeError("iwait() takes the objects to wait for, not None; use hub.join() to wait for everything")
     return _Iwait(objects, timeout, count, "iwait")
+
+
+if TYPE_CHECKING:
+
+    @overload
+    def wait(objects: None = None, timeout: float | None = None, count: int | None = None) -> bool: ...
+    @overload
+    def wait(objects: Iterable[R], timeout: float | None = None, count: int | None = None) -> list[R]: ...
 
 
 def wait(
@@ -211,8 +218,8 @@ def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> l
 
 
 def joinall(
-    greenlets: Iterable[Any], timeout: float | None = None, raise_error: bool = False, count: int | None = None
-) -> list[Any]:
+    greenlets: Iterable[R], timeout: float | None = None, raise_error: bool = False, count: int | None = None
+) -> list[R]:
     """Wait until `greenlets`, or `count` of them, have ended, at most `timeout` seconds; return those. Switches.
 
     With `raise_error`, raise the exception of the first one that fails, as soon as it fails.
@@ -239,7 +246,7 @@ def joinall(
 
 
 def killall(
-    greenlets: Iterable[greenlet_module.greenlet],
+    greenlets: Iterable[_raw],
     exception: type[BaseException] | BaseException = GreenletExit,
     block: bool = True,
     timeout: float | None = None,

@@ -24,6 +24,7 @@ from hubcore._sync.links import DirectLink, LinkTable
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable
     from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, process_ends
     from hubcore._core.thread_wait import park_thread, thread_waiter
     from hubcore._core.waiter import WOKEN, Waiter, new_entry
@@ -32,9 +33,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore._core.waiter import WaitEntry
     from hubcore.hub import Hub
 

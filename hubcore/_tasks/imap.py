@@ -10,16 +10,12 @@ import sys
 
 from greenlet import GreenletExit
 
+from hubcore._base.hints import Any, Callable, Generic, Iterable, Self, T_co
 from hubcore._queues.simple_queue import SimpleQueue
 from hubcore._sync.links import DirectLink
 from hubcore._sync.locks import room_for
 from hubcore.exceptions import Cancelled
 from hubcore.greenlet import Greenlet, spawn
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, Self
 
 
 class _Failure:
@@ -117,13 +113,13 @@ def _feed(
         tasks.put(end)
 
 
-class IMapUnordered:
+class IMapUnordered(Generic["T_co"]):
     """The iterator of `imap_unordered`. If it is dropped, the calls go on, except those that `maxsize` holds back."""
 
     _ordered = False
 
     def __init__(
-        self, start: Callable[..., Any], function: Callable[..., Any], items: Iterable[Any], maxsize: int | None = None
+        self, start: Callable[..., Any], function: Callable[..., T_co], items: Iterable[Any], maxsize: int | None = None
     ) -> None:
         if maxsize is not None and not isinstance(maxsize, int):
             raise TypeError(f"maxsize must be an integer, or None for any number, not {maxsize!r}")
@@ -139,7 +135,7 @@ class IMapUnordered:
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> T_co:
         while self._end is None or self._taken < self._end.started:
             task = self._tasks.get()
             if isinstance(task, _End):
@@ -153,7 +149,8 @@ class IMapUnordered:
             if self._end is not None and self._taken == self._end.started:
                 self._tasks.put(self._end)  # for other callers that iterate over the same object
             try:
-                return outcome(task)
+                result: T_co = outcome(task)
+                return result
             finally:
                 del task
         if self._tasks.empty():
@@ -184,7 +181,7 @@ class IMapUnordered:
             self._feeder.kill(block=False)
 
 
-class IMap(IMapUnordered):
+class IMap(IMapUnordered["T_co"]):
     """The iterator of `imap`."""
 
     _ordered = True

@@ -5,14 +5,11 @@ from __future__ import annotations
 from _collections import deque
 
 from hubcore._base.argument_checks import check_callback
+from hubcore._base.hints import A, Any, Callable, Iterable, Iterator, Mapping, R
 from hubcore._tasks.imap import Attempt, IMap, IMapUnordered, outcome
+from hubcore.event import AsyncResult
 from hubcore.greenlet import Greenlet, spawn
 from hubcore.hub import get_hub_if_any
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
-    from typing import Any
 
 
 class pass_value:
@@ -21,7 +18,7 @@ class pass_value:
     __slots__ = ("callback",)
 
     def __init__(self, callback: Callable[[Any], object]) -> None:
-        self.callback = callback
+        self.callback: Callable[[Any], object] = callback
 
     def __call__(self, source: Any) -> None:
         if source.successful():
@@ -74,23 +71,24 @@ class MappingMixin:
         return False
 
     def apply(
-        self, func: Callable[..., Any], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
-    ) -> Any:
+        self, func: Callable[..., R], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
+    ) -> R:
         """Call `func(*args, **kwds)` in a task; return its result, or raise its exception. Switches.
 
         In one of the tasks themselves, call it there at once.
         """
         if self._is_inside():
             return func(*(args or ()), **(kwds or {}))
-        return self.spawn(func, *(args or ()), **(kwds or {})).get()
+        result: R = self.spawn(func, *(args or ()), **(kwds or {})).get()
+        return result
 
     def apply_cb(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         args: Iterable[Any] | None = None,
         kwds: Mapping[str, Any] | None = None,
-        callback: Callable[[Any], object] | None = None,
-    ) -> Any:
+        callback: Callable[[R], object] | None = None,
+    ) -> R:
         """As `apply`; also start `callback(result)` in a greenlet of its own."""
         check_callback(callback)
         result = self.apply(func, args, kwds)
@@ -100,11 +98,11 @@ class MappingMixin:
 
     def apply_async(
         self,
-        func: Callable[..., Any],
+        func: Callable[..., R],
         args: Iterable[Any] | None = None,
         kwds: Mapping[str, Any] | None = None,
-        callback: Callable[[Any], object] | None = None,
-    ) -> Any:
+        callback: Callable[[R], object] | None = None,
+    ) -> AsyncResult[R] | Greenlet[R]:
         """As `spawn`, but never wait for room: a new greenlet does. `callback(result)` is called after success.
 
         Return the object that will have the result: that greenlet, or the task of `spawn`.
@@ -112,7 +110,7 @@ class MappingMixin:
         check_callback(callback)
         if self.full():
             return spawn(self.apply_cb, func, args, kwds, callback)
-        task = self.spawn(func, *(args or ()), **(kwds or {}))
+        task: AsyncResult[R] | Greenlet[R] = self.spawn(func, *(args or ()), **(kwds or {}))
         if callback is not None:
             self._call_back(task, pass_value(callback))
         return task
@@ -121,7 +119,7 @@ class MappingMixin:
         """Call `callback(task)` in a greenlet of its own once `task` has ended."""
         task.rawlink(lambda source: spawn(callback, source))
 
-    def map(self, func: Callable[[Any], Any], iterable: Iterable[Any]) -> list[Any]:
+    def map(self, func: Callable[[A], R], iterable: Iterable[A]) -> list[R]:
         """Return `[func(item) for item in iterable]`, with each call in a task. Switches.
 
         The calling greenlet reads items when there is room for them. If calls fail, raise the exception of the first
@@ -131,7 +129,7 @@ class MappingMixin:
         attempt = Attempt(func)
         items = _Input(iterable)
         under_way: deque[Any] = deque()
-        results: list[Any] = []
+        results: list[R] = []
         try:
             for item in items:
                 under_way.append(self.spawn(attempt, item))
@@ -158,8 +156,8 @@ class MappingMixin:
             self.spawn(attempt, item)
 
     def map_cb(
-        self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
-    ) -> list[Any]:
+        self, func: Callable[[A], R], iterable: Iterable[A], callback: Callable[[list[R]], object] | None = None
+    ) -> list[R]:
         """As `map`; also call `callback(results)`."""
         check_callback(callback)
         results = self.map(func, iterable)
@@ -168,13 +166,13 @@ class MappingMixin:
         return results
 
     def map_async(
-        self, func: Callable[[Any], Any], iterable: Iterable[Any], callback: Callable[[Any], object] | None = None
-    ) -> Greenlet:
+        self, func: Callable[[A], R], iterable: Iterable[A], callback: Callable[[list[R]], object] | None = None
+    ) -> Greenlet[list[R]]:
         """Return a new greenlet that runs `map_cb`. Never switches."""
         check_callback(callback)
         return spawn(self.map_cb, func, iterable, callback)
 
-    def imap(self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None) -> IMap:
+    def imap(self, func: Callable[..., R], *iterables: Iterable[Any], maxsize: int | None = None) -> IMap[R]:
         """Return an iterator over `func(*items)` for the zipped items of `iterables`, in their order.
 
         Calls start at once, as far as there is room. At most `maxsize` calls are under way or have a result that was
@@ -183,7 +181,7 @@ class MappingMixin:
         return IMap(self.spawn, func, zip(*iterables, strict=False), maxsize)
 
     def imap_unordered(
-        self, func: Callable[..., Any], *iterables: Iterable[Any], maxsize: int | None = None
-    ) -> IMapUnordered:
+        self, func: Callable[..., R], *iterables: Iterable[Any], maxsize: int | None = None
+    ) -> IMapUnordered[R]:
         """As `imap`, but the results come in the order in which the calls end."""
         return IMapUnordered(self.spawn, func, zip(*iterables, strict=False), maxsize)

@@ -34,6 +34,7 @@ from hubcore.hub import get_hub
 from hubcore.scopes import CancelScope, raise_as_it_is
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable, Iterator, P, R, Self
     from hubcore._capi.fallback import getcurrent, greenlet, import_greenlet, publish
     from hubcore._core.raw_greenlet import NEW
 
@@ -41,9 +42,6 @@ if not cython.compiled:
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any, Self
-
     from hubcore._core.waiter import Waiter
     from hubcore.hub import Hub
 
@@ -71,7 +69,7 @@ class TaskGroup(DirectLink):
     _cancels_siblings = True
 
     def __init__(self) -> None:
-        self.cancel_scope = CancelScope()
+        self.cancel_scope: CancelScope = CancelScope()
         self._tasks: set[Greenlet] = set()
         self._failures: list[BaseException] = []
         self._starting: dict[Greenlet, Waiter] | None = None  # each with the waiter in `start`
@@ -82,7 +80,7 @@ class TaskGroup(DirectLink):
 
     # Tasks.
 
-    def spawn(self, function: Callable[..., object], *args: object, **kwargs: object) -> Greenlet:
+    def spawn(self, function: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> Greenlet[R]:
         """Start and return a task that runs `function(*args, **kwargs)` once the caller waits. Never switches.
 
         Any greenlet of the thread may call it until the block has ended; RuntimeError after that. In a cancelled group
@@ -91,7 +89,7 @@ class TaskGroup(DirectLink):
         self._check_open()
         return self._add(function, args, kwargs, None)
 
-    def start(self, function: Callable[..., object], *args: object, **kwargs: object) -> Any:
+    def start(self, function: Callable[..., object], *args: Any, **kwargs: Any) -> Any:
         """Start a task that runs `function(*args, started=..., **kwargs)`; wait until it calls `started(value)`.
 
         Return that value. Switches. An exception that the task raises before that comes out here, and not out of the
@@ -227,6 +225,7 @@ class TaskGroup(DirectLink):
     # The block.
 
     def __enter__(self) -> Self:
+        """Begin the block."""
         self._open()
         return self
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
+from hubcore._base.hints import Any, Callable, T
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
 from hubcore.exceptions import HubDestroyed
@@ -11,20 +12,15 @@ from hubcore.greenlet import Greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore.hub import Hub
 
 
-class HubCall(AsyncResult):
+class HubCall(AsyncResult["T"]):
     """A call of `function(*args, **kwargs)` in a new greenlet of `hub`; also its result. Any thread may make it."""
 
     __slots__ = ("_arguments", "_context", "_function", "_greenlet", "_hub", "_unwanted")
 
-    def __init__(
-        self, hub: Hub, function: Callable[..., object], args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> None:
+    def __init__(self, hub: Hub, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         AsyncResult.__init__(self)  # first, because __del__ reads its fields even if the next lines raise
         if not callable(function):
             raise TypeError(f"a greenlet's function must be callable, not {function!r}")

@@ -9,15 +9,14 @@ from contextvars import copy_context
 from queue import Empty
 
 from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.hints import Any, Callable, Iterable, P, R
 from hubcore._base.originals import RLock, original, saved
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from queue import SimpleQueue
-    from typing import Any
 
     Initializer = Callable[..., object]
     _StandardFuture = futures.Future[Any]
@@ -29,7 +28,7 @@ _new_queue: Any = original("queue", "SimpleQueue")
 _numbers = itertools.count()
 
 
-class Future(_StandardFuture):
+class Future(futures.Future["R"]):
     """A standard Future. A greenlet that waits for it parks, and hubcore.wait() accepts it."""
 
     def __init__(self) -> None:
@@ -49,7 +48,7 @@ class Future(_StandardFuture):
             return
         loop.end_job()
 
-    def set_result(self, result: Any) -> None:
+    def set_result(self, result: R) -> None:
         try:
             super().set_result(result)
         finally:
@@ -68,7 +67,7 @@ class Future(_StandardFuture):
             self._announce()
         return cancelled
 
-    def result(self, timeout: float | None = None) -> Any:
+    def result(self, timeout: float | None = None) -> R:
         """Wait for the result and return it, or raise the exception. TimeoutError after `timeout` seconds.
 
         Switches in a greenlet unless it is ready; a thread without a hub blocks.
@@ -109,7 +108,7 @@ class Future(_StandardFuture):
 
 
 class _Link:
-    def __init__(self, callback: Any, future: Future) -> None:
+    def __init__(self, callback: Any, future: Future[Any]) -> None:
         self.callback = callback
         self.future = future
 
@@ -125,7 +124,7 @@ class _Link:
 class _Call:
     __slots__ = ("args", "context", "function", "future", "kwargs")
 
-    def __init__(self, future: Future, function: Any, args: Any, kwargs: Any) -> None:
+    def __init__(self, future: Future[Any], function: Any, args: Any, kwargs: Any) -> None:
         self.future = future
         self.function = function
         self.args = args
@@ -166,7 +165,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
         self._shared = _Shared(initializer, tuple(initargs))
         self._generation = _worker_threads.generation()
 
-    def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future:
+    def submit(self, fn: Callable[P, R], /, *args: P.args, **kwargs: P.kwargs) -> Future[R]:
         """Call `fn(*args, **kwargs)` in a thread; return its Future. Never waits. RuntimeError after `shutdown`."""
         shared = self._shared_here()
         with shared.lock:
@@ -176,7 +175,7 @@ class ThreadPoolExecutor(futures.ThreadPoolExecutor):
                 raise BrokenThreadPool("A thread initializer failed, the thread pool is not usable anymore")
             if shared.closed:
                 raise RuntimeError("cannot schedule new futures after shutdown")
-            future = Future()
+            future: Future[R] = Future()
             shared.calls.put(_Call(future, fn, args, kwargs))
             shared.waiting += 1
             if shared.waiting > shared.idle and len(shared.ends) < self._limit:

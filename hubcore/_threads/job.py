@@ -8,25 +8,22 @@ from contextvars import copy_context
 import cython
 
 from hubcore._base.worker_threads import running, start
-from hubcore._core.raw_greenlet import CALL_FAILED
 from hubcore._sync.waitable import hub_of_main_thread
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
 from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
+    from hubcore._base.hints import Any, Callable, T
     from hubcore._capi.fallback import atomic, get_ident
     from hubcore.hub import hub_here
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore.hub import Hub
 
 
-class Job(AsyncResult):
+class Job(AsyncResult["T"]):
     """A call of `function(*args, **kwargs)` in a worker thread, with the caller's context variables; also its result.
 
     Until the call ends, the job keeps the caller's hub alive and stops its virtual time. Then the worker calls
@@ -36,10 +33,10 @@ class Job(AsyncResult):
     __slots__ = ("_args", "_context", "_function", "_kwargs", "hub_of_origin", "pool")
 
     def __init__(
-        self, pool: Any, function: Callable[..., object], args: tuple[object, ...], kwargs: dict[str, object]
+        self, pool: Any, function: Callable[..., T], args: tuple[object, ...], kwargs: dict[str, object]
     ) -> None:
         AsyncResult.__init__(self)
-        self.pool = pool
+        self.pool: Any = pool
         self._function: Callable[..., object] | None = function
         self._args: tuple[object, ...] | None = args
         self._kwargs: dict[str, object] | None = kwargs
@@ -82,7 +79,7 @@ class Job(AsyncResult):
         kwargs: Any = self._kwargs
         self._args = self._kwargs = None
         context, self._context = self._context, None
-        result: object = CALL_FAILED
+        result: Any = None
         failure: BaseException | None = None
         running[ident] = self
         try:
@@ -100,7 +97,7 @@ class Job(AsyncResult):
         if failure is not None:
             self.set_exception(failure)
         else:
-            self.set(None if result is CALL_FAILED else result)
+            self.set(result)
         failure = result = None
         if self.pool is not None:
             self.pool.job_ended(self)

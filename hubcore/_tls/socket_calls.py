@@ -7,14 +7,11 @@ from ssl import SSLEOFError
 
 import cython
 
+from hubcore._base.hints import Any
 from hubcore.socket import socket
 
 if not cython.compiled:
     from hubcore._tls.connection import Tls
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _plain_recv: Any = socket.recv
 _plain_recv_into: Any = socket.recv_into

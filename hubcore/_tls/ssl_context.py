@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import ssl as _stdlib
 
+from hubcore._base.hints import Any
 from hubcore._tls.ssl_socket import SSLSocket
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 # OpenSSL's context. The standard library's setters reach it by `super(SSLContext, SSLContext)` and look that name up
 # when they run. After patching, the name means the class below, so the setters would call themselves.
@@ -18,7 +15,7 @@ _native: Any = _stdlib.SSLContext.__base__
 class SSLContext(_stdlib.SSLContext):
     """ssl.SSLContext, but `wrap_socket` returns a cooperative socket."""
 
-    sslsocket_class = SSLSocket
+    sslsocket_class: type[SSLSocket] = SSLSocket
 
     def load_cert_chain(self, certfile: Any, keyfile: Any = None, password: Any = None) -> None:
         """Like ssl.SSLContext.load_cert_chain; an error names the file that is missing or unreadable."""

@@ -10,6 +10,7 @@ import ssl as _stdlib
 from contextlib import suppress
 from errno import EINVAL, ENOTCONN
 
+from hubcore._base.hints import Any, Self
 from hubcore._io import read_ahead as _read_ahead
 from hubcore._tls import socket_calls as _socket_calls
 from hubcore._tls.connection import Tls
@@ -21,8 +22,6 @@ except ImportError:  # an uncompiled run
     from hubcore._capi.fallback import close_unread
 
 TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any, Self
 
 
 class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's socket, beside ours
@@ -36,7 +35,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
 
     __slots__ = ("_outer", "_rest", "_sslobj")
 
-    _outer: Tls | None
+    _outer: Any  # a Tls, or None
     _rest: bytes  # data that arrived after the end of TLS
     _sslobj: Any  # the Tls
     _context: Any
@@ -135,12 +134,13 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         tls.start(self._context, self, self.server_side, self.server_hostname, self._session)
         return tls
 
-    recv = _socket_calls.recv
-    recv_into = _socket_calls.recv_into
-    send = _socket_calls.send
-    sendall = _socket_calls.sendall
-    read = _socket_calls.read
-    write = _socket_calls.write
+    if not TYPE_CHECKING:  # the signatures are the standard library's
+        recv = _socket_calls.recv
+        recv_into = _socket_calls.recv_into
+        send = _socket_calls.send
+        sendall = _socket_calls.sendall
+        read = _socket_calls.read
+        write = _socket_calls.write
 
     def unwrap(self) -> Any:
         """Like ssl.SSLSocket.unwrap: end TLS and return the socket, which goes on without it. Switches."""

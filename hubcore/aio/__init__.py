@@ -13,28 +13,22 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 
+from hubcore._base.hints import Any, Callable, Coroutine, R
 from hubcore._base.package import publish_all
 from hubcore.aio._event_loop import EventLoop
 from hubcore.aio._wrap import wrap
 from hubcore.event import AsyncResult
 from hubcore.scopes import CancelScope
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Coroutine
-    from typing import Any, TypeVar
-
-    T = TypeVar("T")
-
 __all__ = ["EventLoop", "run", "run_in", "wrap"]
 
 
 def run(
-    main: Coroutine[Any, Any, T],
+    main: Coroutine[Any, Any, R],
     *,
     debug: bool | None = None,
     loop_factory: Callable[[], asyncio.AbstractEventLoop] | None = None,
-) -> T:
+) -> R:
     """Run the coroutine in a new loop in the calling greenlet and return its result, like asyncio.run. Switches.
 
     A kill of the greenlet, a Timeout or a cancelled scope cancels the coroutine: `run` waits until the coroutine has
@@ -61,7 +55,7 @@ def run(
             loop.raise_kept_later()
 
 
-def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -> T:
+def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, R]) -> R:
     """Run the coroutine as a task of `loop`, which runs in another greenlet or thread, and return its result.
 
     Switches. A kill of the calling greenlet, a Timeout or a cancelled scope cancels the task, and is raised when the
@@ -77,7 +71,7 @@ def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, T]) -
         coroutine.close()
         raise
     try:
-        result: T = call.result.get()
+        result: R = call.result.get()
         return result
     except BaseException:
         if not call.result.ready() and not loop.is_closed():
@@ -98,7 +92,7 @@ class _Call:
         self.loop = loop
         self.coroutine = coroutine
         self.context = copy_context()
-        self.result = AsyncResult()
+        self.result: AsyncResult[Any] = AsyncResult()
         self.task: asyncio.Task[Any] | None = None
 
     def begin(self) -> None:

@@ -14,6 +14,7 @@ from inspect import iscoroutine, iscoroutinefunction
 
 from greenlet import getcurrent
 
+from hubcore._base.hints import Any, Arguments, Callable, R
 from hubcore.exceptions import BlockingSwitchOutError, Cancelled, HubDestroyed, InvalidThreadUseError
 from hubcore.hub import get_hub
 from hubcore.scopes import CancelScope
@@ -21,13 +22,7 @@ from hubcore.selectors import DefaultSelector
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar, TypeVarTuple
-
     from hubcore.watchers import Watcher
-
-    T = TypeVar("T")
-    Arguments = TypeVarTuple("Arguments")
 
 # Errors that mean that the loop cannot wait here. Every other exception is meant for its greenlet.
 _CANNOT_WAIT = (OSError, BlockingSwitchOutError, InvalidThreadUseError)
@@ -103,7 +98,7 @@ class EventLoop(asyncio.SelectorEventLoop):
         self._executor_is_set = False
         self._kept: list[BaseException] = []
         #: Whether the caller of run_until_complete() runs more in this loop, so that left-over exceptions must wait.
-        self.keeps = False
+        self.keeps: bool = False
         super().__init__(self._hub_selector)
 
     def time(self) -> float:
@@ -178,7 +173,7 @@ class EventLoop(asyncio.SelectorEventLoop):
 
     # Threads.
 
-    def run_in_executor(self, executor: Any, func: Callable[[*Arguments], T], *args: *Arguments) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Any, func: Callable[[*Arguments], R], *args: *Arguments) -> asyncio.Future[R]:
         """Like asyncio's; the default executor has native threads, also where threads are patched."""
         if executor is None and not self._executor_is_set:
             from hubcore.threadpool import ThreadPoolExecutor

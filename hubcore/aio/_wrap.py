@@ -7,12 +7,11 @@ from concurrent import futures
 
 from greenlet import getcurrent
 
+from hubcore._base.hints import Any
 from hubcore.greenlet import Greenlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     _Future = asyncio.Future[Any]
 else:
     _Future = asyncio.Future

@@ -7,12 +7,9 @@ import sys
 from importlib import import_module
 
 from hubcore import config
+from hubcore._base.hints import Iterator
 from hubcore.exceptions import BackendUnavailable
 from hubcore.loop import Loop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 ENTRY_POINT_GROUP = "hubcore.backends"
 

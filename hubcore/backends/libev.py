@@ -30,8 +30,8 @@ from cython.cimports.hubcore.loop import Loop
 from cython.cimports.hubcore.watchers import FdWatch
 
 #: The versions of libev that the module was compiled with, and that runs.
-header_version = f"{ev.EV_VERSION_MAJOR}.{ev.EV_VERSION_MINOR}"
-library_version = f"{ev.ev_version_major()}.{ev.ev_version_minor()}"
+header_version: str = f"{ev.EV_VERSION_MAJOR}.{ev.EV_VERSION_MINOR}"
+library_version: str = f"{ev.ev_version_major()}.{ev.ev_version_minor()}"
 
 _KERNEL_INTERFACES = dict(
     enumerate(("select", "poll", "epoll", "kqueue", "devpoll", "port", "linuxaio", "io_uring"))

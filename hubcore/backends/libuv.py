@@ -33,8 +33,8 @@ from cython.cimports.hubcore.watchers import FdWatch
 from hubcore._base.originals import get_blocking, set_blocking
 
 #: The versions of libuv that the module was compiled with, and that runs.
-header_version = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"
-library_version = uv.uv_version_string().decode()
+header_version: str = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"
+library_version: str = uv.uv_version_string().decode()
 
 # One handle per fd. `watch` is the LibuvFdWatch while there is one; `next` chains the handles that fired.
 Poll = cython.struct(

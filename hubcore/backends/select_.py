@@ -7,6 +7,7 @@ import os
 import select
 from math import ceil
 
+from hubcore._base.hints import Any
 from hubcore._base.originals import close_fd, original, read_fd, set_blocking, write_fd
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
@@ -45,7 +46,7 @@ class SelectLoop(Loop):
         self._open()
 
     def _open(self) -> None:
-        self.poller = original("select", "poll")()  # the module's attribute may be patched
+        self.poller: Any = original("select", "poll")()  # the module's attribute may be patched
         self._wake_read, self._wake_write = os.pipe()
         set_blocking(self._wake_read, False)
         set_blocking(self._wake_write, False)

@@ -22,7 +22,7 @@ class VirtualLoop(SelectLoop):
     """A loop on virtual time, which starts at 0."""
 
     name = "virtual"
-    approx_timer_resolution = 1e-9
+    approx_timer_resolution: float = 1e-9
 
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
         self._time = 0.0

@@ -27,9 +27,9 @@ class Examination:
     def __init__(self, patched_first: bool) -> None:
         self.patched_first = patched_first
         self.found: list[Stale] = []  # references that existed when the program patched
-        self.by_itself = False
+        self.by_itself: bool = False
         self.blocked: dict[str, tuple[int, float, list[str]]] = {}  # by place: count, most seconds, stack
-        self.pid = os.getpid()
+        self.pid: int = os.getpid()
 
     def on_event(self, event: Any) -> None:
         """Record an event of hubcore.events. Called in any thread."""

@@ -15,12 +15,13 @@ from __future__ import annotations
 import os
 
 from hubcore import config
+from hubcore._base.hints import Any, Late
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
+else:
+    Hub = Late("hubcore.hub:Hub")
 
 BUILT_IN = {
     "thread": "hubcore.resolver.thread:Resolver",

@@ -12,14 +12,14 @@ from _socket import AF_INET, AF_INET6, AF_UNSPEC, gaierror, herror
 
 from greenlet import GreenletExit, getcurrent
 
+from hubcore._base.hints import Any, Callable
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub
 from hubcore.resolver import AbstractResolver, _hosts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-    from typing import Any
+    from collections.abc import Hashable
 
     from hubcore.hub import Hub
 

@@ -6,14 +6,17 @@ import _socket
 
 from hubcore.resolver import AbstractResolver
 
+TYPE_CHECKING = False
+
 
 class Resolver(AbstractResolver):
     """The socket module's own functions."""
 
-    method = None  # gevent's attribute
+    method: None = None  # gevent's attribute
 
-    getaddrinfo = staticmethod(_socket.getaddrinfo)
-    gethostbyname = staticmethod(_socket.gethostbyname)  # type: ignore[assignment]
-    gethostbyname_ex = staticmethod(_socket.gethostbyname_ex)  # type: ignore[assignment]
-    gethostbyaddr = staticmethod(_socket.gethostbyaddr)  # type: ignore[assignment]
-    getnameinfo = staticmethod(_socket.getnameinfo)  # type: ignore[assignment]
+    if not TYPE_CHECKING:  # the signatures are the base's
+        getaddrinfo = staticmethod(_socket.getaddrinfo)
+        gethostbyname = staticmethod(_socket.gethostbyname)
+        gethostbyname_ex = staticmethod(_socket.gethostbyname_ex)
+        gethostbyaddr = staticmethod(_socket.gethostbyaddr)
+        getnameinfo = staticmethod(_socket.getnameinfo)

@@ -11,17 +11,18 @@ from functools import partial
 
 try:
     import pycares
-except ImportError as error:
-    raise ImportError("the resolver 'cares' needs the package pycares; install it with: pip install pycares") from error
+except ImportError as _error:
+    raise ImportError(
+        "the resolver 'cares' needs the package pycares; install it with: pip install pycares"
+    ) from _error
 
+from hubcore._base.hints import Any
 from hubcore.hub import get_hub
 from hubcore.resolver._dns import DnsResolver, failure, no_name
 from hubcore.watchers import READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
     from hubcore.watchers import Io, Timer
 

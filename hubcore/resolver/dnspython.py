@@ -13,19 +13,18 @@ try:
     import dns.rdatatype
     import dns.resolver
     import dns.reversename
-except ImportError as error:
+except ImportError as _error:
     raise ImportError(
         "the resolver 'dnspython' needs the package dnspython; install it with: pip install dnspython"
-    ) from error
+    ) from _error
 
 from hubcore import socket
+from hubcore._base.hints import Any
 from hubcore.hub import get_hub
 from hubcore.resolver._dns import DnsResolver, failure, no_name
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
 
 
@@ -45,7 +44,9 @@ class Resolver(DnsResolver):
             configured = dns.resolver.Resolver()
         except dns.resolver.NoResolverConfiguration:
             configured = dns.resolver.Resolver(configure=False)
-        self.nameservers = nameservers or [server for server in map(str, configured.nameservers) if "//" not in server]
+        self.nameservers: list[str] = nameservers or [
+            server for server in map(str, configured.nameservers) if "//" not in server
+        ]
         self.search: list[Any] = list(configured.search) if nameservers is None else []
         self.ndots: int = configured.ndots if configured.ndots is not None else 1
         self.port = port

@@ -11,6 +11,7 @@ import os
 from operator import index
 
 from hubcore import config
+from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import allocate_lock
 from hubcore._base.worker_threads import Workers
 from hubcore._sockets.ip_literals import is_address
@@ -19,8 +20,7 @@ from hubcore.resolver import AbstractResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
-    from typing import Any
+    from collections.abc import Hashable
 
     from hubcore._core.waiter import Waiter
 

@@ -13,12 +13,15 @@ import textwrap
 import time
 from typing import NamedTuple
 
+from hubcore._base.hints import Callable, Late, Mapping
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
     from hubcore.hub import Hub
     from hubcore.loop import Loop
+else:
+    Hub = Late("hubcore.hub:Hub")
+    Loop = Late("hubcore.loop:Loop")
 
 __all__ = ["Finished", "advance", "run_python", "run_until", "settle"]
 

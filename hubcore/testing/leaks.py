@@ -8,6 +8,7 @@ import sys
 import time
 from typing import NamedTuple
 
+from hubcore._base.hints import Late
 from hubcore.testing import settle
 
 TYPE_CHECKING = False
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from hubcore.hub import Hub
     from hubcore.loop import Loop
     from hubcore.watchers import Watcher
+else:
+    Hub = Late("hubcore.hub:Hub")
+    Loop = Late("hubcore.loop:Loop")
+    Watcher = Late("hubcore.watchers:Watcher")
 
 _FDS = "/proc/self/fd" if os.path.isdir("/proc/self/fd") else "/dev/fd"
 _PATIENCE = 2.0  # seconds to wait for threads that are ending

@@ -12,14 +12,16 @@ from __future__ import annotations
 
 import pytest
 
+from hubcore._base.hints import Generator, Iterator, Late
 from hubcore.testing.watchdog import Watchdog
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-
     from hubcore.hub import Hub
     from hubcore.loop import Loop
+else:
+    Hub = Late("hubcore.hub:Hub")
+    Loop = Late("hubcore.loop:Loop")
 
 ALL = ("libev", "libuv", "virtual")
 HANG_AFTER = 50.0
