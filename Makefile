@@ -13,22 +13,23 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all test-newest cpython-tests interplay lint bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay plugin-backends plugin-backends-tests lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
-	@echo "demo           fetch pages concurrently on each backend"
-	@echo "test           run the tests on every backend; PYTHON=python3.12 chooses the interpreter"
-	@echo "test-all       run the tests with every CPython from 3.11 up on this machine"
-	@echo "test-newest    run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
-	@echo "cpython-tests  run CPython's own tests on hubcore (takes hours)"
-	@echo "interplay      run the tests with real libraries and servers"
-	@echo "soak           run the long tests"
-	@echo "lint           run ruff, mypy and pyright"
-	@echo "bench          measure hubcore, gevent, asyncio and uvloop"
-	@echo "wheel          build a wheel that contains libev and libuv"
-	@echo "build          compile the modules in place"
-	@echo "clean          remove everything that was built"
+	@echo "demo             fetch pages concurrently on each backend"
+	@echo "test             run the tests on every backend; PYTHON=python3.12 chooses the interpreter"
+	@echo "test-all         run the tests with every CPython from 3.11 up on this machine"
+	@echo "test-newest      run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
+	@echo "cpython-tests    run CPython's own tests on hubcore (takes hours)"
+	@echo "interplay        run the tests with real libraries and servers"
+	@echo "plugin-backends  run tests on the example backends, pyev and pyuv"
+	@echo "soak             run the long tests"
+	@echo "lint             run ruff, mypy and pyright"
+	@echo "bench            measure hubcore, gevent, asyncio and uvloop"
+	@echo "wheel            build a wheel that contains libev and libuv"
+	@echo "build            compile the modules in place"
+	@echo "clean            remove everything that was built"
 
 demo: $(STAMPS)/build $(STAMPS)/group-cli
 	$(BIN)/hubcore demo
@@ -56,6 +57,13 @@ cpython-tests:
 # those for which it finds both.
 interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
 	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
+
+# Builds pyev and pyuv in an environment of its own, and runs tests on the backends of examples/backends.
+plugin-backends:
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-plugin-backends' plugin-backends-tests
+
+plugin-backends-tests: $(STAMPS)/build $(STAMPS)/group-plugin-backends
+	@VENV='$(VENV)' tools/plugin-backends.sh
 
 lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/ruff check .

@@ -15,5 +15,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """A hang is a failure in tests without a hub, too."""
     for item in items:
         if item.get_closest_marker("hang_after") is None:
-            seconds = 0 if item.get_closest_marker("soak") else 600 if item.get_closest_marker("slow") else 50
+            usual = item.config.getoption("--hub-hang-after")
+            seconds = 0 if item.get_closest_marker("soak") else 600 if item.get_closest_marker("slow") else usual
             item.add_marker(pytest.mark.hang_after(seconds))

@@ -12,7 +12,7 @@ cdef class Hub(Scheduler):
     cdef public object name
     cdef public object exception_stream
     cdef public object periodic_monitoring_thread
-    cdef list _joiners
+    cdef readonly list _joiners
     cdef bint _orphaned
     cdef int _status
 

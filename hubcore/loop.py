@@ -1,26 +1,64 @@
-"""The Loop protocol: what a backend provides, and everything that is built once above it.
+"""The Loop protocol, version 1: what a backend provides, and everything that is built once above it.
 
-A backend is a subclass of Loop that provides
+docs/write-a-backend.md builds a backend step by step; hubcore.testing.conformance is this contract as tests.
 
-    poll(timeout)   wait for events for at most `timeout` seconds (0: only look, negative: no limit) and call
-                    `on_event(events)` of every FdWatch whose fd is ready; release the GIL only while really waiting;
-                    return early when woken, or at any time
-    wake()          make the `poll` that sleeps, or the next one, return at once; any thread; calls coalesce
-    _make_fd_watch(fd)   a subclass of FdWatch, level-triggered
-    clock()         seconds, monotonic; all time in hubcore comes from here
-    reinit()        be usable in a forked child without touching what the parent shares
-    _release()      release every fd and allocation
+A backend is a subclass of Loop and a subclass of FdWatch, which overrides the methods below. Loop thread only, but
+for `wake`. None of them switches or runs code of the program.
 
-and is then driven by `run_pass`, whose order is: prepare, poll, timers, other threads' callbacks, check, idle.
-User code never runs inside `poll`: an event makes a parked waiter ready or queues a callback.
+    Loop.name              what HUB_BACKEND takes: the entry point's name, else "module:Class"
+    Loop.protocol_version  1; hubcore refuses a backend that names none, or another
+    Loop.poll(timeout)     wait for events for at most `timeout` seconds (0: only look; negative, inf: no limit), and
+                           call `on_event(events)` of every FdWatch whose fd is ready
+    Loop.wake()            make the `poll` that sleeps, or the next one, return at once; any thread
+    Loop.make_fd_watch(fd) return the FdWatch of an fd, which watches nothing yet
+    Loop.reinit()          be usable in a forked child without touching what the parent shares
+    Loop.release()         give back every fd and allocation
+    Loop.clock()           seconds, monotonic: the time of this moment; all time in hubcore comes from here
+    FdWatch.set_mask(mask) watch the fd for READ (1), WRITE (2) or both
+    FdWatch.release()      watch the fd no more; it may be closed by now
 
-A loop belongs to the thread that made it. Only `wake` and `run_callback_threadsafe` may be called from others.
+poll: it may return early, for no reason. It reports an fd at every call for as long as it is ready (level-triggered),
+and one in an error state as ready for all that is watched: the waiter's own system call raises. It keeps its limit
+where its thread loses the processor after the limit was set. It does not hold the GIL, or a lock, while it waits; a
+poll that only looks may keep the GIL. It raises ValueError with the word "closed" once the loop is closed. A signal's
+handler that runs in `poll`, or in a C library's callback in Python, may raise KeyboardInterrupt: let it out. Events
+that were not reported then are reported by the next call.
+
+wake: calls coalesce, and never block, however many there are. A wake-up is kept that comes before the poll, also
+where that first registers a new fd. After close, in any thread, it does nothing: a backend forgets the fd that it
+writes to before it closes it, because another file may get the number.
+
+set_mask: called each time a watcher of the fd starts, before `FdWatch.mask` is set; several watchers may share an fd.
+It raises OSError (EBADF) for an fd that is not open, and then nothing has changed. It asks the kernel anew, also for
+the mask that is set: the number may stand for another file by now. A backend that registers with the kernel only in
+`poll` looks again there: where the fd was closed meanwhile it reports events at each poll, or calls `closing_fd`; it
+never reports one event alone. A regular file is always ready, also where the kernel refuses to watch it. The fd's
+O_NONBLOCK flag stays as it is. `make_fd_watch` need not look at the fd.
+
+reinit: a kernel object that the child shares with the parent (an epoll object) is replaced first; only then is
+`closing_fd` called for each of `fd_watches`, which releases the watches. Afterwards nothing is watched, and the
+parent still sees its events. A forked child abandons its parent's loop by `reinit` and then `release`.
+
+release: called once, after `closing_fd` for each fd. A loop that cannot be made (OSError, EMFILE where no fd is left)
+gives back what it has opened so far.
+
+Optional: `Loop.backend`, the kernel's interface ("epoll"); `Loop.fileno()`, an fd that is readable while there are
+events to poll for; and in the module of the class `library_version` and `header_version`, the versions of the C
+library that runs and that was compiled with. All for `hubcore info`.
+
+In a process that `monkey.patch_all()` has changed, `os.read`, `os.write`, `os.close`, `select.*` and `threading.Lock`
+wait in the hub. A backend takes the system's own from `hubcore.backends.native`, also while its module is imported.
+
+`run_pass` drives all this, in the order: prepare, poll, timers, other threads' callbacks, check, idle. An event makes
+a parked waiter ready or queues a callback; user code never runs inside `poll`. A loop belongs to the thread that made
+it. Only `wake` and `run_callback_threadsafe` may be called from other threads.
 """
 
 from __future__ import annotations
 
 import sys
 
+from hubcore._core.base_loop import PROTOCOL_VERSION as PROTOCOL_VERSION
 from hubcore._core.base_loop import BaseLoop
 from hubcore._core.ready_queue import Callback
 from hubcore.watchers import Io, Timer
@@ -38,9 +76,9 @@ class Loop(BaseLoop):
     #: How finely a timer is timed, in seconds, where nothing else is in the way.
     approx_timer_resolution: float = 0.001
 
-    def _make_fd_watch(self, fd: int) -> FdWatch:
+    def make_fd_watch(self, fd: int) -> FdWatch:
         """A watch of `fd` that watches nothing yet. OSError if the fd is not open or cannot be watched."""
-        raise NotImplementedError(f"{type(self).__name__} has no _make_fd_watch()")
+        raise NotImplementedError(f"{type(self).__name__} has no make_fd_watch()")
 
     # Watchers. Each is made stopped. The rare kinds are in modules of their own, imported when first used.
 

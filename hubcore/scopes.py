@@ -167,6 +167,8 @@ class CancelScope(PersistentInterrupt):
         return self
 
     def _enter(self, hub: Hub, current: greenlet) -> None:
+        if hub.loop.polling:
+            hub.loop.check_interruptible()
         self._parent = hub._scope_of(current)  # type: ignore[assignment]
         self._hub = hub
         self._greenlet = current
@@ -193,7 +195,7 @@ class CancelScope(PersistentInterrupt):
         if self._deadline <= loop.update_now():
             self._expire()
         else:
-            loop.deadlines.add(self, self._deadline)
+            loop.add_deadline_at(self, self._deadline)
 
     def __exit__(self, kind: object, value: BaseException | None, traceback: object) -> bool:
         return self._exit(value)

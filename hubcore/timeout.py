@@ -63,6 +63,8 @@ class Timeout(BaseException):
         if not isinstance(seconds, (float, int)) or seconds != seconds:
             seconds = as_seconds(seconds, "the delay of a Timeout")
         hub = get_hub()
+        if hub.loop.polling:
+            hub.loop.check_interruptible()
         expiry = Expiry(self, getcurrent(), hub)
         expiry.ref = bool(self.ref)
         hub.loop.add_deadline(expiry, seconds if seconds > 0 else 0.0)

@@ -32,8 +32,8 @@ cdef class FdWatch:
     cpdef remove(self, Io io)
     @cython.locals(ios=list, io=Io)
     cpdef on_event(self, int events)
-    cpdef _set_mask(self, int mask)
-    cpdef _release(self)
+    cpdef set_mask(self, int mask)
+    cpdef release(self)
 
 
 @cython.final

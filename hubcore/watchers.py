@@ -166,7 +166,7 @@ class FdWatch:
     def add(self, io: Io) -> None:
         """Watch also for `io`. OSError if the fd is not open; nothing has changed then."""
         # Even for an unchanged mask: the number may stand for another file by now, which the kernel does not watch.
-        self._set_mask(self.mask | io.events)
+        self.set_mask(self.mask | io.events)
         self.mask |= io.events
         self.ios.append(io)
 
@@ -179,11 +179,11 @@ class FdWatch:
         if not self.ios:
             self.mask = 0
             self.loop.fd_watches.pop(self.fd, None)
-            self._release()
+            self.release()
         elif mask != self.mask:
             self.mask = mask
             try:
-                self._set_mask(mask)
+                self.set_mask(mask)
             except OSError:
                 pass  # the fd was closed meanwhile; the remaining watchers find that out by themselves
 
@@ -199,13 +199,13 @@ class FdWatch:
             if io.events & events:
                 io.on_event(events & io.events)
 
-    def _set_mask(self, mask: int) -> None:
+    def set_mask(self, mask: int) -> None:
         """Have the backend watch for `mask` and register the fd with the kernel anew; OSError if the fd is not open."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement _set_mask()")
+        raise NotImplementedError(f"{type(self).__name__} does not implement set_mask()")
 
-    def _release(self) -> None:
+    def release(self) -> None:
         """Have the backend stop watching and release its resources; the fd may be closed already."""
-        raise NotImplementedError(f"{type(self).__name__} does not implement _release()")
+        raise NotImplementedError(f"{type(self).__name__} does not implement release()")
 
 
 class Io(Watcher):
@@ -300,7 +300,7 @@ class Io(Watcher):
         loop.check_thread()
         watch = loop.fd_watches.get(self.fd)
         if watch is None:
-            watch = loop._make_fd_watch(self.fd)
+            watch = loop.make_fd_watch(self.fd)
             watch.add(self)
             loop.fd_watches[self.fd] = watch
         else:
@@ -365,7 +365,7 @@ class Timer(Watcher):
     def again(self, callback: Callable[..., object], *args: object, update: bool | None = None) -> None:
         """Restart the timer, due `repeat` seconds from now."""
         Watcher.start(self, callback, *args)
-        self.loop.deadlines.add(self._deadline, self.loop.update_now() + self.repeat)
+        self.loop.add_deadline(self._deadline, self.repeat)
 
     @property
     def at(self) -> float:

@@ -35,6 +35,9 @@ cdef class BaseLoop:
     @cython.locals(timeout=double, earliest=double)
     cpdef run_pass(self, bint block)
     cpdef add_deadline(self, Deadline deadline, double after)
+    cpdef add_deadline_at(self, Deadline deadline, double at)
+    cpdef bint leave_poll(self) except -1
+    cpdef check_interruptible(self)
     cpdef begin_job(self)
     cpdef end_job(self)
     cpdef check_thread(self)

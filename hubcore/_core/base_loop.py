@@ -21,11 +21,19 @@ if not cython.compiled:
     from hubcore._base.hints import Any, Callable, TracebackType
 
 
+#: The version of the Loop protocol that this hubcore speaks; see hubcore.loop.
+PROTOCOL_VERSION = 1
+
+
 class BaseLoop:
     """One thread's event loop without its watchers: passes, deadlines, callbacks, external operations."""
 
     #: The backend's name, as HUB_BACKEND takes it.
     name = "?"
+    #: The version of the Loop protocol that the backend was written for; None is refused.
+    protocol_version: int | None = None
+    #: The kernel's interface that the backend uses, such as "epoll", for reports.
+    backend = ""
 
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
         self.default: bool = bool(default)
@@ -66,13 +74,17 @@ class BaseLoop:
         """In a forked child: become usable, sharing no fd with the parent's loop. Nothing is watched any more."""
         raise NotImplementedError(f"{type(self).__name__} has no reinit()")
 
-    def _make_fd_watch(self, fd: int) -> Any:
+    def make_fd_watch(self, fd: int) -> Any:
         """A watch of `fd` that watches nothing yet. OSError if the fd is not open or cannot be watched."""
-        raise NotImplementedError(f"{type(self).__name__} has no _make_fd_watch()")
+        raise NotImplementedError(f"{type(self).__name__} has no make_fd_watch()")
 
-    def _release(self) -> None:
+    def release(self) -> None:
         """Release every fd and allocation."""
-        raise NotImplementedError(f"{type(self).__name__} has no _release()")
+        raise NotImplementedError(f"{type(self).__name__} has no release()")
+
+    def fileno(self) -> int | None:
+        """An fd that is readable while there are events to poll for, or None if the backend has none."""
+        return None
 
     # Time.
 
@@ -94,6 +106,10 @@ class BaseLoop:
         # The clock is read anew: counted from the last reading, a deadline would come early by what has passed since.
         self._now = self.clock()
         self.deadlines.add(deadline, self._now + after)
+
+    def add_deadline_at(self, deadline: Deadline, at: float) -> None:
+        """Schedule `deadline` at the loop's time `at`."""
+        self.deadlines.add(deadline, at)
 
     # One pass.
 
@@ -154,11 +170,22 @@ class BaseLoop:
         """
         if self.thread_ident != get_ident():
             self.check_thread()
-        if self.polling:
+        if self.polling and not self.leave_poll():
             raise BlockingSwitchOutError(
                 f"{self!r} is polling; while it polls (in a finalizer or a signal handler) it can neither be closed "
                 "nor polled"
             )
+
+    def leave_poll(self) -> bool:
+        """Called in the loop's thread where it polls and the caller needs it at rest: whether it is now.
+
+        A finalizer and a signal handler run inside `poll` and cannot end it: False. A poll that runs other code of the
+        thread (`backends.asyncio_`) can be ended by that code, or raises the error that says why not.
+        """
+        return False
+
+    def check_interruptible(self) -> None:
+        """Called while it polls, where a Timeout or a cancel scope begins: raise if it cannot interrupt the caller."""
 
     # External operations. The hub sees the end of some by itself (a look-up, a child): `begin_external`. Of others no
     # greenlet may be left that wants the result, so the thread that completes one counts it off: `begin_job`.
@@ -249,7 +276,7 @@ class BaseLoop:
             self.closed = True
             self.ready.disconnect()
             self.reinit()
-            self._release()
+            self.release()
 
     def close(self) -> None:
         """Release every fd and allocation; closing twice is harmless. Callbacks that did not run are dropped.
@@ -265,7 +292,7 @@ class BaseLoop:
             self.closing_fd(fd)
         self.closed = True
         self.ready.disconnect()
-        self._release()
+        self.release()
 
 
 if not cython.compiled:

@@ -27,6 +27,8 @@ cdef class InterruptMixin(greenlet):
     cpdef interrupt_now(self, greenlet target, exception)
     @cython.locals(i=Py_ssize_t)
     cpdef bint retract(self, greenlet target, exception) except -1
+    @cython.locals(waiting=list)
+    cpdef take_interrupt(self, greenlet target)
     @cython.locals(waiting=list, waiter=Waiter)
     cpdef set_persistent(self, greenlet target, PersistentInterrupt mark)
     @cython.locals(first=object)

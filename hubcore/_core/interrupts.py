@@ -90,6 +90,13 @@ class InterruptMixin(greenlet):
         waiting = self._interrupts_of(target)
         return waiting is not None and any(other is exception for other in waiting)
 
+    def take_interrupt(self, target: greenlet) -> object:
+        """Take back the first `interrupt` of `target` that was not raised yet, and return it; None if there is none."""
+        waiting = self._interrupts_of(target)
+        if waiting is None or isinstance(waiting[0], PersistentInterrupt):
+            return None
+        return self._take_interrupt(target, 0)
+
     def set_persistent(self, target: greenlet, mark: PersistentInterrupt | None) -> None:
         """Make every wait of `target`, also its present one, raise `mark._make_exception()`. None: no longer."""
         waiting = self._interrupts_of(target)

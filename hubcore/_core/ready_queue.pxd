@@ -18,6 +18,8 @@ cdef class ReadyQueue:
     cdef readonly unsigned long thread_ident
     cdef list _ring
     cdef Py_ssize_t _mask
+    cdef Py_ssize_t _limit
+    cdef object _listener
     cdef Py_ssize_t _head
     cdef object _loop
     cdef object _inbox
@@ -29,6 +31,8 @@ cdef class ReadyQueue:
     cpdef object pop(self)
     @cython.locals(n=Py_ssize_t)
     cpdef Py_ssize_t drain_inbox(self) except -1
+    cpdef listen(self, listener)
+    cdef _make_room(self)
     @cython.locals(old=list, new=list, size=Py_ssize_t, i=Py_ssize_t)
     cdef _grow(self)
     @cython.locals(found=list, i=Py_ssize_t)

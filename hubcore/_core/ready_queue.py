@@ -75,11 +75,13 @@ class Callback:
 class ReadyQueue:
     """The entries that are ready to run in the owning thread (the one that made this queue), first in, first out."""
 
-    __slots__ = ("_head", "_inbox", "_loop", "_mask", "_ring", "count", "thread_ident")
+    __slots__ = ("_head", "_inbox", "_limit", "_listener", "_loop", "_mask", "_ring", "count", "thread_ident")
 
     def __init__(self, loop: Wakeable | None, thread_ident: int | None = None) -> None:
         self._ring: list[object] = [None] * _FIRST_SIZE
         self._mask = _FIRST_SIZE - 1
+        self._limit = _FIRST_SIZE  # entries from which on a push has more to do than to store: to grow, or to call
+        self._listener: Callable[[], object] | None = None
         self._head = 0
         self.count: int = 0
         # No thread has the ident 0: a queue with that ident gets every entry by way of the inbox.
@@ -89,15 +91,15 @@ class ReadyQueue:
 
     def push(self, entry: object) -> None:
         """Append `entry`. The owning thread only."""
-        if self.count > self._mask:
-            self._grow()
+        if self.count >= self._limit:
+            self._make_room()
         put_item(self._ring, (self._head + self.count) & self._mask, entry)
         self.count += 1
 
     def push_first(self, entry: object) -> None:
         """Put `entry` before all others. The owning thread only."""
-        if self.count > self._mask:
-            self._grow()
+        if self.count >= self._limit:
+            self._make_room()
         self._head = (self._head - 1) & self._mask
         put_item(self._ring, self._head, entry)
         self.count += 1
@@ -141,6 +143,21 @@ class ReadyQueue:
         """Forget the loop: the inbox still accepts entries of other threads, but wakes no poll."""
         self._loop = None
 
+    def listen(self, listener: Callable[[], object] | None) -> None:
+        """Call `listener()` at each push of the owning thread; None: no longer. It must not raise or switch.
+
+        For a loop that runs other code of its thread while it polls. Without a listener a push costs nothing more.
+        """
+        self._listener = listener
+        self._limit = self._mask + 1 if listener is None else 0
+
+    def _make_room(self) -> None:
+        listener = self._listener
+        if listener is not None:
+            listener()
+        if self.count > self._mask:
+            self._grow()
+
     def _grow(self) -> None:
         size = self._mask + 1
         new: list[object] = [None] * (size * 2)
@@ -153,6 +170,8 @@ class ReadyQueue:
         self._ring = new
         self._head = 0
         self._mask = size * 2 - 1
+        if self._listener is None:
+            self._limit = size * 2
 
     def is_empty(self) -> bool:
         """Return whether both the ring and the inbox are empty."""

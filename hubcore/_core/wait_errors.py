@@ -39,7 +39,7 @@ def check_may_wait(hub: ParkingHub, current: object, closing: int, forking_pid: 
             "this call would have to wait, but it was made in the hub (by a callback, a link or a watcher), which must "
             "never wait; spawn a greenlet for it"
         )
-    if hub.loop.polling:
+    if hub.loop.polling and not hub.loop.leave_poll():
         raise BlockingSwitchOutError(
             "this call would have to wait, but it was made while the hub polls (by a finalizer or a signal handler), "
             "when nothing may wait"

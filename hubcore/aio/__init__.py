@@ -3,6 +3,7 @@
     hubcore.spawn(aio.run, main())     runs a coroutine like asyncio.run, in a greenlet, while other greenlets go on
     await aio.wrap(greenlet)           a coroutine waits for a greenlet
     aio.run_in(loop, coroutine())      a greenlet waits for a coroutine in the loop of another greenlet or thread
+    async with aio.guest(): ...        greenlets run beside the coroutines of a loop that runs already
 
 Each greenlet has its own running loop, so any number of loops run in one thread at once, and asyncio.run itself works
 in a greenlet. A coroutine that waits in the hub, for example in `hubcore.sleep`, holds up its own loop only.
@@ -20,7 +21,7 @@ from hubcore.aio._wrap import wrap
 from hubcore.event import AsyncResult
 from hubcore.scopes import CancelScope
 
-__all__ = ["EventLoop", "run", "run_in", "wrap"]
+__all__ = ["EventLoop", "guest", "run", "run_in", "wrap"]
 
 
 def run(
@@ -81,6 +82,25 @@ def run_in(loop: asyncio.AbstractEventLoop, coroutine: Coroutine[Any, Any, R]) -
         raise
     finally:
         del call  # its exception's traceback refers to this frame
+
+
+def guest() -> AbstractAsyncContextManager[Hub]:
+    """Let greenlets run in the asyncio loop that runs already, beside its coroutines; `async with` yields their hub.
+
+        async with aio.guest():
+            greenlet = hubcore.spawn(function)
+            await aio.wrap(greenlet)
+
+    Greenlets wait as they always do, and the loop goes on meanwhile. A coroutine must not wait in the hub, because
+    that would hold up the loop: BlockingSwitchOutError. Nor can it begin a Timeout or a cancel scope: RuntimeError. At
+    the end of the block the hub is destroyed: greenlets that still wait are unwound with HubDestroyed. The block
+    changes nothing where the thread has such a hub already (`HUB_BACKEND=asyncio`), and where the loop itself waits in
+    the hub (`aio.run`, patched selectors). RuntimeError if the thread has a hub in use already. Linux only, because it
+    needs epoll.
+    """
+    from hubcore.aio._guest import guest
+
+    return guest()
 
 
 class _Call:

@@ -9,7 +9,7 @@ from importlib import import_module
 from hubcore import config
 from hubcore._base.hints import Iterator
 from hubcore.exceptions import BackendUnavailable
-from hubcore.loop import Loop
+from hubcore.loop import PROTOCOL_VERSION, Loop
 
 ENTRY_POINT_GROUP = "hubcore.backends"
 
@@ -20,6 +20,7 @@ BUILT_IN = {
     "libuv": "hubcore.backends.libuv:LibuvLoop",
     "select": "hubcore.backends.select_:SelectLoop",
     "virtual": "hubcore.backends.virtual:VirtualLoop",
+    "asyncio": "hubcore.backends.asyncio_:AsyncioLoop",
 }
 #: The default choice: the first of these that is built.
 DEFAULT = "libev,libuv,select"
@@ -77,10 +78,21 @@ def _load(name: str) -> type[Loop]:
 
 
 def _checked(found: object, name: str) -> type[Loop]:
-
     if not (isinstance(found, type) and issubclass(found, Loop)):
         raise ImportError(f"{name} is {found!r}, which is not a subclass of hubcore.loop.Loop")
-    return found
+    version = found.protocol_version
+    if version == PROTOCOL_VERSION:
+        return found
+    if not isinstance(version, int):
+        raise ImportError(
+            f"{name} does not name the version of the Loop protocol that it was written for (protocol_version is "
+            f"{version!r}); this hubcore speaks version {PROTOCOL_VERSION}: see hubcore.loop, and name it in the class"
+        )
+    remedy = "a newer hubcore" if version > PROTOCOL_VERSION else "a newer release of the backend"
+    raise ImportError(
+        f"{name} was written for version {version} of the Loop protocol and this hubcore speaks version "
+        f"{PROTOCOL_VERSION}; install {remedy}"
+    )
 
 
 def entry_points() -> Iterator[tuple[str, str]]:

@@ -34,19 +34,19 @@ cdef extern from "unistd.h" nogil:
     int close(int fd)
 
 cdef inline int why_no_fds(int pairs) noexcept nogil:
-    # Return 0 if `pairs` pairs of fds, at most two, can still be opened; otherwise the errno of the failure.
-    cdef int fds[4]
+    # Return 0 if `pairs` pairs of fds, at most three, can still be opened; otherwise the errno of the failure.
+    cdef int fds[6]
     cdef int error = 0
-    if pipe(fds) != 0:
-        return errno
-    if pairs > 1:
-        if pipe(fds + 2) != 0:
+    cdef int opened = 0
+    while opened < pairs and error == 0:
+        if pipe(fds + 2 * opened) != 0:
             error = errno
         else:
-            close(fds[2])
-            close(fds[3])
-    close(fds[0])
-    close(fds[1])
+            opened += 1
+    while opened > 0:
+        opened -= 1
+        close(fds[2 * opened])
+        close(fds[2 * opened + 1])
     return error
 
 cdef inline bint is_open(int fd) noexcept nogil:

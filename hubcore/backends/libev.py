@@ -100,7 +100,7 @@ class LibevFdWatch(FdWatch):
         self._w.data = cython.cast(cython.p_void, self)
 
     @cython.ccall
-    def _set_mask(self, mask: cython.int):
+    def set_mask(self, mask: cython.int):
         if not _clock.is_open(self.fd):
             raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
         ev.ev_io_stop(self._loop._ptr, cython.address(self._w))
@@ -110,7 +110,7 @@ class LibevFdWatch(FdWatch):
         self._loop._unregistered.append(self)
 
     @cython.ccall
-    def _release(self):
+    def release(self):
         if self._loop._ptr != cython.NULL:
             ev.ev_io_stop(self._loop._ptr, cython.address(self._w))
 
@@ -120,6 +120,7 @@ class LibevLoop(Loop):
     """A loop on a libev loop of its own, which uses the best interface that the kernel offers."""
 
     name = "libev"
+    protocol_version = 1
     approx_timer_resolution = 0.001
 
     _ptr: cython.pointer[ev.ev_loop]
@@ -203,7 +204,7 @@ class LibevLoop(Loop):
         if self._ptr != cython.NULL:
             ev.ev_async_send(self._ptr, cython.address(self._async))
 
-    def _make_fd_watch(self, fd: cython.int):
+    def make_fd_watch(self, fd: cython.int):
         return LibevFdWatch(self, fd)
 
     @cython.ccall
@@ -222,12 +223,8 @@ class LibevLoop(Loop):
         self._destroy()
         self._open()
 
-    def _release(self):
+    def release(self):
         self._destroy()
-
-    def fileno(self) -> object:
-        """Return None: libev does not expose the fd that is readable when there are events."""
-        return None
 
     @property
     def backend(self) -> str:

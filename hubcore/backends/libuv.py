@@ -36,6 +36,9 @@ from hubcore._base.originals import get_blocking, set_blocking
 header_version: str = f"{uv.UV_VERSION_MAJOR}.{uv.UV_VERSION_MINOR}.{uv.UV_VERSION_PATCH}"
 library_version: str = uv.uv_version_string().decode()
 
+# Whether libuv has made the pipe that all loops of the process share.
+_has_shared_pipe = cython.declare(cython.bint, False)
+
 # One handle per fd. `watch` is the LibuvFdWatch while there is one; `next` chains the handles that fired.
 Poll = cython.struct(
     handle=uv.uv_poll_t,
@@ -158,7 +161,7 @@ class LibuvFdWatch(FdWatch):
         self._poll = poll
 
     @cython.ccall
-    def _set_mask(self, mask: cython.int):
+    def set_mask(self, mask: cython.int):
         if not _clock.is_open(self.fd):
             raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
         self._start(mask)
@@ -168,7 +171,7 @@ class LibuvFdWatch(FdWatch):
     @cython.cfunc
     def _start_again(self):
         try:
-            self._set_mask(self.mask)
+            self.set_mask(self.mask)
         except OSError:
             pass  # the fd was closed meanwhile; the remaining watchers find that out by themselves
 
@@ -181,7 +184,7 @@ class LibuvFdWatch(FdWatch):
         _check(uv.uv_poll_start(cython.address(self._poll.handle), mask, _on_poll), f"cannot watch fd {self.fd}")
 
     @cython.ccall
-    def _release(self):
+    def release(self):
         self._loop._always_ready.discard(self)
         poll: cython.pointer[Poll] = self._poll
         self._poll = cython.NULL
@@ -197,6 +200,7 @@ class LibuvLoop(Loop):
     """A loop on a libuv loop of its own. It waits in whole milliseconds, rounded up."""
 
     name = "libuv"
+    protocol_version = 1
     approx_timer_resolution = 0.001
 
     _uv: uv.uv_loop_t
@@ -219,11 +223,15 @@ class LibuvLoop(Loop):
     def _start(self):
         self._fired.first = self._fired.last = cython.NULL
         self._fired.woken = False
-        # libuv aborts the process if its first loop gets no fds for the pipe that all its loops share.
-        error: cython.int = _clock.why_no_fds(2)
+        # A loop takes an epoll object, a pipe and an eventfd; the first loop also makes the pipe that all loops share.
+        # libuv aborts the process if it gets no fds for the shared pipe, and loses the epoll object if it gets none for
+        # the rest.
+        global _has_shared_pipe
+        error: cython.int = _clock.why_no_fds(2 if _has_shared_pipe else 3)
         if error:
             raise OSError(error, f"libuv could not make a loop: {os.strerror(error)}")
         _check(uv.uv_loop_init(cython.address(self._uv)), "libuv could not make a loop")
+        _has_shared_pipe = True
         _check(uv.uv_timer_init(cython.address(self._uv), cython.address(self._timer)), "libuv could not make a timer")
         # This handle is always active: without an active handle, libuv would return at once and not wait.
         _check(
@@ -288,7 +296,7 @@ class LibuvLoop(Loop):
                 for io in tuple(watch.ios):
                     io.close()
             elif _clock.may_be_always_ready(watch.fd):
-                watch._release()
+                watch.release()
                 watch._open()
                 watch._start(watch.mask)
         uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
@@ -318,7 +326,7 @@ class LibuvLoop(Loop):
         if self._open:
             uv.uv_async_send(cython.address(self._async))
 
-    def _make_fd_watch(self, fd: cython.int):
+    def make_fd_watch(self, fd: cython.int):
         return LibuvFdWatch(self, fd)
 
     @cython.ccall
@@ -336,7 +344,7 @@ class LibuvLoop(Loop):
         for fd in list(self.fd_watches):
             self.closing_fd(fd)
 
-    def _release(self):
+    def release(self):
         self._stop()
 
     def fileno(self) -> int:

@@ -4,11 +4,13 @@
     pytest --hub-backend=libuv,my.module:Loop  on these; without the option, on the default backend
 
 A test takes the fixture `hub`, `loop` or `hub_backend`. With `hub` or `loop` it fails if it leaves greenlets, watchers,
-file descriptors or threads behind. With any of them it fails after 50 seconds; `@pytest.mark.hang_after(seconds)`
-changes that limit, and 0 removes it.
+file descriptors or threads behind. With any of them it fails after 50 seconds; `--hub-hang-after=SECONDS` and
+`@pytest.mark.hang_after(seconds)` change that limit, and 0 removes it.
 """
 
 from __future__ import annotations
+
+from math import inf
 
 import pytest
 
@@ -35,12 +37,26 @@ _warm: set[str] = set()  # backends that have opened their process-wide fds, suc
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the option --hub-backend."""
-    parser.getgroup("hubcore").addoption(
+    """Add the options --hub-backend and --hub-hang-after."""
+    group = parser.getgroup("hubcore")
+    group.addoption(
         "--hub-backend",
         metavar="NAMES",
         help="backends to test on: 'all', or names and package.module:Class, separated by commas",
     )
+    group.addoption(
+        "--hub-hang-after",
+        metavar="SECONDS",
+        type=float,
+        default=HANG_AFTER,
+        help=f"fail a test after this time, by default {HANG_AFTER:g} s; 0: no limit",
+    )
+
+
+def hang_after(config: pytest.Config) -> float:
+    """Return the limit of a test without a mark of its own, in seconds; infinity for no limit."""
+    seconds: float = config.getoption("--hub-hang-after")
+    return seconds if seconds > 0.0 else inf
 
 
 def pytest_plugin_registered(plugin: object, plugin_name: str, manager: pytest.PytestPluginManager) -> None:
@@ -51,9 +67,7 @@ def pytest_plugin_registered(plugin: object, plugin_name: str, manager: pytest.P
 
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse backends that are not available before any test runs."""
-    config.addinivalue_line(
-        "markers", f"hang_after(seconds): fail the test after this time instead of {HANG_AFTER:g} s; 0: no limit"
-    )
+    config.addinivalue_line("markers", "hang_after(seconds): fail the test after this time; 0: no limit")
     # Now, because pytest captures stderr later.
     config.stash[_watchdog] = Watchdog()
     if config.getoption("--hub-backend"):
@@ -102,8 +116,8 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     if mark is not None:
         seconds = float(mark.args[0])
     else:
-        seconds = HANG_AFTER if _FIXTURES & set(getattr(item, "fixturenames", ())) else 0.0
-    if seconds > 0.0:
+        seconds = hang_after(item.config) if _FIXTURES & set(getattr(item, "fixturenames", ())) else 0.0
+    if 0.0 < seconds < inf:
         item.config.stash[_watchdog].arm(seconds)
 
 

@@ -11,10 +11,11 @@ from hubcore.backends.select_ import SelectLoop
 from hubcore.backends.virtual import VirtualLoop
 from hubcore.exceptions import BackendUnavailable
 from hubcore.hub import Hub, get_hub
+from hubcore.loop import PROTOCOL_VERSION, Loop
 from hubcore.testing import run_python
-from tests.example_backend import ExampleLoop
+from tests.support.example_backend import ExampleLoop
 
-EXAMPLE = "tests.example_backend:ExampleLoop"
+EXAMPLE = "tests.support.example_backend:ExampleLoop"
 
 
 @pytest.fixture(autouse=True)
@@ -33,9 +34,9 @@ def nothing_chosen(monkeypatch):
         ("no_such_backend, ,virtual,select", "virtual"),
         ("no.such.module:Loop,select", "select"),
         ("hubcore.backends.select_:SelectLoop", "select"),
-        (EXAMPLE, "example"),
+        (EXAMPLE, EXAMPLE),
         (SelectLoop, "select"),
-        (ExampleLoop, "example"),
+        (ExampleLoop, EXAMPLE),
     ],
 )
 def test_a_choice_names_a_loop_class(choice, name):
@@ -98,6 +99,29 @@ def test_the_error_says_why_each_choice_failed(choice, reason):
     assert reason in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("version", "reason"),
+    [
+        (None, "does not name the version"),
+        ("1", "does not name the version"),
+        (PROTOCOL_VERSION + 1, "install a newer hubcore"),
+        (PROTOCOL_VERSION - 1, "install a newer release of the backend"),
+    ],
+)
+def test_a_backend_for_another_version_of_the_protocol_is_refused(version, reason):
+    class Other(Loop):
+        """Has the version of its base, or names its own."""
+
+        if version is not None:
+            protocol_version = version
+
+    with pytest.raises(ImportError, match=reason) as caught:
+        backends.loop_class(Other)
+    assert f"this hubcore speaks version {PROTOCOL_VERSION}" in str(caught.value)
+    with pytest.raises(ImportError):
+        Hub(Other)
+
+
 def test_a_class_that_is_no_loop_is_refused():
     with pytest.raises(ImportError, match="not a subclass"):
         backends.loop_class(int)
@@ -139,7 +163,7 @@ def test_a_backend_that_is_not_built_says_how_to_get_it():
 @pytest.mark.parametrize("value", ["select", "virtual", "nonsense,virtual", EXAMPLE])
 def test_hub_backend_decides_for_a_program(value):
     done = run_python("import hubcore; hubcore.sleep(0.001); print(hubcore.get_hub().backend)", value)
-    assert done.stdout.strip() == {"nonsense,virtual": "virtual", EXAMPLE: "example"}.get(value, value)
+    assert done.stdout.strip() == {"nonsense,virtual": "virtual"}.get(value, value)
 
 
 def test_a_wrong_hub_backend_is_a_short_error_when_a_hub_is_needed():
@@ -225,25 +249,6 @@ def test_threads_of_one_process_run_different_backends_at_the_same_time():
     for thread in threads:
         thread.join()
     assert sorted(ran) == sorted((name, name) for name in names)
-
-
-@pytest.mark.parametrize("name", ["libev", "libuv", "select", "virtual"])
-def test_waking_a_closed_loop_writes_to_nobody(name):
-    import os
-
-    from hubcore.backends import loop_class
-
-    loop = loop_class(name)()
-    loop.close()
-    # These get the numbers that the loop's own pipe had.
-    pipes = [os.pipe() for _ in range(3)]
-    loop.wake()
-    for read, write in pipes:
-        os.set_blocking(read, False)
-        with pytest.raises(BlockingIOError):
-            os.read(read, 1)
-        os.close(read)
-        os.close(write)
 
 
 @pytest.mark.parametrize("name", [":", ":Loop", ".here:Loop", "a..b:Loop"])

@@ -1,5 +1,6 @@
-"""The published conformance suite runs against a third party's backend."""
+"""The published conformance suite runs from outside the tree, and each of its tests says what it is about."""
 
+import ast
 import os
 import re
 import subprocess
@@ -16,25 +17,22 @@ def conformance(folder, *arguments):
     """Run the suite as the author of a backend does, from a folder that is not the tree."""
     command = [sys.executable, "-m", "pytest", "-p", "hubcore.testing.plugin", "-p", "no:cacheprovider"]
     command += ["--pyargs", "hubcore.testing.conformance", "-q", "-W", "error", *arguments]
-    env = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), str(ROOT / "tests")])}
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.run(command, cwd=folder, env=env, capture_output=True, text=True, timeout=120, check=False)
 
 
-@pytest.mark.parametrize("backend", ["example_backend:ExampleLoop", "select"])
-def test_the_suite_passes_on_a_backend_of_plain_python(tmp_path, backend):
-    done = conformance(tmp_path, f"--hub-backend={backend}")
+def test_the_suite_passes_on_a_backend_of_plain_python(tmp_path):
+    done = conformance(tmp_path, "--hub-backend=select")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 100
+    assert int(re.search(r"(\d+) passed", done.stdout)[1]) > 120
 
 
-def test_a_backend_that_breaks_the_contract_does_not_pass(tmp_path):
-    (tmp_path / "broken_backend.py").write_text(
-        "from hubcore.backends.select_ import SelectLoop\n"
-        "class EarlyLoop(SelectLoop):\n"
-        "    def run_pass(self, block):\n"
-        "        self.deadlines.fire_due(self.clock() + 0.01)\n"
-        "        super().run_pass(block)\n"
-    )
-    done = conformance(tmp_path, "--hub-backend=broken_backend:EarlyLoop", "-k", "never_fires_early")
-    assert done.returncode == 1, done.stdout + done.stderr
-    assert "test_a_timer_never_fires_early[broken_backend:EarlyLoop-0.0015]" in done.stdout
+def test_every_test_of_the_suite_says_what_a_backend_must_do():
+    folder = ROOT / "hubcore" / "testing" / "conformance"
+    silent = []
+    for path in sorted(folder.glob("test_*.py")):
+        for node in ast.parse(path.read_text()).body:
+            if isinstance(node, ast.FunctionDef) and node.name.startswith("test_"):
+                if not (ast.get_docstring(node) or "").startswith("A backend must "):
+                    silent.append(f"{path.name}:{node.lineno} {node.name}")
+    assert silent == []

@@ -34,7 +34,7 @@ def test_a_backend_of_ten_lines_runs_timers_and_callbacks():
         def wake(self):
             pass
 
-        def _release(self):
+        def release(self):
             pass
 
     loop = Tiny()

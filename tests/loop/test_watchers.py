@@ -122,11 +122,11 @@ def test_idle_waits_until_nothing_else_is_ready(hub):
 def test_what_a_backend_has_to_provide_is_said_where_it_is_missing(loop):
     watch = FdWatch(loop, 0)
     io = Io(loop, 0, READ)
-    with pytest.raises(NotImplementedError, match="_set_mask"):
+    with pytest.raises(NotImplementedError, match="set_mask"):
         watch.add(io)
     assert watch.ios == []
-    with pytest.raises(NotImplementedError, match="_release"):
-        watch._release()
+    with pytest.raises(NotImplementedError, match="release"):
+        watch.release()
 
 
 def test_ref_of_an_io_watcher_may_change_while_a_greenlet_waits(hub):

@@ -7,6 +7,8 @@ import socket
 
 import pytest
 
+from hubcore.testing.conformance.conftest import join, when_polling
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +31,7 @@ def passes(loop: Loop, number: int = 1) -> None:
 
 
 def test_a_watcher_is_made_stopped(loop: Loop, pair: Pair) -> None:
+    """A backend must watch nothing before the first `set_mask`."""
     io = loop.io(pair[0].fileno(), BOTH)
     assert not io.active
     assert not io.pending
@@ -36,6 +39,7 @@ def test_a_watcher_is_made_stopped(loop: Loop, pair: Pair) -> None:
 
 
 def test_a_readable_fd_is_reported_at_every_pass_until_it_is_read(loop: Loop, pair: Pair) -> None:
+    """A backend must be level-triggered: it reports a readable fd at each poll until the data is read."""
     ours, theirs = pair
     seen: list[str] = []
     with loop.io(ours.fileno(), READ) as io:
@@ -53,9 +57,43 @@ def test_a_readable_fd_is_reported_at_every_pass_until_it_is_read(loop: Loop, pa
         assert len(seen) == 4
 
 
+def test_an_event_ends_a_sleep(loop: Loop, pair: Pair) -> None:
+    """A backend must return from a sleep when a watched fd becomes ready."""
+    ours, theirs = pair
+    seen: list[str] = []
+    with loop.io(ours.fileno(), READ) as io, loop.timer(3600.0, ref=False) as timer:
+        io.start(seen.append, "readable")
+        timer.start(pytest.fail, "the event came too late")
+        loop.begin_external()  # real time passes, on a clock that jumps, too
+        sender = when_polling(loop, lambda: theirs.send(b"x"))
+        loop.run(once=True)
+        loop.end_external()
+    join(sender)
+    assert seen == ["readable"]
+
+
+def test_a_stopped_watcher_lets_the_loop_sleep(loop: Loop, pair: Pair) -> None:
+    """A backend must unregister an fd in `release`: a ready one that is not watched any more wakes nothing."""
+    ours, theirs = pair
+    theirs.send(b"x")
+    with loop.io(ours.fileno(), READ) as io:
+        io.start(lambda: None)
+        passes(loop)
+        io.stop()
+        number = 0
+        seen: list[str] = []
+        with loop.timer(0.02) as timer:
+            timer.start(seen.append, "due")
+            while not seen:
+                number += 1
+                loop.run(once=True)
+    assert number < 100
+
+
 def test_a_full_socket_is_writable_only_when_it_is_read(
     loop: Loop, pair: Pair, fill: Callable[[socket.socket], None], drain: Callable[[socket.socket], None]
 ) -> None:
+    """A backend must report WRITE only while the kernel would take data."""
     ours, theirs = pair
     fill(ours)
     seen: list[str] = []
@@ -71,6 +109,7 @@ def test_a_full_socket_is_writable_only_when_it_is_read(
 def test_events_come_first_if_asked_for(
     loop: Loop, pair: Pair, fill: Callable[[socket.socket], None], drain: Callable[[socket.socket], None]
 ) -> None:
+    """A backend must report exactly the events that are there: READ, WRITE, or both in one call of `on_event`."""
     ours, theirs = pair
     seen: list[tuple[int, str]] = []
     with loop.io(ours.fileno(), BOTH) as io:
@@ -86,6 +125,7 @@ def test_events_come_first_if_asked_for(
 
 
 def test_the_end_of_a_stream_is_readable(loop: Loop, pair: Pair) -> None:
+    """A backend must report the end of a stream as READ, at each poll."""
     ours, theirs = pair
     seen: list[int] = []
     with loop.io(ours.fileno(), READ) as io:
@@ -96,7 +136,8 @@ def test_the_end_of_a_stream_is_readable(loop: Loop, pair: Pair) -> None:
 
 
 def test_a_pipe_without_a_reader_is_writable(loop: Loop) -> None:
-    """So that whoever waits to write gets its BrokenPipeError."""
+    """A backend must report an fd in an error state as ready, so that the waiter's own call raises (here
+    BrokenPipeError)."""
     read, write = os.pipe()
     os.set_blocking(write, False)
     seen: list[str] = []
@@ -116,6 +157,7 @@ def test_a_pipe_without_a_reader_is_writable(loop: Loop) -> None:
 
 
 def test_all_watchers_of_an_fd_are_called_for_what_they_watch(loop: Loop, pair: Pair) -> None:
+    """A backend must follow each change of the mask while several watchers share an fd."""
     ours, theirs = pair
     seen: list[tuple[str, int]] = []
     watchers: dict[str, Io] = {}
@@ -142,6 +184,8 @@ def test_all_watchers_of_an_fd_are_called_for_what_they_watch(loop: Loop, pair: 
 
 
 def test_a_watcher_that_a_callback_stops_in_the_same_pass_is_not_called(loop: Loop, pair: Pair) -> None:
+    """A backend must only call `on_event`, and call no callback itself: one that is stopped in the same pass must
+    not run."""
     ours, theirs = pair
     ios = [loop.io(ours.fileno(), WRITE), loop.io(theirs.fileno(), WRITE), loop.io(theirs.fileno(), BOTH)]
     seen: list[int] = []
@@ -160,6 +204,7 @@ def test_a_watcher_that_a_callback_stops_in_the_same_pass_is_not_called(loop: Lo
 
 
 def test_a_watcher_can_be_stopped_and_started_again_with_another_callback(loop: Loop, pair: Pair) -> None:
+    """A backend must allow stop and start of a watcher at any time between two polls."""
     seen: list[str] = []
     io = loop.io(pair[0].fileno(), WRITE)
     io.start(seen.append, "first")
@@ -178,6 +223,7 @@ def test_a_watcher_can_be_stopped_and_started_again_with_another_callback(loop: 
 
 
 def test_hundreds_of_fds_are_all_reported_in_a_few_passes(loop: Loop) -> None:
+    """A backend must report all ready fds within a few polls, however many there are."""
     pairs = [socket.socketpair() for _ in range(200)]
     seen: set[int] = set()
     ios = [loop.io(ours.fileno(), READ) for ours, _ in pairs]
@@ -195,6 +241,8 @@ def test_hundreds_of_fds_are_all_reported_in_a_few_passes(loop: Loop) -> None:
 
 
 def test_a_regular_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
+    """A backend must report a regular file as ready at each poll, also where the kernel refuses to watch it, and
+    must not sleep meanwhile."""
     with open(tmp_path / "file", "w+b") as file:
         seen: list[int] = []
         with loop.io(file.fileno(), READ) as reading, loop.io(file.fileno(), BOTH) as both:
@@ -209,6 +257,7 @@ def test_a_regular_file_is_always_ready(loop: Loop, tmp_path: Path) -> None:
 
 
 def test_watching_leaves_the_fd_blocking_or_not_as_it_was(loop: Loop, pair: Pair) -> None:
+    """A backend must leave the fd's O_NONBLOCK flag as it was."""
     for blocking in (True, False):
         pair[0].setblocking(blocking)
         with loop.io(pair[0].fileno(), READ) as io:
@@ -218,6 +267,7 @@ def test_watching_leaves_the_fd_blocking_or_not_as_it_was(loop: Loop, pair: Pair
 
 
 def test_a_watcher_without_ref_does_not_keep_the_loop_alive(loop: Loop, pair: Pair) -> None:
+    """A backend must leave the count of references to the watchers."""
     seen: list[str] = []
     with loop.io(pair[0].fileno(), READ, ref=False) as io:
         io.start(seen.append, "readable")
@@ -235,17 +285,20 @@ def test_a_watcher_without_ref_does_not_keep_the_loop_alive(loop: Loop, pair: Pa
 
 @pytest.mark.parametrize("events", [0, 4, -1, 7, "r", None])
 def test_events_other_than_1_2_and_3_are_refused(loop: Loop, events: int) -> None:
+    """A backend must leave the check of events to the loop: ValueError for anything but 1, 2 and 3."""
     with pytest.raises(ValueError, match="events"):
         loop.io(0, events)
 
 
 @pytest.mark.parametrize("fd", [-1, "0", None, 1.5])
 def test_what_is_no_fd_is_refused(loop: Loop, fd: int) -> None:
+    """A backend must leave the check of the fd's number to the loop: ValueError for what is none."""
     with pytest.raises(ValueError, match="fd"):
         loop.io(fd, READ)
 
 
 def test_a_callback_that_cannot_be_called_is_refused(loop: Loop, pair: Pair) -> None:
+    """A backend must leave the check of callbacks to the watcher: TypeError, and the watcher stays stopped."""
     io = loop.io(pair[0].fileno(), READ)
     with pytest.raises(TypeError, match="callable"):
         io.start(5)  # type: ignore[arg-type]

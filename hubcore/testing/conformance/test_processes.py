@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from hubcore.testing import run_python
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from hubcore.testing.conformance.conftest import Child
 
 
-def test_every_child_is_reported_with_its_status_also_one_that_ended_before(hub_backend: str) -> None:
-    done = run_python(
+def test_every_child_is_reported_with_its_status_also_one_that_ended_before(child: Child) -> None:
+    """A backend must watch the fd by which the loop learns of a child's end."""
+    printed = child(
         """
         import os, subprocess, sys
         import hubcore
@@ -29,14 +32,14 @@ def test_every_child_is_reported_with_its_status_also_one_that_ended_before(hub_
         assert not hub.loop.alive()
         hub.destroy()
         """,
-        hub_backend,
     )
-    assert done.stdout.split("\n") == ["True False"] * 6 + ["0", "1", "2", "3", "9", "-15", ""]
+    assert printed.split("\n") == ["True False"] * 6 + ["0", "1", "2", "3", "9", "-15", ""]
 
 
-def test_a_child_takes_real_time_on_every_clock(hub_backend: str) -> None:
-    """Also on a clock that jumps: an hour's timer must not come before the child that is to end first."""
-    done = run_python(
+def test_a_child_takes_real_time_on_every_clock(child: Child) -> None:
+    """A backend must let real time pass for a child. Also on a clock that jumps, the child comes before the timer
+    of an hour."""
+    printed = child(
         """
         import subprocess
         import hubcore
@@ -53,13 +56,13 @@ def test_a_child_takes_real_time_on_every_clock(hub_backend: str) -> None:
         hour.stop()
         child.returncode = 0
         """,
-        hub_backend,
     )
-    assert done.stdout == "the child\n"
+    assert printed == "the child\n"
 
 
-def test_a_child_in_another_threads_loop_and_one_reaped_by_somebody_else(hub_backend: str) -> None:
-    done = run_python(
+def test_a_child_in_another_threads_loop_and_one_reaped_by_somebody_else(child: Child) -> None:
+    """A backend must report the ends of children in any thread's loop, not only in the main one."""
+    printed = child(
         """
         import os, subprocess, threading
         import hubcore
@@ -84,13 +87,13 @@ def test_a_child_in_another_threads_loop_and_one_reaped_by_somebody_else(hub_bac
         thread.start()
         thread.join()
         """,
-        hub_backend,
     )
-    assert done.stdout.split() == ["ended", "7", "gone", "True", "0"]
+    assert printed.split() == ["ended", "7", "gone", "True", "0"]
 
 
-def test_a_child_without_ref_does_not_keep_the_loop_alive_and_a_wrong_pid_is_refused(hub_backend: str) -> None:
-    done = run_python(
+def test_a_child_without_ref_does_not_keep_the_loop_alive_and_a_wrong_pid_is_refused(child: Child) -> None:
+    """A backend must release the fd of a child's watcher that is closed."""
+    printed = child(
         """
         import os, subprocess
         from hubcore.backends import loop_class
@@ -118,13 +121,13 @@ def test_a_child_without_ref_does_not_keep_the_loop_alive_and_a_wrong_pid_is_ref
                 print("refused")
         loop.close()
         """,
-        hub_backend,
     )
-    assert done.stdout.split() == ["False", "True", "False", "0", "True", "refused", "refused", "refused"]
+    assert printed.split() == ["False", "True", "False", "0", "True", "refused", "refused", "refused"]
 
 
-def test_signals_reach_all_their_watchers_and_end_a_sleep(hub_backend: str) -> None:
-    done = run_python(
+def test_signals_reach_all_their_watchers_and_end_a_sleep(child: Child) -> None:
+    """A backend must end its sleep when a signal comes, so that its watchers are called."""
+    printed = child(
         """
         import os, signal, threading
         import hubcore
@@ -142,7 +145,7 @@ def test_signals_reach_all_their_watchers_and_end_a_sleep(hub_backend: str) -> N
             os.kill(os.getpid(), signal.SIGUSR1)
             hub.loop.run_callback_threadsafe(os.kill, os.getpid(), signal.SIGUSR2)
 
-        threading.Thread(target=send).start()
+        threading.Thread(target=send, daemon=True).start()
         hub.join()
         print([watcher.active for watcher in watchers], own)
         os.kill(os.getpid(), signal.SIGUSR1)  # the handler from before is back
@@ -150,15 +153,15 @@ def test_signals_reach_all_their_watchers_and_end_a_sleep(hub_backend: str) -> N
         print(signal.getsignal(signal.SIGUSR2) == signal.SIG_DFL)
         hub.destroy()
         """,
-        hub_backend,
     )
-    lines = done.stdout.splitlines()
+    lines = printed.splitlines()
     assert sorted(lines[:3]) == ["0", "1", "2"]
     assert lines[3:] == ["[False, False, False] []", "True", "True"]
 
 
-def test_signals_can_be_watched_in_the_main_thread_only(hub_backend: str) -> None:
-    done = run_python(
+def test_signals_can_be_watched_in_the_main_thread_only(child: Child) -> None:
+    """A backend must leave signals to the loop: they can be watched in the main thread only."""
+    printed = child(
         """
         import signal, threading
         import hubcore
@@ -179,14 +182,14 @@ def test_signals_can_be_watched_in_the_main_thread_only(hub_backend: str) -> Non
             except ValueError:
                 print("refused")
         """,
-        hub_backend,
     )
-    assert "main thread" in done.stdout
-    assert done.stdout.count("refused") == 3
+    assert "main thread" in printed
+    assert printed.count("refused") == 3
 
 
-def test_control_c_ends_a_sleeping_hub(hub_backend: str) -> None:
-    done = run_python(
+def test_control_c_ends_a_sleeping_hub(child: Child) -> None:
+    """A backend must let Ctrl-C end a sleep: it returns, or lets the signal handler's exception out of `poll`."""
+    printed = child(
         """
         import os, signal, threading
         import hubcore
@@ -199,19 +202,19 @@ def test_control_c_ends_a_sleeping_hub(hub_backend: str) -> None:
                 pass
             os.kill(os.getpid(), signal.SIGINT)
 
-        threading.Thread(target=send).start()
+        threading.Thread(target=send, daemon=True).start()
         try:
             hub.wait(hub.loop.io(read, 1))
         except KeyboardInterrupt:
             print("interrupted")
         """,
-        hub_backend,
     )
-    assert done.stdout == "interrupted\n"
+    assert printed == "interrupted\n"
 
 
-def test_a_forked_child_has_a_fresh_hub_and_the_parents_is_not_disturbed(hub_backend: str) -> None:
-    done = run_python(
+def test_a_forked_child_has_a_fresh_hub_and_the_parents_is_not_disturbed(child: Child) -> None:
+    """A backend must take a loop apart in a forked child without touching what the parent's loop shares with it."""
+    printed = child(
         """
         import os, socket
         import hubcore
@@ -242,14 +245,16 @@ def test_a_forked_child_has_a_fresh_hub_and_the_parents_is_not_disturbed(hub_bac
         print("the parent still sees its events")
         hub.destroy()
         """,
-        hub_backend,
-        python=("-W", "ignore::DeprecationWarning"),
+        "-W",
+        "ignore::DeprecationWarning",
     )
-    assert done.stdout == "33\nthe parent still sees its events\n"
+    assert printed == "33\nthe parent still sees its events\n"
 
 
-def test_reinit_makes_a_bare_loop_usable_in_the_child(hub_backend: str) -> None:
-    done = run_python(
+def test_reinit_makes_a_bare_loop_usable_in_the_child(child: Child) -> None:
+    """A backend must make a loop usable in a forked child by `reinit`: nothing is watched, and the parent still
+    sees its events."""
+    printed = child(
         """
         import os, socket
         from hubcore.backends import loop_class
@@ -288,13 +293,13 @@ def test_reinit_makes_a_bare_loop_usable_in_the_child(hub_backend: str) -> None:
         print(seen)
         loop.close()
         """,
-        hub_backend,
     )
-    assert done.stdout == '44\n["the parent\'s"]\n'
+    assert printed == '44\n["the parent\'s"]\n'
 
 
-def test_fork_watchers_run_in_the_child_alone(hub_backend: str) -> None:
-    done = run_python(
+def test_fork_watchers_run_in_the_child_alone(child: Child) -> None:
+    """A backend must leave fork watchers to the loop: they run in the child alone."""
+    printed = child(
         """
         import os, sys
         import hubcore
@@ -311,6 +316,5 @@ def test_fork_watchers_run_in_the_child_alone(hub_backend: str) -> None:
         os.waitpid(pid, 0)
         hubcore.sleep(0.001)
         """,
-        hub_backend,
     )
-    assert done.stdout == "in child\n"
+    assert printed == "in child\n"

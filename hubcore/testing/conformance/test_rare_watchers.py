@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-import threading
 
 import pytest
+
+from hubcore.testing.conformance.conftest import join, when_polling
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 
 
 def test_an_async_watcher_is_called_once_for_all_sends_before(loop: Loop) -> None:
+    """A backend must return from `poll` for what was sent to the loop, once for all sends before."""
     seen: list[str] = []
     watcher = loop.async_()
     watcher.send()  # type: ignore[attr-defined]  # not started: nothing happens
@@ -43,22 +45,17 @@ def test_an_async_watcher_is_called_once_for_all_sends_before(loop: Loop) -> Non
 
 
 def test_an_async_watcher_ends_the_sleep_of_its_loop_from_another_thread(loop: Loop) -> None:
+    """A backend must end its sleep when another thread sends."""
     watcher = loop.async_()
     watcher.start(watcher.stop)
-
-    def send() -> None:
-        while not loop.polling:
-            pass
-        watcher.send()  # type: ignore[attr-defined]
-
-    sender = threading.Thread(target=send)
-    sender.start()
+    sender = when_polling(loop, watcher.send)  # type: ignore[attr-defined]
     loop.run()
-    sender.join(30.0)
+    join(sender)
     assert not watcher.active
 
 
 def test_idle_runs_only_when_nothing_else_is_ready_and_keeps_the_loop_awake(loop: Loop) -> None:
+    """A backend must not sleep in a poll with timeout 0."""
     seen: list[str] = []
     with loop.idle() as idle, loop.timer(3600.0) as timer:
         timer.start(pytest.fail, "the loop slept")
@@ -72,6 +69,7 @@ def test_idle_runs_only_when_nothing_else_is_ready_and_keeps_the_loop_awake(loop
 
 
 def test_prepare_runs_before_a_sleep_and_check_after_each_poll(loop: Loop) -> None:
+    """A backend must return from a poll with timeout 0 at once, so that prepare watchers run before a sleep."""
     seen: list[str] = []
     with loop.prepare() as prepare, loop.check() as check, loop.timer(0.005) as timer:
         check.start(seen.append, "check")
@@ -90,6 +88,7 @@ def test_prepare_runs_before_a_sleep_and_check_after_each_poll(loop: Loop) -> No
 
 @pytest.mark.parametrize("kind", ["idle", "prepare", "check", "async_", "fork"])
 def test_a_rare_watcher_counts_as_the_others_do(loop: Loop, kind: str) -> None:
+    """A backend must leave the rarer watchers to the loop, which counts them as it counts others."""
     watcher = getattr(loop, kind)()
     assert not watcher.active
     watcher.start(print)
@@ -109,6 +108,7 @@ def test_a_rare_watcher_counts_as_the_others_do(loop: Loop, kind: str) -> None:
 
 
 def test_stat_tells_when_a_file_appears_changes_and_goes(loop: Loop, tmp_path: Path) -> None:
+    """A backend must wait no longer than the earliest deadline, by which stat watchers look again."""
     path = tmp_path / "file"
     watcher = loop.stat(str(path), 0.001)
     seen: list[tuple[int | None, int | None]] = []
@@ -137,6 +137,7 @@ def test_stat_tells_when_a_file_appears_changes_and_goes(loop: Loop, tmp_path: P
 
 
 def test_stat_does_not_tell_of_mere_reading(loop: Loop, tmp_path: Path) -> None:
+    """A backend must leave stat watchers to the loop: they do not fire where a file is only read."""
     path = tmp_path / "file"
     path.write_text("text")
     watcher = loop.stat(str(path), 0.001)
