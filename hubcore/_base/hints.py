@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator as Iterator
     from collections.abc import Mapping as Mapping
     from collections.abc import Sequence as Sequence
+    from contextlib import AbstractAsyncContextManager as AbstractAsyncContextManager
     from types import CodeType as CodeType
     from types import FrameType as FrameType
     from types import ModuleType as ModuleType
@@ -92,6 +93,7 @@ if not TYPE_CHECKING:
     Iterator = Late("collections.abc:Iterator")
     Mapping = Late("collections.abc:Mapping")
     Sequence = Late("collections.abc:Sequence")
+    AbstractAsyncContextManager = Late("contextlib:AbstractAsyncContextManager")
     CodeType = Late("types:CodeType")
     FrameType = Late("types:FrameType")
     ModuleType = Late("types:ModuleType")

@@ -14,11 +14,12 @@ from __future__ import annotations
 import asyncio
 from contextvars import copy_context
 
-from hubcore._base.hints import Any, Callable, Coroutine, R
+from hubcore._base.hints import AbstractAsyncContextManager, Any, Callable, Coroutine, R
 from hubcore._base.package import publish_all
 from hubcore.aio._event_loop import EventLoop
 from hubcore.aio._wrap import wrap
 from hubcore.event import AsyncResult
+from hubcore.hub import Hub
 from hubcore.scopes import CancelScope
 
 __all__ = ["EventLoop", "guest", "run", "run_in", "wrap"]
