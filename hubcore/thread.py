@@ -37,6 +37,7 @@ _native_shutdown = getattr(_stdlib, "_shutdown", None)
 _native_main_ident = getattr(_stdlib, "_get_main_thread_ident", None)
 
 allocate_lock = allocate = lock = LockType
+Lock = LockType  # its own name, by which pickle finds it
 _local = _locals.local
 
 _running: set[object] = set()  # the greenlets that are threads, from their first step to their last

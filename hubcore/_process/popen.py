@@ -348,14 +348,18 @@ class Popen(_StdlibPopen):
         parts = [None if each is None else received[each] for each in (self.stdout, self.stderr)]
         if not self._exchange.run(inf if endtime is None else endtime):
             self._check_timeout(endtime, orig_timeout, *parts, skip_check_and_raise=True)
-        self.wait(timeout=None if endtime is None or endtime == inf else endtime - monotonic())
+        try:
+            self.wait(timeout=None if endtime is None or endtime == inf else endtime - monotonic())
+        except TimeoutExpired as error:
+            error.timeout = orig_timeout  # type: ignore[assignment] # and not what was left of it
+            raise
         self._outcome = self._finish(self.stdout, parts[0]), self._finish(self.stderr, parts[1])
         self._exchange = None  # frees the pieces that it read
         return self._outcome
 
     def _begin_input(self, input: Any) -> memoryview | None:
         """Flush stdin, and return the data to write to it, if any. Without `input`, close it. May switch."""
-        if self.stdin is None:
+        if self.stdin is None or self.stdin.closed:
             return None
         try:
             self.stdin.flush()

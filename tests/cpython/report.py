@@ -52,15 +52,20 @@ def exceptions(verdicts: Iterable[Verdict]) -> str:
 
 
 def write(verdicts: list[Verdict]) -> None:
-    """Put the tables into the page, between its marks."""
+    """Put the tables into the page, between its marks; those without a verdict stay. Newest Pythons have their own."""
     text = PAGE.read_text()
     for mode in ("replaced", "patched"):
-        mine = [verdict for verdict in verdicts if verdict.job.mode == mode]
-        begin = BEGIN.format(mode)
-        if not mine or begin not in text:
-            continue
-        before, _, rest = text.partition(begin)
-        after = rest.partition(END)[2]
-        new = f"{begin}\n\n{table(mine)}\n\nWhat does not pass, and why:\n\n{exceptions(mine)}\n\n{END}"
-        text = before + new + after
+        for newest in (False, True):
+            mine = [each for each in verdicts if each.job.mode == mode and _is_newest(each) == newest]
+            begin = BEGIN.format(f"{mode}, newest" if newest else mode)
+            if not mine or begin not in text:
+                continue
+            before, _, rest = text.partition(begin)
+            after = rest.partition(END)[2]
+            new = f"{begin}\n\n{table(mine)}\n\nWhat does not pass, and why:\n\n{exceptions(mine)}\n\n{END}"
+            text = before + new + after
     PAGE.write_text(text)
+
+
+def _is_newest(verdict: Verdict) -> bool:
+    return tuple(map(int, verdict.job.python.short.split("."))) >= (3, 14)

@@ -447,3 +447,23 @@ def test_a_socket_blocks_for_the_child_that_it_is_given(hub):
             assert not os.get_blocking(b.fileno())
     for each in (a, b):
         each.close()
+
+
+def test_communicate_after_the_program_has_closed_stdin(hub):
+    with subprocess.Popen(["cat"], stdin=-1, stdout=-1, stderr=-1) as child:
+        child.stdin.close()
+        assert child.communicate() == (b"", b"")
+    assert child.returncode == 0
+    with subprocess.Popen(["cat"], stdin=-1, stdout=-1) as child:
+        child.stdin.close()
+        assert child.communicate(timeout=20) == (b"", None)
+
+
+def test_communicate_names_the_timeout_that_it_was_given(hub):
+    for pipes in ({}, {"stdout": -1}, {"stdin": -1, "stdout": -1}):
+        with subprocess.Popen(["sleep", "100"], **pipes) as child:
+            for seconds in (-1, 0.01):
+                with pytest.raises(subprocess.TimeoutExpired) as caught:
+                    child.communicate(timeout=seconds)
+                assert caught.value.timeout == seconds
+            child.kill()

@@ -1,6 +1,7 @@
 """hubcore.thread: locks and idents as `_thread` has them, for greenlets and native threads alike."""
 
 import _thread
+import pickle
 import sys
 import weakref
 
@@ -229,3 +230,8 @@ def test_locks_can_be_referred_to_weakly(hub):
         assert reference() is lock
         del lock
         assert reference() is None
+
+
+def test_the_types_can_be_pickled_as_the_standard_librarys():
+    for kind in (thread.LockType, thread.RLock, thread._local, thread._ThreadHandle):
+        assert pickle.loads(pickle.dumps(kind)) is kind
