@@ -359,12 +359,16 @@ class Popen(_StdlibPopen):
 
     def _begin_input(self, input: Any) -> memoryview | None:
         """Flush stdin, and return the data to write to it, if any. Without `input`, close it. May switch."""
-        if self.stdin is None or self.stdin.closed:
+        if self.stdin is None:
             return None
         try:
             self.stdin.flush()
         except BrokenPipeError:
             pass  # the child has closed its input: unwanted data is dropped, as everywhere in communicate
+        except ValueError:
+            if not self.stdin.closed:
+                raise
+            return None
         if not input:
             try:
                 self.stdin.close()
