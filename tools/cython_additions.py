@@ -45,7 +45,7 @@ def install() -> None:
         return visit_def_as_it_is(self, node)
 
     def say_what_returns(node: Any, cls: str | None) -> None:
-        if node.doc is None or node.return_type_annotation is None:
+        if node.doc is None or node.return_type_annotation is None or ":rtype:" in node.doc:
             return
         kind = returned(node.pos[0].filename, node.return_type_annotation.string.value, cls)
         if kind is not None:

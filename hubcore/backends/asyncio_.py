@@ -27,17 +27,19 @@ from math import inf
 
 from greenlet import getcurrent, greenlet
 
+from hubcore._base.hints import Any, Late
 from hubcore._core.running_loop import restore_state, save_state
 from hubcore.backends._epoll import EpollLoop
 from hubcore.exceptions import BlockingSwitchOutError, InvalidSwitchError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore._core.deadlines import Deadline
 
     Hub = Any  # which stands above the backends
+else:
+    Deadline = Late("hubcore._core.deadlines:Deadline")
+    Hub = Any
 
 _NOW = -inf
 
