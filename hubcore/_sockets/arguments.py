@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+
+from hubcore._base.hints import Any
 
 
 def reiterable(values: Any) -> Any:
