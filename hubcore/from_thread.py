@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from hubcore._base import worker_threads as _worker_threads
 from hubcore._base.hints import Any, Callable, P, R
 from hubcore._base.originals import get_ident
-from hubcore._base.worker_threads import running
 from hubcore.exceptions import InvalidThreadUseError
 from hubcore.hub import Hub, hubs
 
@@ -36,7 +36,8 @@ def run(  # type: ignore[misc]  # a function with a parameter `hub` of its own c
     target = hub if hub is not None else _default()
     if not isinstance(target, Hub):
         raise TypeError(f"hub must be a Hub (get_hub() in its thread), not {target!r}")
-    if target.thread_ident == get_ident() and not target.destroyed:
+    own = target.thread_ident == get_ident() and _worker_threads.instead_of_threads is None
+    if own and not target.destroyed:
         raise InvalidThreadUseError(f"{target!r} is this thread's own hub; call {function!r} directly, or spawn it")
     call = target.spawn_threadsafe(function, *args, **kwargs)
     try:
@@ -50,7 +51,7 @@ def run(  # type: ignore[misc]  # a function with a parameter `hub` of its own c
 
 
 def _default() -> Hub:
-    job = running.get(get_ident())
+    job = _worker_threads.running.get(_worker_threads.here())
     if job is not None:
         origin: Hub | None = getattr(job, "hub_of_origin", None)
         if origin is not None:

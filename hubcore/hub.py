@@ -62,6 +62,9 @@ class Hub(Scheduler):
     resolver: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:resolver_for")
     resolver_class: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:class_for")
 
+    #: Whether the process's signals may be this hub's to notice, if it is the first of the main thread.
+    hears_signals = True
+
     def __init__(
         self,
         loop: Loop | str | type[Loop] | None = None,
@@ -93,7 +96,8 @@ class Hub(Scheduler):
         from hubcore._watchers.signals import hub_made
 
         try:
-            hub_made(self)
+            if self.hears_signals:
+                hub_made(self)
         except BaseException:
             # Otherwise the thread would keep half a hub, deaf to Ctrl-C.
             self.destroyed: bool = True
@@ -133,8 +137,13 @@ class Hub(Scheduler):
         The process ends when `orphan` has ended and the hub has nothing left to run; see `_core.child_exit`.
         """
         orphan._move_to(self)
-        self.main = orphan
+        self.set_main(orphan)
         self._orphaned = True
+
+    def set_main(self, main: RawGreenlet) -> None:
+        """Have `main`, a greenlet of this hub, be its main greenlet: LoopExit is raised there, and so is what ends the
+        program, such as SystemExit of another greenlet. For hubs that do not serve the whole thread."""
+        self.main = main
 
     def switch_out(self) -> None:
         """Raise BlockingSwitchOutError: the hub itself never gives up the processor. In gevent this is a hook."""

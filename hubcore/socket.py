@@ -13,6 +13,7 @@ from _socket import socket as _native
 from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
+from types import FunctionType
 
 from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import get_blocking, original, set_blocking
@@ -20,14 +21,19 @@ from hubcore._io.fd_waits import FdWaits, blocks_for_others
 from hubcore._io.wait_fd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
 from hubcore._sockets import name_lookups as _name_lookups
 from hubcore._sockets import sendfile as _sendfile
+from hubcore._sockets.arguments import octets as _octets
+from hubcore._sockets.arguments import reiterable as _again
 from hubcore._sockets.happy_eyeballs import Race, host_and_port
-from hubcore._sockets.name_lookups import gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
+from hubcore._sockets.name_lookups import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
 from hubcore.hub import get_hub, sleep
 
 try:
     from hubcore._sockets import address_calls as _fast_addressed
     from hubcore._sockets import stream_calls as _fast
+    from hubcore._sockets.stream_calls import close_unread
 except ImportError:  # an uncompiled run: the class below then uses the standard library's socket
+    from hubcore._capi.fallback import close_unread
+
     _fast = _fast_addressed = None  # type: ignore[assignment]
 
 _FOREVER = -1.0
@@ -69,6 +75,10 @@ class socket(_stdlib.socket):
         waits.family = _native.family.__get__(self)
         waits.kind = kind
         waits.proto = _native.proto.__get__(self)
+
+    def _begin_as(self, sock: Any) -> None:
+        """Initialise this socket with the fd of `sock`; the caller then calls `sock._let_go()`."""
+        socket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
 
     # Waiting.
 
@@ -332,6 +342,14 @@ class socket(_stdlib.socket):
         self._fd_waits.fd = -1
         return super().detach()
 
+    def _number(self) -> int:
+        """Return the fd, or -1. Unlike `fileno` it never gives an fd to a simulated socket."""
+        return self._fd_waits.fd
+
+    def _close_unread(self) -> None:
+        """Close the socket and discard unread data, which would make the kernel reset the connection."""
+        close_unread(self._let_go())
+
     @property
     def closed(self) -> bool:
         """Whether the socket was closed or detached."""
@@ -343,18 +361,9 @@ if _fast is not None:
     _fast_addressed.methods_of(socket)
     _fast_addressed.accepted_are(socket)
 _native_socketpair: Any = original("socket", "socketpair")  # after patching, the module's own name is ours
+# The standard library's function, which looks `socket` up when it is called: with our class under that name.
+_create_server: Any = FunctionType(original("socket", "create_server").__code__, {**vars(_stdlib), "socket": socket})
 SocketType = _native  # as in the standard library: the base class of every socket
-
-
-def _again(values: Any) -> Any:
-    """Return `values` as a sequence, so that each attempt can iterate over it; a non-iterable is returned as it is."""
-    return values if isinstance(values, (list, tuple)) or not hasattr(values, "__iter__") else list(values)
-
-
-def _octets(view: memoryview) -> memoryview:
-    if not view.c_contiguous:
-        raise BufferError("memoryview: underlying buffer is not C-contiguous")
-    return view.cast("B")
 
 
 def _resolved(sock: socket, address: Any) -> Any:
@@ -379,21 +388,6 @@ def getaddrinfo(
         (convert(family, _stdlib.AddressFamily), convert(kind, _stdlib.SocketKind), proto, name, address)
         for family, kind, proto, name, address in _name_lookups.getaddrinfo(host, port, family, type, proto, flags)
     ]
-
-
-def getfqdn(name: str = "") -> str:
-    """Like socket.getfqdn. Switches."""
-    name = name.strip()
-    if not name or name in ("0.0.0.0", "::"):
-        name = _stdlib.gethostname()
-    try:
-        hostname, aliases, _ = gethostbyaddr(name)
-    except OSError:
-        return name
-    for candidate in (hostname, *aliases):
-        if "." in candidate:
-            return candidate
-    return hostname
 
 
 def create_connection(
@@ -451,10 +445,10 @@ def create_server(
     """Like socket.create_server: return a bound, listening socket whose accept() is cooperative."""
     if family in (_stdlib.AF_INET, _stdlib.AF_INET6):
         address = _name_lookups.resolved(family, _stdlib.SOCK_STREAM, 0, address)
-    plain = _stdlib.create_server(
+    sock: socket = _create_server(
         address, family=family, backlog=backlog, reuse_port=reuse_port, dualstack_ipv6=dualstack_ipv6
     )
-    return socket(plain.family, plain.type, plain.proto, fileno=plain.detach())
+    return sock
 
 
 def fromfd(fd: int, family: int, type: int, proto: int = 0) -> socket:

@@ -10,7 +10,6 @@ import os
 
 from hubcore._base import worker_threads as _worker_threads
 from hubcore._base.hints import A, Any, Callable, Iterable, Mapping, P, R
-from hubcore._base.originals import get_ident
 from hubcore._base.package import publish_all
 from hubcore._sync.locks import room_for
 from hubcore._tasks.map_methods import MappingMixin
@@ -112,7 +111,7 @@ class ThreadPool(MappingMixin):
         return super().map(func, iterable)
 
     def _is_inside(self) -> bool:
-        return getattr(_worker_threads.running.get(get_ident()), "pool", None) is self
+        return getattr(_worker_threads.running.get(_worker_threads.here()), "pool", None) is self
 
     def join(self) -> None:
         """Wait until no call is under way. Switches unless there is none."""

@@ -11,6 +11,8 @@ import os
 import sys
 from _collections import deque
 
+from greenlet import getcurrent
+
 from hubcore._base.hints import Callable
 from hubcore._base.originals import RLock, allocate_lock, get_ident, start_new_thread
 
@@ -42,6 +44,8 @@ _idle: list[_Worker] = []
 _starting: list[object] = []  # one item for each thread that was started and does not run yet
 _quiet: set[int] = set()  # idents of other threads of hubcore, which wake no greenlet
 _all: list[Workers] = []
+#: If set, it is called with each call instead of a thread that makes it: simulations have no native threads.
+instead_of_threads: Callable[[Call], object] | None = None
 #: The present call of each worker thread, by thread ident, if the call has registered itself.
 running: dict[int, object] = {}
 
@@ -49,6 +53,11 @@ running: dict[int, object] = {}
 def idle_thread_idents() -> set[int]:
     """Return the idents of idle worker threads, and of other threads that serve hubcore and wake no greenlet."""
     return {worker.ident for worker in tuple(_idle)} | _quiet
+
+
+def here() -> int:
+    """Return the caller's key in `running`: the ident of its thread or, in a simulation, of its greenlet."""
+    return get_ident() if instead_of_threads is None else id(getcurrent())
 
 
 def generation() -> object:
@@ -66,6 +75,10 @@ def start_thread(function: Callable[..., object], args: tuple[object, ...]) -> i
     # Fact: until CPython 3.12, `threading` takes the thread that first imports it for the main thread, for which the
     # process waits at its end. Consequence: the import is here, because a worker thread would import it with logging.
     import threading as threading
+
+    if instead_of_threads is not None:
+        instead_of_threads(lambda: function(*args))
+        return get_ident()
 
     return start_new_thread(function, args)
 
@@ -91,6 +104,9 @@ def start(call: Call) -> None:
 
     RuntimeError if no thread is idle and none can be started.
     """
+    if instead_of_threads is not None:
+        instead_of_threads(call)
+        return
     try:
         worker = _idle.pop()
     except IndexError:

@@ -259,6 +259,9 @@ class own:
 
 def recv_ready(waits: Any, size: int) -> bytes | None:
     """Return up to `size` bytes that are ready to be read; None if there are none."""
+    if waits.fd < 0:
+        found: bytes | None = waits.recv_without_fd(size)
+        return found
     try:
         return read_fd(waits.fd, size)
     except BlockingIOError:
@@ -267,6 +270,9 @@ def recv_ready(waits: Any, size: int) -> bytes | None:
 
 def send_ready(waits: Any, data: bytes, start: int) -> int:
     """Send `data` from `start` on; return the number of bytes that the kernel takes now."""
+    if waits.fd < 0:
+        count: int = waits.send_without_fd(data, start)
+        return count
     try:
         return write_fd(waits.fd, memoryview(data)[start:])
     except BlockingIOError:

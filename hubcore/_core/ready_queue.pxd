@@ -23,12 +23,16 @@ cdef class ReadyQueue:
     cdef Py_ssize_t _head
     cdef object _loop
     cdef object _inbox
+    cdef public object picker
+    cdef bint _keep_first
 
     cpdef push(self, object entry)
     cpdef push_first(self, object entry)
     cpdef push_threadsafe(self, object entry)
     cpdef bint is_empty(self) except -1
     cpdef object pop(self)
+    @cython.locals(picked=Py_ssize_t, i=Py_ssize_t)
+    cdef _bring_forward(self)
     @cython.locals(n=Py_ssize_t)
     cpdef Py_ssize_t drain_inbox(self) except -1
     cpdef listen(self, listener)

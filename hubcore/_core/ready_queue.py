@@ -75,7 +75,10 @@ class Callback:
 class ReadyQueue:
     """The entries that are ready to run in the owning thread (the one that made this queue), first in, first out."""
 
-    __slots__ = ("_head", "_inbox", "_limit", "_listener", "_loop", "_mask", "_ring", "count", "thread_ident")
+    __slots__ = (
+        "_head", "_inbox", "_keep_first", "_limit", "_listener", "_loop", "_mask", "_ring", "count", "picker",
+        "thread_ident",
+    )  # fmt: skip
 
     def __init__(self, loop: Wakeable | None, thread_ident: int | None = None) -> None:
         self._ring: list[object] = [None] * _FIRST_SIZE
@@ -88,6 +91,9 @@ class ReadyQueue:
         self.thread_ident: int = _get_ident() if thread_ident is None else thread_ident
         self._loop = loop
         self._inbox: deque[object] = deque()
+        # For tests of other orders. If set, it is called when two or more are ready, and returns the next one's index.
+        self.picker: Callable[[ReadyQueue], int] | None = None
+        self._keep_first = False  # whether the first entry was put there to be the next
 
     def push(self, entry: object) -> None:
         """Append `entry`. The owning thread only."""
@@ -103,6 +109,7 @@ class ReadyQueue:
         self._head = (self._head - 1) & self._mask
         put_item(self._ring, self._head, entry)
         self.count += 1
+        self._keep_first = True
 
     def push_threadsafe(self, entry: object) -> None:
         """Append `entry` to the inbox and make a sleeping poll return. Any thread; not for signal handlers."""
@@ -124,13 +131,28 @@ class ReadyQueue:
         return n
 
     def pop(self) -> object:
-        """Remove and return the first entry; None if the ring is empty."""
+        """Remove and return the first entry, or the one that `picker` picks; None if the ring is empty."""
         if self.count == 0:
             return None
+        if self.picker is not None:
+            self._bring_forward()
         entry = take_item(self._ring, self._head)
         self._head = (self._head + 1) & self._mask
         self.count -= 1
         return entry
+
+    def _bring_forward(self) -> None:
+        """Have the entry that `picker` picks be the first; the others keep their order."""
+        if self._keep_first or self.count < 2:
+            self._keep_first = False
+            return
+        picked = self.picker(self)  # type: ignore[misc]
+        if not 0 <= picked < self.count:
+            raise IndexError(f"{self.picker!r} picked entry {picked} of {self.count} that are ready")
+        entry = self._ring[(self._head + picked) & self._mask]
+        for i in range(picked, 0, -1):
+            self._ring[(self._head + i) & self._mask] = self._ring[(self._head + i - 1) & self._mask]
+        self._ring[self._head] = entry
 
     def snapshot(self) -> list[object]:
         """Return the present entries, the first to run first. Any thread, also while the owner runs."""

@@ -20,7 +20,9 @@ cdef class Scheduler(InterruptMixin):
     cdef readonly unsigned long thread_ident
     cdef readonly bint destroyed
     cdef Py_ssize_t _batch
+    cdef Py_ssize_t _smallest_batch
     cdef int _budget
+    cdef int _whole_budget
     cdef int _closing
     cdef object _forking_pid
     cdef PerGreenletState _per_greenlet

@@ -82,12 +82,22 @@ class Scheduler(InterruptMixin):
         self.parked: WaiterList = WaiterList()
         self.destroyed = False
         self._batch = 0
+        self._smallest_batch = _SMALLEST_BATCH
+        self._whole_budget = _BUDGET
         self._budget = _BUDGET
         self._closing = 0  # 1 while it is destroyed, and 2 more for each fork that a greenlet of it is about to make
         self._forking_pid = 0  # the process that began the latest fork
         self._per_greenlet = per_greenlet_state
         self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
         self._set_up_interrupts()
+
+    def set_pace(self, smallest_batch: int, budget: int) -> None:
+        """Set how many entries may run between two polls where fewer were ready at the first, and how many operations
+        may succeed at once before their greenlet lets others run; both 1 or more. For tests of other orders."""
+        if smallest_batch < 1 or budget < 1:
+            raise ValueError(f"a pace is two numbers of 1 or more, not {smallest_batch!r} and {budget!r}")
+        self._smallest_batch = smallest_batch
+        self._whole_budget = self._budget = budget
 
     # Waiting: every blocking call is built on these methods.
 
@@ -132,7 +142,7 @@ class Scheduler(InterruptMixin):
                 self.parked.unlink(waiter)
                 if raw is not None:
                     raw._waiter = None
-                self._budget = _BUDGET
+                self._budget = self._whole_budget
             if raw is None:
                 self._note_parked(current, None)
             if timeout is not None:
@@ -203,7 +213,7 @@ class Scheduler(InterruptMixin):
         waiter.greenlet = None
         if is_last_reference(waiter):
             self._spare = waiter
-        self._budget = _BUDGET
+        self._budget = self._whole_budget
         # An interrupt that came while others ran must not stay pending until the next wait.
         if self._is_interrupted(current, raw):
             self._raise_interrupt(current)
@@ -225,7 +235,7 @@ class Scheduler(InterruptMixin):
         if _after_switch(switch_saving(self) if self._per_greenlet.enabled else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         waiter.greenlet = None  # as in `yield_now`
-        self._budget = _BUDGET
+        self._budget = self._whole_budget
 
     def _queue_up(self, current: greenlet) -> Waiter:
         """Make `current` ready, behind the others; return the waiter that stands for it in the queue."""
@@ -243,7 +253,7 @@ class Scheduler(InterruptMixin):
         """Count one operation that succeeded without a wait; when the budget is spent, let others run. May switch."""
         self._budget -= 1
         if self._budget <= 0:
-            self._budget = _BUDGET
+            self._budget = self._whole_budget
             self.yield_now()
 
     def schedule(self, new: RawGreenlet) -> None:
@@ -350,7 +360,7 @@ class Scheduler(InterruptMixin):
             self.interrupt_now(self.main, error)
             if self.loop.closed and ready.count == 0:
                 return False  # the program closed the loop: every further poll would fail in the same way
-        self._batch = ready.count if ready.count > _SMALLEST_BATCH else _SMALLEST_BATCH
+        self._batch = ready.count if ready.count > self._smallest_batch else self._smallest_batch
         return True
 
     def run(self, *ended: object) -> None:

@@ -113,6 +113,14 @@ class FdWaits:
         hub = get_hub()
         hub.spend()
 
+    def recv_without_fd(self, size: int) -> bytes | None:
+        """Like `recv_ready`, for a socket without an fd: OSError (EBADF). Simulated sockets override it."""
+        raise OSError(EBADF, os.strerror(EBADF))
+
+    def send_without_fd(self, data: bytes, start: int) -> int:
+        """Like `send_ready`, for a socket without an fd."""
+        raise OSError(EBADF, os.strerror(EBADF))
+
     def close(self) -> None:
         """End the waits with OSError (EBADF). Call it before the fd is closed or gets another owner. Never switches."""
         reader, writer = self._reader, self._writer

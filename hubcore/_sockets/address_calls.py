@@ -232,7 +232,7 @@ def _accepted(listener: object, waits: FdWaits, fd: cython.int):
     own.family = waits.family
     own.kind = waits.kind
     own.proto = waits.proto
-    sock = hubcore_blank(_socket_class, _no_args)
+    sock = hubcore_blank(_native_class, _socket_class, _no_args)
     # The attributes that the standard library's class adds to the C class.
     sock._io_refs = 0
     sock._closed = False

@@ -14,9 +14,10 @@ cdef extern from *:
     #define HUBCORE_SOCKET_FD(object) ((int *) ((char *) (object) + sizeof(PyObject)))
     #define HUBCORE_SOCKET_REST ((Py_ssize_t) (sizeof(PyObject) + sizeof(int)))
 
-    static inline PyObject *hubcore_blank(PyObject *type, PyObject *no_args)
+    /* By the C class's own allocator: what `type` has as __new__ may make sockets of another kind. */
+    static inline PyObject *hubcore_blank(PyObject *native, PyObject *type, PyObject *no_args)
     {
-        return ((PyTypeObject *) type)->tp_new((PyTypeObject *) type, no_args, NULL);
+        return ((PyTypeObject *) native)->tp_new((PyTypeObject *) type, no_args, NULL);
     }
 
     static void hubcore_learn_layout(PyObject *native, PyObject *listener, int listening, PyObject *made, int fd)
@@ -49,7 +50,7 @@ cdef extern from *:
 
     static inline int hubcore_may_copy_socket(void) { return hubcore_socket_size > 0; }
     """
-    object hubcore_blank(object type, tuple no_args)
+    object hubcore_blank(object native, object type, tuple no_args)
     void hubcore_learn_layout(object native, object listener, int listening, object made, int fd)
     bint hubcore_may_copy_socket()
     bint hubcore_copy_socket(object native, object listener, object blank, int fd)

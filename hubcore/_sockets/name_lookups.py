@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import socket as _stdlib
+
 from hubcore._base.hints import Any
 from hubcore._sockets.ip_literals import is_address
 from hubcore.hub import get_hub
 
 __all__ = [
     "getaddrinfo",
+    "getfqdn",
     "gethostbyaddr",
     "gethostbyname",
     "gethostbyname_ex",
@@ -51,6 +54,21 @@ def getnameinfo(sockaddr: tuple[Any, ...], flags: int) -> tuple[str, str]:
     """Like socket.getnameinfo. Switches."""
     found: tuple[str, str] = get_hub().resolver.getnameinfo(sockaddr, flags)
     return found
+
+
+def getfqdn(name: str = "") -> str:
+    """Like socket.getfqdn. Switches."""
+    name = name.strip()
+    if not name or name in ("0.0.0.0", "::"):
+        name = _stdlib.gethostname()
+    try:
+        hostname, aliases, _ = gethostbyaddr(name)
+    except OSError:
+        return name
+    for candidate in (hostname, *aliases):
+        if "." in candidate:
+            return candidate
+    return hostname
 
 
 def resolved(family: int, kind: int, proto: int, address: Any) -> Any:

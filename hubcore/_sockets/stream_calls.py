@@ -285,6 +285,8 @@ def _real_close(self: object, _ss: object = None) -> None:
 
 def recv_ready(waits, size):
     """Return up to `size` bytes, at most 64 KiB, of the data that is ready; None if there is none. Never switches."""
+    if waits.fd < 0:
+        return waits.recv_without_fd(size)
     n: cython.Py_ssize_t = _recv(waits.fd, _scratch, size if size < _LARGE else _LARGE, 0)
     if n < 0:
         return None
@@ -293,6 +295,8 @@ def recv_ready(waits, size):
 
 def send_ready(waits, data, start):
     """Send `data` from `start` on. Return how many bytes the kernel accepted, maybe 0. Never switches."""
+    if waits.fd < 0:
+        return waits.send_without_fd(data, start)
     n: cython.Py_ssize_t = _send(waits.fd, PyBytes_AS_STRING(data) + start, len(data) - start, 0)
     return n if n >= 0 else 0
 

@@ -13,6 +13,7 @@ from hubcore._base.hints import Any, Callable, Iterable, P, R
 from hubcore._base.originals import RLock, original, saved
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
+from hubcore.queue import SimpleQueue as CooperativeQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -239,7 +240,8 @@ class _Shared:
         self.initializer = initializer
         self.initargs = initargs
         self.lock = RLock()  # a finalizer may submit
-        self.calls: SimpleQueue[_Call | None] = _new_queue()
+        simulated = _worker_threads.instead_of_threads is not None  # then the workers are greenlets
+        self.calls: SimpleQueue[_Call | None] = CooperativeQueue() if simulated else _new_queue()
         self.ends: list[Event] = []  # one for each thread, set when it ends
         self.idle = 0
         self.waiting = 0  # calls that no thread has taken yet

@@ -1,6 +1,5 @@
 cimport cython
 
-from hubcore._capi.thread_state cimport get_ident
 from hubcore.event cimport AsyncResult
 from hubcore.hub cimport Hub, hub_here
 

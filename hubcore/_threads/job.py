@@ -7,7 +7,8 @@ from contextvars import copy_context
 
 import cython
 
-from hubcore._base.worker_threads import running, start
+from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.worker_threads import here, running, start
 from hubcore._sync.waitable import hub_of_main_thread
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
@@ -15,7 +16,7 @@ from hubcore.hub import get_hub_if_any
 
 if not cython.compiled:
     from hubcore._base.hints import Any, Callable, T
-    from hubcore._capi.fallback import atomic, get_ident
+    from hubcore._capi.fallback import atomic
     from hubcore.hub import hub_here
 
 TYPE_CHECKING = False
@@ -73,7 +74,7 @@ class Job(AsyncResult["T"]):
 
     def _run(self) -> None:
         """Make the call and deliver its result. Runs in a worker thread."""
-        ident = get_ident()
+        ident = here()
         function = self._claim_call()
         args: Any = self._args
         kwargs: Any = self._kwargs
@@ -92,7 +93,7 @@ class Job(AsyncResult["T"]):
             trace = None
         running.pop(ident, None)  # it may be gone: the call may have forked
         function = args = kwargs = context = None  # the call's arguments are freed before the waiters learn of its end
-        if get_hub_if_any() is not None:
+        if get_hub_if_any() is not None and _worker_threads.instead_of_threads is None:
             _destroy_hub()
         if failure is not None:
             self.set_exception(failure)

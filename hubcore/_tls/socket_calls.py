@@ -8,15 +8,13 @@ from ssl import SSLEOFError
 import cython
 
 from hubcore._base.hints import Any
-from hubcore.socket import socket
+from hubcore._base.originals import original
 
 if not cython.compiled:
     from hubcore._tls.connection import Tls
 
-_plain_recv: Any = socket.recv
-_plain_recv_into: Any = socket.recv_into
-_plain_send: Any = socket.send
-_plain_sendall: Any = socket.sendall
+# The class after it in the method resolution order is the plain socket.
+_Base: Any = original("ssl", "SSLSocket")
 
 
 @cython.locals(tls=Tls)
@@ -24,7 +22,7 @@ def recv(self: Any, buflen: int = 1024, flags: int = 0) -> bytes:
     """Like ssl.SSLSocket.recv. Switches if no data is ready."""
     tls = self._sslobj
     if tls is None:
-        return _plain_recv(self, buflen, flags) if not self._rest else _from_rest(self, buflen, flags)
+        return super(_Base, self).recv(buflen, flags) if not self._rest else _from_rest(self, buflen, flags)
     if flags:
         raise _no_flags(self, "recv")
     try:
@@ -46,7 +44,7 @@ def recv_into(self: Any, buffer: Any, nbytes: int | None = None, flags: int = 0)
     count: int
     if tls is None:
         if not self._rest:
-            count = _plain_recv_into(self, buffer, nbytes, flags)
+            count = super(_Base, self).recv_into(buffer, nbytes, flags)
             return count
         with memoryview(buffer) as view, view.cast("B") as octets:
             data = _from_rest(self, min(nbytes or len(octets), len(octets)), flags)
@@ -69,7 +67,7 @@ def send(self: Any, data: Any, flags: int = 0) -> int:
     tls = self._sslobj
     count: int
     if tls is None:
-        count = _plain_send(self, data, flags)
+        count = super(_Base, self).send(data, flags)
         return count
     if flags:
         raise _no_flags(self, "send")
@@ -82,7 +80,7 @@ def sendall(self: Any, data: Any, flags: int = 0) -> None:
     """Like ssl.SSLSocket.sendall. Switches when the kernel accepts no more."""
     tls = self._sslobj
     if tls is None:
-        _plain_sendall(self, data, flags)
+        super(_Base, self).sendall(data, flags)
         return
     if flags:
         raise _no_flags(self, "sendall")

@@ -16,12 +16,10 @@ from hubcore._tls import socket_calls as _socket_calls
 from hubcore._tls.connection import Tls
 from hubcore.socket import socket
 
-try:
-    from hubcore._sockets.stream_calls import close_unread
-except ImportError:  # an uncompiled run
-    from hubcore._capi.fallback import close_unread
-
 TYPE_CHECKING = False
+
+# The class after it in the method resolution order is the plain socket. Patching replaces the name in the module.
+_Base: Any = _stdlib.SSLSocket
 
 
 class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's socket, beside ours
@@ -66,7 +64,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
             raise ValueError("check_hostname requires server_hostname")
         timeout = sock.gettimeout()
         self = cls.__new__(cls)
-        socket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
+        super(_Base, self)._begin_as(sock)
         self._outer = None
         self._rest = b""
         if isinstance(sock, SSLSocket):
@@ -74,7 +72,8 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
             self._rest, sock._rest = sock._rest, b""
         self._sslobj = None
         sock._let_go() if isinstance(sock, socket) else sock.detach()
-        _read_ahead.enter(self.fileno(), self)
+        if (number := self._number()) >= 0:
+            _read_ahead.enter(number, self)
         try:
             self._context = context
             self._session = session
@@ -114,7 +113,7 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         """
         self.setblocking(False)
         try:
-            data = socket.recv(self, 1)
+            data = super(_Base, self).recv(1)
         except OSError as failure:
             if failure.errno not in (ENOTCONN, EINVAL):
                 raise
@@ -161,15 +160,15 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         return bool(self._rest) if self._sslobj is None else self._sslobj.readable()
 
     def _let_go(self) -> int:
-        _read_ahead.leave(self.fileno())
+        _read_ahead.leave(self._number())
         return super()._let_go()
 
     def _real_close(self) -> None:  # type: ignore[override]
-        _read_ahead.leave(self.fileno())
+        _read_ahead.leave(self._number())
         tls = self._sslobj
         self._sslobj = self._outer = None
         if tls is not None and tls.leaves_unread():
-            close_unread(self._let_go())
+            self._close_unread()
         else:
             super()._real_close()
 
@@ -187,9 +186,9 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         try:
             code = None
             if connect_ex:
-                code = socket.connect_ex(self, addr)
+                code = super(_Base, self).connect_ex(addr)
             else:
-                socket.connect(self, addr)
+                super(_Base, self).connect(addr)
             if not code:
                 self._connected = True
                 if self.do_handshake_on_connect:

@@ -21,6 +21,7 @@ BUILT_IN = {
     "select": "hubcore.backends.select_:SelectLoop",
     "virtual": "hubcore.backends.virtual:VirtualLoop",
     "asyncio": "hubcore.backends.asyncio_:AsyncioLoop",
+    "sim": "hubcore.testing.sim._lone:SimLoop",
 }
 #: The default choice: the first of these that is built.
 DEFAULT = "libev,libuv,select"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from importlib import import_module
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
 INTERRUPTED = 130
 NOBODY_READS = 141
 
+# Commands whose modules stand above this package, and are loaded by name.
+_FROM_ABOVE = {"sim": "hubcore.testing.sim.command"}
+
 _RUN = """\
 Patch the standard library, then run a Python program as python does: its blocking calls let other greenlets and threads
 run. The patch comes before the program's first import, so the program holds no unpatched functions.
@@ -24,6 +28,10 @@ run. The patch comes before the program's first import, so the program holds no 
 _DOCTOR = """\
 Run a Python program as python does and report at its end what held up all greenlets: functions that it took from the
 standard library before the patch, libraries that wait in C, and code that blocked while it ran.
+"""
+_SIM = """\
+Run a Python program on one simulated host: on virtual time, with a network of its own, its randomness and the order of
+its greenlets from a seed. A seed that fails can be run again. Exits with 0 if every seed passes.
 """
 _HOOK = """\
 Once the hook is installed, every Python of this environment that starts with HUB_PATCH=1 patches the standard library.
@@ -86,6 +94,19 @@ def parser() -> argparse.ArgumentParser:
     doctor.set_defaults(strict=False, leave=None, only=None)
     _add_program(doctor)
 
+    sim = commands.add_parser(
+        "sim",
+        help="simulate a Python program: virtual time, a simulated network, one seed after another",
+        description=_SIM,
+        usage="%(prog)s [-h] [--seeds N | --seed S] (script.py | -m module) [argument ...]",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    which = sim.add_mutually_exclusive_group()
+    which.add_argument("--seeds", type=_count_of_seeds, metavar="N", help="simulate so many seeds, until one fails")
+    which.add_argument("--seed", type=_seed, metavar="S", help="simulate this seed only (default: 0)")
+    sim.add_argument("-m", dest="module", action="store_true", help="the program is a module, not a file")
+    sim.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
+
     hook = commands.add_parser(
         "patch-hook",
         help="make HUB_PATCH=1 patch every Python of this environment",
@@ -93,7 +114,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, hook):
+    for command in (info, demo, run, doctor, sim, hook):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -114,7 +135,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if unknown:
         options.own.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
-        if options.command in ("run", "doctor") and not options.program:
+        if options.command in ("run", "doctor", "sim") and not options.program:
             options.own.error("no program given; give a script, or -m and a module")
         if options.command == "run":
             from hubcore.cli import _patch_options, run
@@ -129,6 +150,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import doctor
 
             return doctor.main(options)
+        if options.command == "sim":
+            simulate = import_module(_FROM_ABOVE["sim"]).main
+            status = simulate(options.program, module=options.module, seeds=options.seeds, seed=options.seed)
+            sys.stdout.flush()
+            return int(status)
         if options.command == "patch-hook":
             from hubcore.cli import patch_hook
 
@@ -160,13 +186,26 @@ def _split_module(arguments: Sequence[str]) -> list[str]:
     """
     given = list(arguments)
     at = 1
-    while at < len(given) and given[0] in ("run", "doctor") and given[at].startswith("-"):
+    while at < len(given) and given[0] in ("run", "doctor", "sim") and given[at].startswith("-"):
         if given[at].startswith("-m") and len(given[at]) > 2:
             given[at : at + 1] = ["-m", given[at][2:]]
         if given[at] in ("-m", "-", "--"):
             break
-        at += 2 if given[at] == "--backend" else 1
+        at += 2 if given[at] in ("--backend", "--seeds", "--seed") else 1
     return given
+
+
+def _count_of_seeds(text: str) -> int:
+    if not text.isascii() or not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"the number of seeds must be 1 or more, not {text!r}")
+    return int(text)
+
+
+def _seed(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"a seed must be a whole number, not {text!r}") from None
 
 
 def _count(text: str) -> int:

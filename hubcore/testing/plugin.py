@@ -6,6 +6,9 @@
 A test takes the fixture `hub`, `loop` or `hub_backend`. With `hub` or `loop` it fails if it leaves greenlets, watchers,
 file descriptors or threads behind. With any of them it fails after 50 seconds; `--hub-hang-after=SECONDS` and
 `@pytest.mark.hang_after(seconds)` change that limit, and 0 removes it.
+
+A test with the mark `sim` and the fixture `sim` is simulated, once for each of its seeds: see hubcore.testing.sim. The
+limit is then that of each run.
 """
 
 from __future__ import annotations
@@ -37,7 +40,7 @@ _warm: set[str] = set()  # backends that have opened their process-wide fds, suc
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    """Add the options --hub-backend and --hub-hang-after."""
+    """Add the options --hub-backend and --hub-hang-after, and those of simulations."""
     group = parser.getgroup("hubcore")
     group.addoption(
         "--hub-backend",
@@ -51,6 +54,10 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=HANG_AFTER,
         help=f"fail a test after this time, by default {HANG_AFTER:g} s; 0: no limit",
     )
+    group.addoption("--sim-seeds", type=int, metavar="N", help="simulate N seeds instead of what the test's mark says")
+    group.addoption("--sim-seed", type=int, metavar="S", help="simulate the seed S only, and do not reduce its failure")
+    group.addoption("--sim-shrink", type=float, metavar="SECONDS", help="reduce a failure for so long; 0: not at all")
+    group.addoption("--sim-replay", metavar="FILE", help="simulate the reduced failure that was written to FILE")
 
 
 def hang_after(config: pytest.Config) -> float:
@@ -68,6 +75,9 @@ def pytest_plugin_registered(plugin: object, plugin_name: str, manager: pytest.P
 def pytest_configure(config: pytest.Config) -> None:
     """Refuse backends that are not available before any test runs."""
     config.addinivalue_line("markers", "hang_after(seconds): fail the test after this time; 0: no limit")
+    config.addinivalue_line(
+        "markers", "sim(seeds=200, shrink=20.0, **as hubcore.testing.sim.run): simulate the test, once for each seed"
+    )
     # Now, because pytest captures stderr later.
     config.stash[_watchdog] = Watchdog()
     if config.getoption("--hub-backend"):
@@ -108,6 +118,42 @@ def _backends(config: pytest.Config) -> list[str]:
     return config.stash[_chosen]
 
 
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Start pytest again in a process whose simulations replay in others, if there are any and that can be done."""
+    config = session.config
+    if config.option.collectonly or not any(item.get_closest_marker("sim") for item in session.items):
+        return
+    from hubcore.testing.sim import _pytest as simulated
+
+    if simulated.may_execute_again(config):
+        simulated.execute_again(config)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_pyfunc_call(pyfuncitem: pytest.Function) -> bool | None:
+    """Simulate a test that is marked so."""
+    __tracebackhide__ = True
+    if pyfuncitem.get_closest_marker("sim") is None:
+        return None
+    from hubcore.testing.sim import _pytest as simulated
+
+    mark = pyfuncitem.get_closest_marker("hang_after")
+    seconds = hang_after(pyfuncitem.config) if mark is None else float(mark.args[0])
+    watchdog = pyfuncitem.config.stash[_watchdog]
+    simulated.call(pyfuncitem, (lambda: watchdog.arm(seconds)) if 0.0 < seconds < inf else watchdog.disarm)
+    return True
+
+
+@pytest.fixture
+def sim(request: pytest.FixtureRequest) -> object:
+    """The simulation that the test runs in; while fixtures are made there is none yet."""
+    if request.node.get_closest_marker("sim") is None:
+        raise RuntimeError("the fixture `sim` is for tests marked with @pytest.mark.sim(seeds=200)")
+    from hubcore.testing.sim._pytest import Outside
+
+    return Outside()
+
+
 # Innermost, because pytest sets faulthandler's only timer in its own wrapper of the protocol.
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup(item: pytest.Item) -> None:
@@ -136,9 +182,18 @@ def pytest_enter_pdb(config: pytest.Config) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Record for the fixtures whether the test passed: leaks of a failed test are not reported."""
+def pytest_runtest_makereport(
+    item: pytest.Item, call: pytest.CallInfo[None]
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Record for the fixtures whether the test passed: leaks of a failed test are not reported.
+
+    A failure within a simulation is shown by the traceback there: the one here leads through the plugin only.
+    """
     report = yield
+    if call.excinfo is not None and report.failed:
+        text = getattr(call.excinfo.value, "simulated_text", None)
+        if text is not None:
+            report.longrepr = text
     if report.when == "call":
         item.stash[_passed] = report.passed
     return report

@@ -51,7 +51,7 @@ def on_a_terminal(*arguments, without_rich=False):
 
 def test_help_names_the_commands():
     text, _ = command("--help")
-    for name in ("info", "demo", "run", "doctor", "patch-hook"):
+    for name in ("info", "demo", "run", "doctor", "sim", "patch-hook"):
         assert f"\n    {name}" in text
     assert "--no-patch" in command("run", "--help")[0]
 

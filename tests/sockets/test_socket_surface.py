@@ -311,7 +311,7 @@ def test_a_failure_to_make_the_socket_loses_no_fd():
     with socket.create_server(("127.0.0.1", 0)) as server, socket.create_connection(server.getsockname()) as client:
 
         class Failing(socket.socket):
-            def __new__(cls, *args, **kwargs):
+            def __setattr__(self, name, value):
                 raise MemoryError
 
         socket._fast_addressed.accepted_are(Failing)

@@ -50,6 +50,8 @@ class Declarations:
 
 def logical_lines(text: str) -> list[str]:
     """The lines of `text` without comments and blank ones; what is open in brackets is joined to one line."""
+    # Without verbatim C, in which # and brackets mean other things.
+    text = re.sub(r'""".*?"""', '""""""', text, flags=re.DOTALL)
     lines, waiting = [], ""
     for raw in text.splitlines():
         line = raw.partition("#")[0].rstrip()
