@@ -98,5 +98,5 @@ def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
     return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
 
 
-for _each in (getaddrinfo, gethostbyname, gethostbyname_ex, gethostbyaddr, getnameinfo):
+for _each in (getaddrinfo, getfqdn, gethostbyname, gethostbyname_ex, gethostbyaddr, getnameinfo):
     _each.__module__ = "hubcore.socket"

@@ -9,10 +9,7 @@ from __future__ import annotations
 
 import os
 import sys
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 ENVIRONMENT = "HUBCORE_SIM_EXEC"  # "0": do not; "1": done
 _NO_RANDOMIZE = 0x0040000  # ADDR_NO_RANDOMIZE

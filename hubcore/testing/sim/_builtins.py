@@ -16,7 +16,9 @@ import random
 import signal
 import sys
 import time
+from collections.abc import Callable
 from importlib import import_module
+from typing import Any
 
 from hubcore._base.originals import saved
 from hubcore.hub import get_hub
@@ -24,11 +26,6 @@ from hubcore.hub import sleep as _sleep_in_hub
 from hubcore.testing.sim._clock import EPOCH
 from hubcore.testing.sim._errors import Unsimulated
 from hubcore.testing.sim._exchange import Exchange
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 world: Any = None  # the one that is simulated now
 _made: dict[tuple[str, str], Exchange] = {}

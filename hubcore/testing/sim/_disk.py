@@ -17,6 +17,7 @@ import os
 import posix
 import stat
 from functools import partial
+from typing import Any
 
 from hubcore.testing.sim import _mirror
 from hubcore.testing.sim._exchange import Exchange
@@ -24,7 +25,6 @@ from hubcore.testing.sim._exchange import Exchange
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from random import Random
-    from typing import Any
 
 _SECTOR = 512
 _TAKES = {"open": (2e-5, 1e-4), "read": (2e-5, 2e-4), "write": (1e-5, 5e-5), "fsync": (1e-3, 1e-2)}  # seconds

@@ -10,7 +10,9 @@ import gc
 import os
 import shutil
 import tempfile
+from collections.abc import Callable
 from math import inf
+from typing import Any
 
 from greenlet import getcurrent, greenlet
 
@@ -23,9 +25,6 @@ from hubcore.testing.sim._world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore.testing.sim._process import Process
 
 _switch: Any = greenlet.switch

@@ -10,15 +10,12 @@ import errno
 from _socket import socket as _native
 from functools import cache
 from socket import AF_INET, AF_INET6, IPPROTO_IPV6, IPV6_V6ONLY, SO_REUSEADDR, SOCK_DGRAM, SOL_SOCKET, inet_pton
+from typing import Any
 
 from hubcore.testing.sim import _options
 from hubcore.testing.sim._kernel import Binding, Kernel
 from hubcore.testing.sim._network import address_of, is_local, plain_ip
 from hubcore.testing.sim._options import refuse
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _REUSEPORT = _options._number("SO_REUSEPORT")
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from hubcore.exceptions import LoopExit
+from collections.abc import Sequence
+from typing import Any
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import Any
+from hubcore.exceptions import LoopExit
 
 
 class SimulationFailure(Exception):

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import platform
 import sys
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from typing import Any
 
 from hubcore._version import __version__
 from hubcore.testing.sim._errors import Nondeterminism, SimulationFailure
@@ -17,9 +19,6 @@ from hubcore.testing.sim._template import Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
-
     from hubcore.testing.sim._faults import Fault
 
 

@@ -6,13 +6,11 @@ nothing for it.
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
-    from typing import Any
-
     from hubcore.testing.sim._driver import Driver
 
 KINDS = ("partition", "kill", "crash", "pause", "reset", "clock", "slow", "disk")

@@ -10,13 +10,12 @@ Acknowledgements are no events: when each arrives is worked out when it leaves, 
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 from hubcore.testing.sim._network import NEXT, RETRANSMIT
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.testing.sim._network import Link
     from hubcore.testing.sim._world import Event
 

@@ -6,18 +6,14 @@ after the other, each after all that had ended when it began, and a result that 
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from math import inf
-from typing import NamedTuple
+from types import TracebackType
+from typing import Any, NamedTuple
 
 from hubcore.testing.sim import _builtins
 from hubcore.testing.sim._errors import NotLinearizable
 from hubcore.testing.sim._models import UNKNOWN
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Hashable
-    from types import TracebackType
-    from typing import Any
 
 MOST_STATES = 1_000_000
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import re
+from collections.abc import Callable, Iterable
 from random import Random
 from socket import AF_INET, AF_INET6
+from typing import Any
 
 from greenlet import getcurrent
 
@@ -22,9 +24,6 @@ from hubcore.testing.sim._resolver import SimResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
     from hubcore.hub import Hub
     from hubcore.testing.sim._driver import Driver
 

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
+from types import TracebackType
+from typing import Any
+
 from hubcore.hub import Hub
 from hubcore.testing.sim._loop import HostLoop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import Any
 
 
 class HostHub(Hub):

@@ -6,6 +6,9 @@ import gc
 import linecache
 import sys
 import traceback
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
 
 from hubcore.hub import get_hub_if_any, set_hub
 from hubcore.testing.sim import _builtins, _disk, _mirror, _socket, _work
@@ -16,12 +19,6 @@ from hubcore.testing.sim._order import Choices
 from hubcore.testing.sim._output import Output
 from hubcore.testing.sim._settings import Outcome, Settings
 from hubcore.testing.sim._simulation import Simulation
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
-    from typing import Any
 
 _OWN = __file__.rpartition("/testing/")[0] + "/"
 _LINES = 400  # of the log, that come back

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import errno
 from socket import AF_INET, AF_INET6, SOCK_STREAM
+from typing import Any
 
 from hubcore.testing.sim._network import is_local
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.testing.sim._network import Link, Network
     from hubcore.testing.sim._world import World
 

@@ -7,16 +7,15 @@ and addresses of objects from process to process.
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable, Iterator
 from hashlib import sha256
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from hubcore.testing.sim._perfetto import write
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator
-    from typing import Any
 
 KEPT = 100_000  # events; older ones are forgotten
 _BATCH = 500  # events that are hashed at once

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from math import inf
+from typing import Any
 
 from hubcore import config
 from hubcore._base.originals import original
@@ -25,8 +26,6 @@ from hubcore.testing.sim._world import World
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
 
 SEED = "HUBCORE_SIM_SEED"

@@ -7,13 +7,10 @@ pass, without waiting.
 from __future__ import annotations
 
 import select
+from typing import Any
 
 from hubcore._base.originals import original
 from hubcore.backends.select_ import SelectLoop
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class HostLoop(SelectLoop):

@@ -11,7 +11,9 @@ from __future__ import annotations
 
 import _socket
 import posix
+from collections.abc import Callable
 from socket import AF_UNIX, MSG_DONTWAIT, SHUT_WR, SO_SNDBUF, SOCK_STREAM, SOL_SOCKET
+from typing import Any
 
 from hubcore.hub import get_hub_if_any
 from hubcore.testing.sim._exchange import Exchange
@@ -19,9 +21,6 @@ from hubcore.testing.sim._waits import SimWaits
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore.testing.sim._endpoint import Endpoint
 
 _by_number: dict[int, Mirror] = {}

@@ -8,10 +8,11 @@ or a tuple of several, or None.
 
 from __future__ import annotations
 
+from collections.abc import Hashable
+from typing import Any, Protocol
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Hashable
-    from typing import Any, Protocol
 
     class Model(Protocol):
         """What `History.check` takes."""

@@ -7,13 +7,10 @@ main is looked up in the copy of its module.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Iterable
 from importlib import import_module
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from types import ModuleType
-    from typing import Any
+from types import ModuleType
+from typing import Any
 
 
 def checked_names(modules: Iterable[str]) -> tuple[str, ...]:

@@ -5,13 +5,12 @@ A link says how long a packet takes and whether it passes. What is on its way wh
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
+from typing import Any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
-
     from hubcore.testing.sim._world import World
 
 RETRANSMIT = 0.2  # seconds after which TCP sends again what was not acknowledged; doubled each time

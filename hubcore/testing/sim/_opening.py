@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections import deque
 from socket import IPPROTO_TCP
+from typing import Any, Self
 
 from hubcore.testing.sim._endpoint import Endpoint
 from hubcore.testing.sim._kernel import Binding, Kernel
@@ -12,8 +13,6 @@ from hubcore.testing.sim._options import refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Self
-
     from hubcore.testing.sim._world import Event
 
 PACKET = 60  # bytes of one that opens or resets a connection

@@ -21,10 +21,7 @@ from socket import (
     SOCK_STREAM,
     SOL_SOCKET,
 )
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
+from typing import Any
 
 BUFFER = 65536  # bytes that a send buffer or a receive window holds unless it is set
 DATAGRAM_BUFFER = 212992

@@ -11,11 +11,12 @@ fewer of them.
 
 from __future__ import annotations
 
+from collections.abc import Collection
+from typing import Any
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
     from random import Random
-    from typing import Any
 
     from hubcore._core.ready_queue import ReadyQueue
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import io
 import logging
 import sys
+from typing import Any
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.testing.sim._driver import Driver
 
 _MOST = 1_000_000  # characters that are kept

@@ -7,11 +7,12 @@ protos/perfetto/trace/trace_packet.proto and track_event/*.proto.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import os
-    from collections.abc import Iterable, Iterator
-    from typing import Any, Protocol
 
     class Event(Protocol):
         """An event of the log."""

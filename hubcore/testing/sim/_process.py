@@ -6,7 +6,9 @@ never resumed, unwound or collected, as those of a process that is gone.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf
+from typing import Any
 
 from greenlet import getcurrent, greenlet
 
@@ -21,9 +23,6 @@ from hubcore.testing.sim._modules import OwnModules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
-
     from hubcore._core.waiter import Waiter
     from hubcore.testing.sim._loop import HostLoop
     from hubcore.testing.sim._world import Event

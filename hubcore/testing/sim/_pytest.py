@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,11 +16,6 @@ from hubcore.testing.sim._explore import Failure, check_twice, from_json, search
 from hubcore.testing.sim._run import add_notes
 from hubcore.testing.sim._settings import checked, order_for
 from hubcore.testing.sim._template import Template
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _RUNNERS = {"pytest", "py.test", "pytest.exe", "__main__.py", "_jb_pytest_runner.py"}
 _DEFAULTS: dict[str, Any] = {

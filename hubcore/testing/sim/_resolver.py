@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import socket as _stdlib
 from socket import AF_INET, AF_INET6, AF_UNSPEC, EAI_AGAIN, EAI_FAMILY, EAI_NONAME, EAI_SERVICE, SOCK_DGRAM, SOCK_STREAM
+from typing import Any
 
 from hubcore._sockets.ip_literals import is_address
 from hubcore.hub import get_hub
@@ -12,8 +13,6 @@ from hubcore.resolver import AbstractResolver
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.hub import Hub
 
 _TAKES = (1e-4, 2e-3)  # seconds of a look-up

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from hubcore.testing.sim._inside import install, simulate, uninstall
 from hubcore.testing.sim._settings import Outcome, checked
@@ -10,9 +12,6 @@ from hubcore.testing.sim._template import Template
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import Any
-
     from hubcore.testing.sim._faults import Fault
 
 TAIL = 40  # events of the log that a failure shows

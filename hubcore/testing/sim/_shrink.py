@@ -6,15 +6,14 @@ Hildebrandt, 2002) over lists, within a budget of real seconds; the best so far 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any, TypeVar
 
 from hubcore._base.originals import original
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeVar
-
     from hubcore.testing.sim._settings import Outcome, Settings
 
     T = TypeVar("T")

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterable
+from typing import Any
+
 from hubcore.testing.sim._faults import Faults, reset_between
 from hubcore.testing.sim._host import Host
 from hubcore.time import sleep
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
     from random import Random
-    from typing import Any
 
     from hubcore.testing.sim._driver import Driver
     from hubcore.testing.sim._log import Log

@@ -11,6 +11,7 @@ import os
 import socket as _stdlib
 from functools import partial
 from operator import index
+from typing import Any
 
 from hubcore._sockets.arguments import octets as _octets
 from hubcore._sockets.arguments import reiterable as _again
@@ -20,10 +21,6 @@ from hubcore.testing.sim import _options
 from hubcore.testing.sim._network import address_of
 from hubcore.testing.sim._socket_base import FOREVER, SimSocketBase, blank, process_here, simulated_classes
 from hubcore.testing.sim._waits import bad_fd
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _DONTWAIT, _PEEK, _WAITALL = int(_stdlib.MSG_DONTWAIT), int(_stdlib.MSG_PEEK), int(_stdlib.MSG_WAITALL)
 _TRUNC, _OOB = int(_stdlib.MSG_TRUNC), int(_stdlib.MSG_OOB)

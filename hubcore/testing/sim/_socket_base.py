@@ -12,6 +12,7 @@ import socket as _stdlib
 import warnings
 from _socket import socket as _native
 from operator import index
+from typing import Any
 
 from hubcore._io import read_ahead as _read_ahead
 from hubcore.hub import get_hub, get_hub_if_any
@@ -24,8 +25,6 @@ from hubcore.testing.sim._waits import SimWaits, bad_fd
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.testing.sim._endpoint import Endpoint
 
 FOREVER = -1.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from collections import deque
 from socket import IPPROTO_TCP, SHUT_RD, SHUT_RDWR, SHUT_WR, SO_KEEPALIVE, SOCK_STREAM, SOL_SOCKET
+from typing import Any
 
 from hubcore.testing.sim._flow import ACKNOWLEDGED, OPEN, Flow
 from hubcore.testing.sim._kernel import Kernel
@@ -14,8 +15,6 @@ from hubcore.testing.sim._options import refuse
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore.testing.sim._world import Event
 
 _FIN_TIMEOUT = 60.0  # seconds for which a closed socket waits for the end of its peer

@@ -18,17 +18,14 @@ import tempfile
 import time
 import traceback
 import warnings
+from collections.abc import Callable
 from types import FunctionType
+from typing import Any
 
 from hubcore._base.originals import close_fd, original, read_fd, write_fd
 from hubcore.testing.sim import _builtins
 from hubcore.testing.sim._inside import install, place_of, simulate
 from hubcore.testing.sim._settings import Outcome, Settings
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _LENGTH = struct.Struct("!Q")
 _DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG

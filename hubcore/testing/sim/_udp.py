@@ -5,15 +5,12 @@ from __future__ import annotations
 import errno
 from collections import deque
 from socket import AF_INET, SO_BROADCAST, SOCK_DGRAM, SOL_SOCKET, inet_ntop
+from typing import Any
 
 from hubcore.testing.sim import _options
 from hubcore.testing.sim._endpoint import Endpoint, _is_group
 from hubcore.testing.sim._kernel import Kernel
 from hubcore.testing.sim._options import refuse
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _LARGEST, _LARGEST_BY_IPV6 = 65507, 65527
 _OVERHEAD = 512  # bytes of the receive buffer that a datagram takes beside its own

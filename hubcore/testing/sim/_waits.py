@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from errno import EBADF
 from socket import SOCK_STREAM
+from typing import Any
 
 from hubcore._io.fd_waits import FdWaits
 from hubcore.exceptions import ConcurrentObjectUseError
@@ -13,8 +14,6 @@ from hubcore.watchers import READ, WRITE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from hubcore._core.waiter import Waiter
     from hubcore.loop import Loop
     from hubcore.testing.sim._endpoint import Endpoint

@@ -5,13 +5,11 @@ A worker begins after a drawn time, as a thread does that the system has to sche
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Any
+
 from hubcore._base import worker_threads as _workers
 from hubcore.hub import get_hub, sleep, spawn_raw
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 _MOST = 0.002  # seconds until a worker begins
 

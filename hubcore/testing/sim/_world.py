@@ -6,16 +6,13 @@ drawn, once, when they are scheduled.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from heapq import heappop, heappush
 from math import inf
+from typing import Any
 
 from hubcore.testing.sim._chance import Chance
 from hubcore.testing.sim._log import Log
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 #: What `at` returns: time, tie-break, number, call (None: called off) and arguments. A list, which heapq compares in C.
 Event = list

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from types import ModuleType
+from typing import Any
 
 from hubcore.cli._output import complain
 from hubcore.cli.run import NotThere, find_module, find_script
@@ -12,10 +13,6 @@ from hubcore.testing.sim._explore import search
 from hubcore.testing.sim._run import add_notes
 from hubcore.testing.sim._settings import checked, order_for
 from hubcore.testing.sim._template import Template
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 _RUN: dict[str, Any] = {"timeout": 3600.0, "order": "mixed", "latency": (0.0005, 0.005), "faults": None}
 
