@@ -153,7 +153,7 @@ def test_one_for_ever_never_fires():
 def test_a_deadline_must_say_what_happens():
     heap = DeadlineHeap()
     heap.add(Deadline(), 0.0)
-    with pytest.raises(NotImplementedError, match="does not implement fire"):
+    with pytest.raises(NotImplementedError, match="does not implement _fire"):
         heap.fire_due(1.0)
 
 
