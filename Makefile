@@ -101,7 +101,7 @@ $(STAMPS)/group-%: pyproject.toml $(STAMPS)/venv
 	@$(BOOTSTRAP) group $*
 
 # The compiled modules, in place beside their sources.
-$(STAMPS)/build: $(SOURCES) setup.py $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/system
+$(STAMPS)/build: $(SOURCES) setup.py tools/cython_additions.py $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/system
 	@$(BOOTSTRAP) build
 
 # The `hubcore` command and the entry points, which refer to this tree.

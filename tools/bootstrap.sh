@@ -114,7 +114,7 @@ step_install() {
 }
 
 step_build() {
-    if [ -e "$STAMPS/build" ] && [ setup.py -nt "$STAMPS/build" ]; then
+    if [ -e "$STAMPS/build" ] && { [ setup.py -nt "$STAMPS/build" ] || [ tools/cython_additions.py -nt "$STAMPS/build" ]; }; then
         # Cython and distutils compare only the times of the sources; after a change of flags or directives, all C files
         # must be generated anew.
         find hubcore -name '*.c' -delete

@@ -39,6 +39,7 @@ def copy_tree(target: Path) -> None:
     """Copy what the wheel is built from; what is compiled and up to date already is handed on, to save the minutes."""
     for name in ("setup.py", "pyproject.toml", "LICENSE", "README.md"):
         shutil.copy2(ROOT / name, target)
+    shutil.copytree(ROOT / "tools", target / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "hubcore", target / "hubcore", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
     built = target / "build" / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
     for library in (ROOT / "hubcore").rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
