@@ -62,8 +62,7 @@ class Hub(Scheduler):
     resolver: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:resolver_for")
     resolver_class: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:class_for")
 
-    #: Whether the process's signals may be this hub's to notice, if it is the first of the main thread.
-    hears_signals = True
+    hears_signals = True  #: whether it watches for the process's signals, if it is the main thread's first hub
 
     def __init__(
         self,
@@ -141,8 +140,7 @@ class Hub(Scheduler):
         self._orphaned = True
 
     def set_main(self, main: RawGreenlet) -> None:
-        """Have `main`, a greenlet of this hub, be its main greenlet: LoopExit is raised there, and so is what ends the
-        program, such as SystemExit of another greenlet. For hubs that do not serve the whole thread."""
+        """Make `main`, a greenlet of this hub, its main greenlet, in which LoopExit and SystemExit are raised."""
         self.main = main
 
     def switch_out(self) -> None:

@@ -17,8 +17,6 @@ from hubcore.queue import SimpleQueue as CooperativeQueue
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from queue import SimpleQueue
-
     Initializer = Callable[..., object]
     _StandardFuture = futures.Future[Any]
 else:
@@ -241,7 +239,7 @@ class _Shared:
         self.initargs = initargs
         self.lock = RLock()  # a finalizer may submit
         simulated = _worker_threads.instead_of_threads is not None  # then the workers are greenlets
-        self.calls: SimpleQueue[_Call | None] = CooperativeQueue() if simulated else _new_queue()
+        self.calls: Any = CooperativeQueue() if simulated else _new_queue()
         self.ends: list[Event] = []  # one for each thread, set when it ends
         self.idle = 0
         self.waiting = 0  # calls that no thread has taken yet

@@ -350,7 +350,9 @@ def leave() -> None:
     """The run is over: everything is what it was."""
     global world, _entered
     world = None
-    _shared.gauss_next = _outside.gauss_next if _entered is not _outside else _shared.gauss_next
+    shared: Any = _shared
+    if _entered is not _outside:
+        shared.gauss_next = _outside.gauss_next  # type: ignore[attr-defined]
     _entered = _outside
     for name in _SHARED_METHODS:
         if ("Random", name) in _made:

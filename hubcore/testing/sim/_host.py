@@ -262,7 +262,7 @@ class Host:
 
         while True:
             # A thread is known by the address of its greenlet, which is parked or ready here.
-            greenlets = [waiter.greenlet for waiter in process.hub.parked]
+            greenlets: list[Any] = [waiter.greenlet for waiter in process.hub.parked]
             greenlets += [getattr(entry, "greenlet", entry) for entry in process.hub.ready.snapshot()]
             idents = {id(each) for each in greenlets}
             threads = [each for each in threading.enumerate() if each.ident in idents and not each.daemon]
