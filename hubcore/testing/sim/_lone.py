@@ -10,18 +10,19 @@ the names of the process are simulated, too, as in a run.
 from __future__ import annotations
 
 import os
+import select
 from math import inf
 from typing import Any
 
 from hubcore import config
 from hubcore._base.originals import original
+from hubcore.backends.native import WakePipe
 from hubcore.backends.select_ import SelectLoop
-from hubcore.testing.sim import _builtins, _mirror, _order, _socket
+from hubcore.testing.sim import _builtins, _mirror, _socket
 from hubcore.testing.sim._clock import Clock
 from hubcore.testing.sim._kernel import Kernel
 from hubcore.testing.sim._network import Network
 from hubcore.testing.sim._resolver import SimResolver
-from hubcore.testing.sim._settings import order_for
 from hubcore.testing.sim._world import World
 
 TYPE_CHECKING = False
@@ -149,14 +150,33 @@ class SimLoop(SelectLoop):
         if self.pendingcnt > before:
             self.woken = True
 
-    def _empty_wake_pipe(self) -> None:
-        self.woken = True
-        super()._empty_wake_pipe()
+    def _open(self) -> None:
+        super()._open()
+        self.poller.unregister(self.wake_pipe)
+        self.wake_pipe.close()
+        self.wake_pipe = _NotedPipe(self)
+        self.poller.register(self.wake_pipe, select.POLLIN)
 
-    def _release(self) -> None:
-        super()._release()
+    def release(self) -> None:
+        """As Loop.release."""
+        super().release()
         if _builtins.world is self.process.world:
             _builtins.leave()
+
+
+class _NotedPipe(WakePipe):
+    """A wake pipe whose loop sees that it has been woken."""
+
+    __slots__ = ("_loop",)
+
+    def __init__(self, loop: SimLoop) -> None:
+        super().__init__()
+        self._loop = loop
+
+    def clear(self) -> None:
+        """As WakePipe.clear."""
+        self._loop.woken = True
+        super().clear()
 
 
 def _seed() -> tuple[int, bool]:
@@ -184,10 +204,3 @@ def _simulate_everything(process: LoneProcess) -> None:
         _builtins.world = process.world
         _builtins.enter(process)
         config.resolver = LoneResolver
-
-
-def apply_order(hub: Any) -> None:
-    """Have `hub`, on a SimLoop, run what is ready in the order that the seed draws."""
-    process = hub.loop.process
-    order = order_for(process.world.seed, "mixed")
-    _order.apply(order, hub, process.world.chance.stream("order"), _order.Choices())

@@ -6,11 +6,22 @@ pass, without waiting.
 
 from __future__ import annotations
 
-import select
 from typing import Any
 
-from hubcore._base.originals import original
+from hubcore.backends.native import WakePipe, original
 from hubcore.backends.select_ import SelectLoop
+
+
+class _NoPipe(WakePipe):
+    """Nothing sleeps in a host's poll: there is nothing to wake."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        self._read = self._write = -1
+
+
+_NO_PIPE = _NoPipe()
 
 
 class HostLoop(SelectLoop):
@@ -27,7 +38,7 @@ class HostLoop(SelectLoop):
 
     def _open(self) -> None:
         self.poller = original("select", "poll")()
-        self._wake_read = self._wake_write = -1  # nothing sleeps in this poll
+        self.wake_pipe = _NO_PIPE
 
     def clock(self) -> float:
         """The host's monotonic time."""
@@ -55,5 +66,6 @@ class HostLoop(SelectLoop):
             self.closing_fd(fd)
         self._open()
 
-    def _release(self) -> None:
-        self.poller = select.poll()
+    def release(self) -> None:
+        """As Loop.release."""
+        self.poller = original("select", "poll")()
