@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import select
 
+from hubcore._base.hints import Any
 from hubcore.backends.native import WakePipe, check_fds_left, check_open, original
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
@@ -57,11 +58,11 @@ class EpollLoop(Loop):
     def open(self) -> None:
         """Make the epoll object and the pipe that wakes it."""
         check_fds_left(3)
-        self.wake_pipe = WakePipe()
+        self.wake_pipe: WakePipe = WakePipe()
         self._make_epoll()
 
     def _make_epoll(self) -> None:
-        self.epoll = original("select", "epoll")()
+        self.epoll: Any = original("select", "epoll")()
         self.epoll.register(self.wake_pipe, select.EPOLLIN)
 
     def poll(self, timeout: float) -> None:

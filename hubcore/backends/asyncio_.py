@@ -69,7 +69,7 @@ class AsyncioLoop(EpollLoop):
     """The guest. Its host is the asyncio loop that runs in its thread, once code of that uses the loop or its hub."""
 
     name = "asyncio"
-    protocol_version = 1
+    protocol_version: int = 1
 
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
         super().__init__(flags, default)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import select
 from math import ceil
 
+from hubcore._base.hints import Any
 from hubcore.backends.native import WakePipe, check_open, original
 from hubcore.loop import Loop
 from hubcore.watchers import READ, WRITE, FdWatch
@@ -34,7 +35,7 @@ class SelectLoop(Loop):
     """A loop on select.poll."""
 
     name = "select"
-    protocol_version = 1
+    protocol_version: int = 1
     backend = "poll"
 
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
@@ -42,8 +43,8 @@ class SelectLoop(Loop):
         self._open()
 
     def _open(self) -> None:
-        self.poller = original("select", "poll")()
-        self.wake_pipe = WakePipe()
+        self.poller: Any = original("select", "poll")()
+        self.wake_pipe: WakePipe = WakePipe()
         self.poller.register(self.wake_pipe, select.POLLIN)
 
     def poll(self, timeout: float) -> None:

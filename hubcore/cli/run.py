@@ -8,13 +8,13 @@ from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, Sourc
 from importlib.util import find_spec
 from types import ModuleType
 
+from hubcore._base.hints import Any, CodeType
 from hubcore.cli._output import complain
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import CodeType, TracebackType
-    from typing import Any
+    from types import TracebackType
 
 
 class NotThere(Exception):

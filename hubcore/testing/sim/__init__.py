@@ -57,13 +57,15 @@ _HOME = {
 }
 
 
-def __getattr__(name: str) -> object:
-    if name == "strategies":  # needs hypothesis
-        return import_module(f"{__name__}.strategies")
-    for home, names in _HOME.items():
-        if name in names.split():
-            return getattr(import_module(f"{__name__}.{home}"), name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or checkers would take every name
+
+    def __getattr__(name: str) -> object:
+        if name == "strategies":  # needs hypothesis
+            return import_module(f"{__name__}.strategies")
+        for home, names in _HOME.items():
+            if name in names.split():
+                return getattr(import_module(f"{__name__}.{home}"), name)
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

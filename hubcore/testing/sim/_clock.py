@@ -20,8 +20,8 @@ class Clock:
         self._start = start
         self._since = 0.0  # of the world
         self._at = start  # monotonic, then
-        self.drift = 0.0
-        self.offset = 0.0
+        self.drift: float = 0.0
+        self.offset: float = 0.0
 
     def monotonic(self) -> float:
         """Seconds, of this host."""

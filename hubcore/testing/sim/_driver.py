@@ -45,22 +45,22 @@ class Driver(World):
     ) -> None:
         super().__init__(seed)
         self.order = order
-        self.limit = limit
-        self.choices = choices if choices is not None else Choices()
-        self.network = Network(self, latency)
+        self.limit: float = limit
+        self.choices: Choices = choices if choices is not None else Choices()
+        self.network: Network = Network(self, latency)
         self.processes: list[Process] = []  # those that live
-        self.next_collection = _COLLECT_EVERY
+        self.next_collection: int = _COLLECT_EVERY
         self.predicates: list[Callable[[], object]] = []
         self.main: Process | None = None  # whose end is the run's
         self.failure: BaseException | None = None
-        self.over = False
+        self.over: bool = False
         self._driver = getcurrent()
         self._numbers = 0
         self._pids = self.chance.stream("pid")
         self._entered: Process | None = None
         self._told: BaseException | None = None  # what main was told already
         self._folder = ""
-        self.real_pid = os.getpid()
+        self.real_pid: int = os.getpid()
         self.on_enter: list[Callable[[Process], object]] = []  # what is to be the process's own while it runs
 
     # For processes.
@@ -169,7 +169,7 @@ class Driver(World):
         self._tell_main(SimulationDeadlock(text, None if self.main is None else self.main.hub))
 
     def _too_late(self) -> None:
-        self.now = self.limit
+        self.now: float = self.limit
         text = f"the run has not ended after {self.limit:g} virtual seconds\n{self.describe_waits()}"
         self.limit += _GRACE
         self._tell_main(SimulationTimeout(text))

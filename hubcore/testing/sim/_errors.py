@@ -24,9 +24,9 @@ class SimulationFailure(Exception):
         super().__init__(message)
         self.seed = seed
         self.order = order  #: the order of ready greenlets: "fifo", "random" or "pct"
-        self.faults = list(faults)  #: those that are needed, for `run(faults=...)`
+        self.faults: list[Any] = list(faults)  #: those that are needed, for `run(faults=...)`
         self.error = error
-        self.log = list(log)  #: the last lines of the log
+        self.log: list[str] = list(log)  #: the last lines of the log
 
 
 class SimulationTimeout(Exception):
@@ -54,8 +54,8 @@ class NotLinearizable(AssertionError):
 
     def __init__(self, message: str, operations: Sequence[Any] = (), in_question: Sequence[Any] = ()) -> None:
         super().__init__(message)
-        self.operations = list(operations)
-        self.in_question = list(in_question)
+        self.operations: list[Any] = list(operations)
+        self.in_question: list[Any] = list(in_question)
 
 
 class Nondeterminism(Exception):

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
+from hubcore._base.hints import Late
 from hubcore._version import __version__
 from hubcore.testing.sim._errors import Nondeterminism, SimulationFailure
 from hubcore.testing.sim._inside import install, simulate, uninstall
@@ -20,6 +21,8 @@ from hubcore.testing.sim._template import Template
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.testing.sim._faults import Fault
+else:
+    Fault = Late("hubcore.testing.sim._faults:Fault")
 
 
 class Failure:

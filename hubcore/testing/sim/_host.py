@@ -11,6 +11,7 @@ from typing import Any
 
 from greenlet import getcurrent
 
+from hubcore._base.hints import Late
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub, get_hub_if_any, set_hub
 from hubcore.testing.sim import _mirror
@@ -26,6 +27,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.hub import Hub
     from hubcore.testing.sim._driver import Driver
+    from hubcore.testing.sim._network import Network
+else:
+    Hub = Late("hubcore.hub:Hub")
 
 _NAME = re.compile(r"[A-Za-z0-9]([A-Za-z0-9_-]{0,61}[A-Za-z0-9])?\Z")
 
@@ -61,21 +65,21 @@ class Host:
         ip: str | None,
         modules: Iterable[str] = (),
     ) -> None:
-        self.name = _checked_name(world, name)
-        self.ips = (_free_ip(world) if ip is None else _checked_ip(world, ip),)
+        self.name: str = _checked_name(world, name)
+        self.ips: tuple[str] = (_free_ip(world) if ip is None else _checked_ip(world, ip),)
         self.world = world
-        self.network = world.network
-        self.paused = False
-        self.slowness = 1.0  # how many times as long a pass of its loop takes
-        self.shared_random = Random(world.chance.stream("random", name).getrandbits(64))
-        self.clock_here = Clock(world, world.chance.stream("uptime", name).uniform(1e3, 1e6))
+        self.network: Network = world.network
+        self.paused: bool = False
+        self.slowness: float = 1.0  # how many times as long a pass of its loop takes
+        self.shared_random: Random = Random(world.chance.stream("random", name).getrandbits(64))
+        self.clock_here: Clock = Clock(world, world.chance.stream("uptime", name).uniform(1e3, 1e6))
         self.result: Any = None  #: what the program returned
         self._disk: Disk | None = None
         self._main = _no_program if main is None else main
         self._args = args
         self._modules = checked_names(modules)
         world.network.enter(self)
-        self.kernel = Kernel(world, world.network, self)
+        self.kernel: Kernel = Kernel(world, world.network, self)
         self.process: Process | None = None
 
     @property

@@ -17,7 +17,7 @@ class HostHub(Hub):
     def __init__(self, process: Any) -> None:
         self.process = process
         super().__init__(HostLoop(process))
-        self.name = process.host.name
+        self.name: Any = process.host.name
 
     def _woken_from_outside(self) -> bool:
         """Whether another host's program may wake somebody here: by an object that a test shares between them.

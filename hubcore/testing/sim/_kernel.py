@@ -27,14 +27,14 @@ class Binding:
     __slots__ = ("ends_at", "family", "ip", "listens", "port", "reuse_address", "reuse_port", "v6_only")
 
     def __init__(self, family: int, ip: str, port: int) -> None:
-        self.family = family
-        self.ip = ip
-        self.port = port
-        self.reuse_address = False
-        self.reuse_port = False
-        self.listens = False
-        self.v6_only = False
-        self.ends_at = 0.0  # of a closed connection: when the port is free; 0 while there is a socket
+        self.family: int = family
+        self.ip: str = ip
+        self.port: int = port
+        self.reuse_address: bool = False
+        self.reuse_port: bool = False
+        self.listens: bool = False
+        self.v6_only: bool = False
+        self.ends_at: float = 0.0  # of a closed connection: when the port is free; 0 while there is a socket
 
     def overlaps(self, other: Binding) -> bool:
         """Whether a packet could be for both."""
@@ -64,7 +64,7 @@ class Kernel:
         self.world = world
         self.network = network
         self.host = host
-        self.up = True
+        self.up: bool = True
         self._bound: dict[tuple[int, int], list[Binding]] = {}  # by kind and port
         self.listeners: dict[int, list[Any]] = {}  # TCP, by port
         self.receivers: dict[int, list[Any]] = {}  # UDP, by port

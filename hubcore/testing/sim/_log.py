@@ -42,7 +42,7 @@ class Log:
         self._events: deque[LogEvent] = deque(maxlen=kept)
         self._hash = sha256()
         self._unhashed: list[tuple[Any, ...]] = []
-        self.count = 0  #: events of the digest so far, those that are not shown among them
+        self.count: int = 0  #: events of the digest so far, those that are not shown among them
         #: Where it is set: called with each event of the digest and its number.
         self.watcher: Callable[[int, tuple[Any, ...]], None] | None = None
 

@@ -28,20 +28,20 @@ class Link:
     )  # fmt: skip
 
     def __init__(self, world: World, source: str, target: str, latency: tuple[float, float]) -> None:
-        self.world = world
-        self.source = source
-        self.target = target
-        self.local = source == target  # within a host: in order, and uncut
-        self.last = 0.0  # when the last packet arrives, where they stay in order
-        self.latency = latency
-        self.loss = 0.0
-        self.duplicate = 0.0
-        self.reorder = 0.0
-        self.bandwidth = 0.0  # bytes per second; 0: any
-        self.hold = False
+        self.world: World = world
+        self.source: str = source
+        self.target: str = target
+        self.local: bool = source == target  # within a host: in order, and uncut
+        self.last: float = 0.0  # when the last packet arrives, where they stay in order
+        self.latency: tuple[float, float] = latency
+        self.loss: float = 0.0
+        self.duplicate: float = 0.0
+        self.reorder: float = 0.0
+        self.bandwidth: float = 0.0  # bytes per second; 0: any
+        self.hold: bool = False
         self.held: list[tuple[Callable[..., object], tuple[Any, ...], int]] = []
         self.cuts: dict[object, None] = {}  # why it is cut, by the partitions that do so
-        self.free_at = 0.0  # when what was sent has left, where the bandwidth is limited
+        self.free_at: float = 0.0  # when what was sent has left, where the bandwidth is limited
         self.random = world.chance.stream("net", source, target).random
 
     def delay(self, size: int) -> float:

@@ -29,7 +29,7 @@ class Choices:
     """How many picks a run has made, and which of them count: the first `limit`, or those in `only`."""
 
     def __init__(self, limit: int | None = None, only: Collection[int] | None = None) -> None:
-        self.made = 0
+        self.made: int = 0
         self.changed: list[int] = []  # those by which another than the first ran next
         self._limit = limit
         self._only = None if only is None else frozenset(only)

@@ -63,12 +63,12 @@ class Process:
         world = host.world
         self.host = host
         self.world = world
-        self.kernel = host.kernel
-        self.number = world.next_process()
-        self.pid = world.draw_pid(host.name)
+        self.kernel: Any = host.kernel
+        self.number: Any = world.next_process()
+        self.pid: Any = world.draw_pid(host.name)
         self._cost = world.chance.stream("cost", host.name).random
-        self.modules = OwnModules(modules) if modules else None
-        self.over = False
+        self.modules: OwnModules | None = OwnModules(modules) if modules else None
+        self.over: bool = False
         self.result: Any = None
         self.idle_waiters: list[Waiter] = []  # who waits until it waits for the first time
         self._was_idle = False
@@ -77,11 +77,11 @@ class Process:
         self._parked = True
         self._missed = False  # it was to go on while it was paused
         set_hub(None)
-        self.hub = HostHub(self)
+        self.hub: HostHub = HostHub(self)
         self.loop: HostLoop = self.hub.loop  # type: ignore[assignment]
         self.hub.resolver = host.resolver_for(self.hub)
         _order.apply(world.order, self.hub, world.chance.stream("order", host.name, self.number), world.choices)
-        self.main = Program(self.hub, self._run, (main, args))
+        self.main: Program = Program(self.hub, self._run, (main, args))
         self.main.name = host.name
         self.hub.set_main(self.main)
         self.hub.schedule(self.main)

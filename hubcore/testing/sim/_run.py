@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from hubcore._base.hints import Late
 from hubcore.testing.sim._inside import install, simulate, uninstall
 from hubcore.testing.sim._settings import Outcome, checked
 from hubcore.testing.sim._template import Template
@@ -13,6 +14,8 @@ from hubcore.testing.sim._template import Template
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from hubcore.testing.sim._faults import Fault
+else:
+    Fault = Late("hubcore.testing.sim._faults:Fault")
 
 TAIL = 40  # events of the log that a failure shows
 

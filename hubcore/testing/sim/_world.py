@@ -23,11 +23,11 @@ class World:
 
     def __init__(self, seed: int) -> None:
         self.seed = seed
-        self.now = 0.0  #: virtual seconds since the run began
-        self.chance = Chance(seed)
-        self.log = Log()
+        self.now: float = 0.0  #: virtual seconds since the run began
+        self.chance: Chance = Chance(seed)
+        self.log: Log = Log()
         self.heap: list[Event[Any]] = []
-        self.steps = 0  # events that have happened
+        self.steps: int = 0  # events that have happened
         self._number = 0
         self._tie = self.chance.stream("ties").random
         self.current: Any = None  # the process that runs now, or ran last
