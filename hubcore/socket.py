@@ -25,6 +25,7 @@ from hubcore._sockets.arguments import octets as _octets
 from hubcore._sockets.arguments import reiterable as _again
 from hubcore._sockets.happy_eyeballs import Race, host_and_port
 from hubcore._sockets.name_lookups import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
+from hubcore._sync.steps import note_try_if_patched
 from hubcore.hub import get_hub, sleep
 
 try:
@@ -90,8 +91,7 @@ class socket(_stdlib.socket):
 
     def _until_it_does(self, call: Callable[..., Any], args: tuple[Any, ...], wait: Callable[[float], object]) -> Any:
         waits = self._fd_waits
-        if waits.timeout != 0.0:
-            get_hub().spend()
+        get_hub().spend() if waits.timeout != 0.0 else note_try_if_patched()
         while True:
             try:
                 return call(self, *args)

@@ -19,12 +19,13 @@ from hubcore._base.package import publish_all
 from hubcore._core import tracing as _tracing
 from hubcore._core.running_loop import per_greenlet_state
 from hubcore._process.handler_greenlets import HandlerGreenlet
+from hubcore._sync.steps import note_try as _note_try
 from hubcore._sync.thread_lock import Lock as LockType
 from hubcore._sync.thread_lock import RLock, get_ident
 from hubcore._threads import native_threads as _native_threads
 from hubcore._threads.join_lock import EndLock
+from hubcore._threads.thread_event import ThreadEvent as _Event
 from hubcore._watchers.signals import watched_by
-from hubcore.event import Event as _Event
 from hubcore.exceptions import Cancelled, HubDestroyed
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub_if_any
@@ -231,6 +232,7 @@ class _Failing:
 
 def _count() -> int:
     """Return the number of threads, greenlets and native ones, without the main thread."""
+    _note_try()
     return len(_running) + _native_count()
 
 

@@ -21,7 +21,8 @@ from hubcore._sync.barrier import Barrier
 from hubcore._sync.condition import Condition as _Condition
 from hubcore._sync.locks import BoundedSemaphore as _BoundedSemaphore
 from hubcore._sync.locks import Semaphore as _Semaphore
-from hubcore.event import Event as _Event
+from hubcore._sync.steps import note_try as _note_try
+from hubcore._threads.thread_event import ThreadEvent as _Event
 from hubcore.thread import (
     TIMEOUT_MAX,
     LockType,
@@ -122,6 +123,8 @@ class Semaphore(_Semaphore):
         Switches if there is no permit, unless `blocking` is false.
         """
         _check_timeout(blocking, timeout)
+        if not blocking:
+            _note_try()
         return super().acquire(blocking, timeout)
 
     def release(self, n: int = 1) -> None:  # type: ignore[override]
@@ -140,6 +143,8 @@ class BoundedSemaphore(_BoundedSemaphore):
     def acquire(self, blocking: bool = True, timeout: float | None = None) -> bool:
         """As Semaphore.acquire."""
         _check_timeout(blocking, timeout)
+        if not blocking:
+            _note_try()
         return super().acquire(blocking, timeout)
 
     def release(self, n: int = 1) -> None:  # type: ignore[override]

@@ -29,6 +29,7 @@ cdef class BaseLoop:
 
     cpdef poll(self, double timeout)
     cpdef double clock(self) except? -1
+    cpdef spins(self)
     cpdef double update_now(self) except? -1
     cpdef double now(self) except? -1
     cpdef bint alive(self) except -1

@@ -70,6 +70,9 @@ class BaseLoop:
         """The time now, in seconds, monotonic."""
         return monotonic()
 
+    def spins(self) -> None:
+        """Code that never waits has made many steps, and no entry is ready. On virtual time, let time pass."""
+
     def reinit(self) -> None:
         """In a forked child: become usable, sharing no fd with the parent's loop. Nothing is watched any more."""
         raise NotImplementedError(f"{type(self).__name__} has no reinit()")

@@ -14,6 +14,7 @@ cdef class PersistentInterrupt(Deadline):
 cdef class ForeignState:
     cdef readonly Waiter waiter
     cdef readonly list interrupts
+    cdef int pauses
     cdef readonly PersistentInterrupt scope
 
 
@@ -35,6 +36,8 @@ cdef class InterruptMixin(greenlet):
     cdef _next_interrupt(self, greenlet target)
     @cython.locals(waiting=list)
     cdef bint _is_marked(self, greenlet target) except -1
+    @cython.locals(own=RawGreenlet, state=ForeignState)
+    cdef bint _is_overdue(self, greenlet target) except -1
     @cython.final
     @cython.locals(state=ForeignState, fresh=ForeignState)
     cdef ForeignState _own_state(self, greenlet target)

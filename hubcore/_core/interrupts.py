@@ -25,6 +25,10 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
+# Pauses of a greenlet that leave its interrupts pending, before one raises them (`_sync.steps`). Code that
+# cleans up after an interrupt hardly makes so many steps without a wait.
+_PATIENCE = 32
+
 
 class PersistentInterrupt(Deadline):
     """Makes every wait of a greenlet raise, from `set_persistent` on. As a deadline it can also act at a time."""
@@ -39,11 +43,12 @@ class PersistentInterrupt(Deadline):
 class ForeignState:
     """What a RawGreenlet has in fields, for a greenlet of another class, such as the main greenlet."""
 
-    __slots__ = ("interrupts", "scope", "waiter")
+    __slots__ = ("interrupts", "pauses", "scope", "waiter")
 
     def __init__(self) -> None:
         self.waiter: Waiter | None = None  # while it is parked
         self.interrupts: list[object] | None = None
+        self.pauses = 0
         self.scope: PersistentInterrupt | None = None
 
 
@@ -128,6 +133,22 @@ class InterruptMixin(greenlet):
     def _is_marked(self, target: greenlet) -> bool:
         waiting = self._interrupts_of(target)
         return waiting is not None and isinstance(waiting[-1], PersistentInterrupt)
+
+    def _is_overdue(self, target: greenlet) -> bool:
+        """Count a pause of `target` that leaves its interrupts pending; return whether there were too many."""
+        if isinstance(target, RawGreenlet):
+            own = target
+            own._pauses += 1
+            if own._pauses < _PATIENCE:
+                return False
+            own._pauses = 0
+            return True
+        state = self._own_state(target)
+        state.pauses += 1
+        if state.pauses < _PATIENCE:
+            return False
+        state.pauses = 0
+        return True
 
     # The state of a greenlet: fields of a RawGreenlet, a ForeignState of others, which exists while it holds anything.
 

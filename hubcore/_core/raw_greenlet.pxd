@@ -21,7 +21,8 @@ cdef class RawGreenlet(greenlet):
     cdef list _interrupts
     cdef object _scope
     cdef object _locals
-    cdef int _phase
+    cdef short _phase
+    cdef short _pauses
     cdef int _spawn_instruction
     cdef object _target
     cdef object _spawn_code

@@ -69,6 +69,7 @@ class RawGreenlet(greenlet):
     __slots__ = (
         "_interrupts",
         "_locals",
+        "_pauses",
         "_phase",
         "_scope",
         "_spawn_code",
@@ -88,6 +89,7 @@ class RawGreenlet(greenlet):
         self._interrupts: list[object] | None = None  # what to raise when it waits next, in this order
         self._scope: Any = None  # the innermost scope that it is in
         self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
+        self._pauses = 0  # those that left its interrupts pending
         self._phase = NEW
         self._target = target
         self.args: tuple[object, ...] = args

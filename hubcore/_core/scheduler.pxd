@@ -12,6 +12,8 @@ from hubcore._core.running_loop cimport PerGreenletState, forget_running_loop, s
 from hubcore._capi.thread_state cimport get_ident
 from hubcore._core.base_loop cimport BaseLoop
 
+cdef int _BUDGET, _OPERATION
+
 cdef class Scheduler(InterruptMixin):
     cdef readonly BaseLoop loop
     cdef readonly ReadyQueue ready
@@ -37,8 +39,11 @@ cdef class Scheduler(InterruptMixin):
     @cython.locals(waiter=Waiter)
     cdef Waiter _queue_up(self, greenlet current)
     cpdef spend(self)
-    cpdef schedule(self, RawGreenlet new)
+    @cython.final
     @cython.locals(waiter=Waiter)
+    cdef _let_others_run(self, greenlet current)
+    cpdef schedule(self, RawGreenlet new)
+    @cython.locals(waiter=Waiter, budget=cython.int)
     cpdef run_now(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)

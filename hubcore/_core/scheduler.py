@@ -57,8 +57,9 @@ import_greenlet()
 # The least number of entries that may run between two polls, if fewer were ready at the first. A poll is a system call
 # and costs far more than a switch; so few switches do not delay I/O.
 _SMALLEST_BATCH = 32
-# Socket operations of one greenlet that may succeed at once before it lets others run.
-_BUDGET = 64
+# What a greenlet may spend before it lets others run. An operation is one of a socket that succeeds at once; taking a
+# free lock costs less (`_sync.steps`).
+_BUDGET, _OPERATION = 1024, 16
 # Seconds after which a hub that only other threads can wake checks whether such threads still exist.
 _PATIENCE = 0.5
 
@@ -97,7 +98,7 @@ class Scheduler(InterruptMixin):
         if smallest_batch < 1 or budget < 1:
             raise ValueError(f"a pace is two numbers of 1 or more, not {smallest_batch!r} and {budget!r}")
         self._smallest_batch = smallest_batch
-        self._whole_budget = self._budget = budget
+        self._whole_budget = self._budget = budget * _OPERATION
 
     # Waiting: every blocking call is built on these methods.
 
@@ -206,6 +207,12 @@ class Scheduler(InterruptMixin):
                 if self._is_interrupted(current, raw):
                     self._raise_interrupt(current)  # a signal handler's, in that poll
                 return
+        self._let_others_run(current)
+        # An interrupt that came while others ran must not stay pending until the next wait.
+        if self._is_interrupted(current, raw):
+            self._raise_interrupt(current)
+
+    def _let_others_run(self, current: greenlet) -> None:
         waiter = self._queue_up(current)
         if _switch_away(self, waiter):
             self._thrown_before_its_turn(waiter)
@@ -214,15 +221,12 @@ class Scheduler(InterruptMixin):
         if is_last_reference(waiter):
             self._spare = waiter
         self._budget = self._whole_budget
-        # An interrupt that came while others ran must not stay pending until the next wait.
-        if self._is_interrupted(current, raw):
-            self._raise_interrupt(current)
 
     def _raise_interrupt(self, current: greenlet) -> None:
         exception: Any = self._next_interrupt(current)
         if self._is_marked(current):
             # Otherwise a greenlet that swallows the exception of every wait in a loop would never let others run.
-            self._budget -= 1
+            self._budget -= _OPERATION
             if self._budget <= 0:
                 self._take_turn(current)
         raise exception
@@ -251,7 +255,7 @@ class Scheduler(InterruptMixin):
 
     def spend(self) -> None:
         """Count one operation that succeeded without a wait; when the budget is spent, let others run. May switch."""
-        self._budget -= 1
+        self._budget -= _OPERATION
         if self._budget <= 0:
             self._budget = self._whole_budget
             self.yield_now()
@@ -279,7 +283,10 @@ class Scheduler(InterruptMixin):
         waiter.wake()
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
-        if _after_switch(switch_sharing(new) if self._per_greenlet.enabled else switch_fails(new)):
+        budget, self._budget = self._budget, self._whole_budget  # a handler that only tries does not use up the caller's
+        failed = _after_switch(switch_sharing(new) if self._per_greenlet.enabled else switch_fails(new))
+        self._budget = budget
+        if failed:
             self._thrown_before_its_turn(waiter)
 
     def fork_begins(self) -> None:

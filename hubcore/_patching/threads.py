@@ -16,6 +16,7 @@ from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching.existing import locks as _locks
 from hubcore._patching.existing.locks import is_free, is_native, new_for
 from hubcore._patching.import_hooks import after_import
+from hubcore._sync.steps import count_all
 from hubcore._threads.join_lock import EndLock
 from hubcore.event import Event as _Event
 
@@ -42,6 +43,7 @@ def patch_threading(
     (`left_locks` lists the rest) and the queues of executors. multiprocessing is patched now, or when the program
     imports it. Repeated calls are allowed.
     """
+    count_all()
     for name in ("_active_limbo_lock", "_shutdown_locks_lock"):
         _replace(_stdlib, name)
     for each in tuple(_private._dangling):

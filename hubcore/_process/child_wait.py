@@ -23,6 +23,7 @@ from hubcore._base import worker_threads as _worker_threads
 from hubcore._base.hints import Any, Callable
 from hubcore._base.originals import close_fd, get_blocking
 from hubcore._base.originals import waitpid as native_waitpid
+from hubcore._sync.steps import note_try_if_patched
 from hubcore.hub import get_hub_if_any, sleep
 from hubcore.watchers import READ
 
@@ -75,7 +76,10 @@ def watched(pid: int, watcher: Any) -> None:
 
 
 def waitpid(pid: int, options: int) -> tuple[int, int]:
-    """Like os.waitpid. Switches, unless a status is available or WNOHANG is given."""
+    """Like os.waitpid. Switches, unless a status is available or WNOHANG is given.
+
+    Where threads are greenlets, a loop over calls with WNOHANG lets others run now and then, as all tries do.
+    """
     try:
         number, flags = index(pid), index(options)
     except TypeError:
@@ -142,7 +146,10 @@ def waitid(idtype: int, id: int, options: int, /) -> Any:
 def _ask_kernel_by_waitid(kind: Any, number: int, flags: int) -> Any:
     hub = get_hub_if_any()
     if hub is None or flags & _os.WNOHANG or (kind == _PIDFD and not _blocks(number)):
-        return _waitid(kind, number, flags)
+        found = _waitid(kind, number, flags)
+        if found is None:
+            note_try_if_patched()
+        return found
     # WNOWAIT affects only whether the child is reaped, not the states to wait for.
     states = flags & ~_os.WNOWAIT
     return _until(hub, lambda: _waitid(kind, number, flags | _os.WNOHANG), kind, number, states)
@@ -187,7 +194,10 @@ def _ask_kernel(blocking: Attempt, attempt: Attempt, pid: int, flags: int) -> An
     hub = get_hub_if_any()
     # Other flags (__WNOTHREAD ...) depend on the calling thread, so this thread must make the call.
     if hub is None or flags & _os.WNOHANG or flags & ~_CHANGES:
-        return _notify_watcher(blocking())
+        found = _notify_watcher(blocking())
+        if not found[0]:
+            note_try_if_patched()  # it was WNOHANG
+        return found
 
     def answer() -> Any:
         found = attempt()

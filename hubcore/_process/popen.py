@@ -25,6 +25,7 @@ from hubcore._process.communicate import Communication
 from hubcore._process.exit_link import ExitLink
 from hubcore._process.pipes import Pipe, blocking_again, open_pipe
 from hubcore._sync.links import DirectLink
+from hubcore._sync.steps import note_try_if_patched
 from hubcore._watchers.child import ChildEnd, sleep_until_ended
 from hubcore.hub import get_hub_if_any
 
@@ -247,6 +248,13 @@ class Popen(_StdlibPopen):
             pass  # other code has reaped it
 
     # Waiting for the end.
+
+    def poll(self) -> int | None:
+        """Like subprocess.Popen.poll. Where threads are greenlets, a loop over it lets others run now and then."""
+        status = super().poll()
+        if status is None:
+            note_try_if_patched()
+        return status
 
     def wait(self, timeout: float | None = None) -> int:
         """Like subprocess.Popen.wait, cooperatively. Switches unless the child has ended."""

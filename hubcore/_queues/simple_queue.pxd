@@ -2,8 +2,9 @@ cimport cython
 
 from hubcore._sync.waitable cimport check_timeout, park, waiter_at
 from hubcore._core.waiter cimport WAITING, WaitEntry, Waiter, WaitQueue, new_entry
-from hubcore._queues.store cimport Store
+from hubcore._queues.store cimport Store, tried
 from hubcore._capi.public_names cimport publish
+from hubcore._sync.steps cimport count_step_if_patched
 
 # C variables, because every wait reads one of them.
 cdef object GET

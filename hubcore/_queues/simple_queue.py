@@ -12,12 +12,13 @@ import cython
 
 from hubcore._core.waiter import GET, PUT, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
-from hubcore._queues.store import Store, trust
+from hubcore._queues.store import Store, tried, trust
 
 if not cython.compiled:
     from hubcore._base.hints import Any, Iterable, Self, T
     from hubcore._capi.fallback import atomic, publish
     from hubcore._core.waiter import WAITING, new_entry
+    from hubcore._sync.steps import count_step_if_patched
     from hubcore._sync.waitable import check_timeout, park, waiter_at
 
 try:
@@ -69,7 +70,7 @@ class SimpleQueue(Store["T"]):
         if self._try_put(item):
             return
         if not block:
-            raise Full
+            raise tried(Full)
         self._put_later(item, timeout)
 
     def put_nowait(self, item: T) -> None:
@@ -77,7 +78,7 @@ class SimpleQueue(Store["T"]):
         if self._conditions is not None:
             self._put_exclusively(item, False, None)
         elif not self._try_put(item):
-            raise Full
+            raise tried(Full)
 
     def _try_put(self, item: Any) -> bool:
         """Hand `item` over to the first getter, or store it; False if the queue is full."""
@@ -257,7 +258,7 @@ class SimpleQueue(Store["T"]):
         if self._shut_down:
             self._raise_shut_down(True)
         if not block:
-            raise Empty
+            raise tried(Empty)
         entry = new_entry(self, purpose, GET)
         waiter = waiter_at(entry)
         item = self._join_getters(entry, waiter)
@@ -419,16 +420,9 @@ class SimpleQueue(Store["T"]):
         """Return whether there is an item."""
         return self._qsize() > 0
 
-    def qsize(self) -> int:
-        """Return the number of items."""
-        return self._qsize()
-
-    def empty(self) -> bool:
-        """Return whether there is no item."""
-        return self._qsize() == 0
-
     def full(self) -> bool:
         """Return whether it holds `maxsize` items."""
+        count_step_if_patched()
         return self._bound >= 0 and self._qsize() >= self._bound
 
     def copy(self) -> Self:

@@ -1,4 +1,5 @@
 from hubcore._core.waiter cimport WaitQueue
+from hubcore._sync.steps cimport count_step_if_patched
 from hubcore._queues.joinable_queue cimport Queue as _Queue
 
 

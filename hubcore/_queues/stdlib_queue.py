@@ -12,11 +12,16 @@ from math import ceil
 from sys import maxsize as _MOST
 from sys import version_info
 
+import cython
+
 from hubcore._base.hints import Any, Iterable, T
 from hubcore._core.waiter import WaitQueue
 from hubcore._queues.joinable_queue import Queue as _Queue
 from hubcore._queues.simple_queue import SimpleQueue as SimpleQueue
 from hubcore._queues.store import HOOKS, trust
+
+if not cython.compiled:
+    from hubcore._sync.steps import count_step_if_patched
 
 
 class Queue(_Queue["T"]):
@@ -64,6 +69,7 @@ class Queue(_Queue["T"]):
     def qsize(self) -> int:
         """Return the number of items."""
         if self._conditions is None:
+            count_step_if_patched()
             return self._qsize()
         with self._conditions.mutex:
             return self._qsize()

@@ -1,5 +1,7 @@
 cimport cython
 
+from hubcore._sync.steps cimport count_step_if_patched, count_try_if_patched
+
 from hubcore._sync.waitable cimport Waitable
 
 
@@ -22,3 +24,5 @@ cdef class Store(Waitable):
     @cython.final
     cdef _take(self)
     cdef _end_turn(self)
+
+cpdef tried(error)

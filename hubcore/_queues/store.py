@@ -10,9 +10,14 @@ from __future__ import annotations
 
 from _collections import deque
 
+import cython
+
 from hubcore._base.hints import Any, Generic, Iterable, T, class_getitem
 from hubcore._base.originals import RLock
 from hubcore._sync.waitable import Waitable
+
+if not cython.compiled:
+    from hubcore._sync.steps import count_step_if_patched, count_try_if_patched
 
 #: The result in place of an item if there is none.
 NOTHING = object()
@@ -45,6 +50,16 @@ class Store(Waitable, Generic["T"]):
     def _qsize(self) -> int:
         """Return the number of stored items."""
         return len(self._items)
+
+    def qsize(self) -> int:
+        """Return the number of items."""
+        count_step_if_patched()
+        return self._qsize()
+
+    def empty(self) -> bool:
+        """Return whether there is no item."""
+        count_step_if_patched()
+        return self._qsize() == 0
 
     def _put(self, item: T) -> None:
         """Store `item`."""
@@ -100,6 +115,12 @@ class Store(Waitable, Generic["T"]):
             self._end_turn()  # an item that cannot be compared must not hold back the items behind it
             raise
         self._busy = False
+
+
+def tried(error: type[Exception]) -> type[Exception]:
+    """Return `error`, which a call that does not wait raises. May switch if threads are greenlets (`_sync.steps`)."""
+    count_try_if_patched()
+    return error
 
 
 # The kinds of queue whose storing runs no Python code, only the interpreter's own.

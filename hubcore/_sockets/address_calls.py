@@ -27,6 +27,7 @@ from cython.cimports.hubcore._sockets.layout import (
     hubcore_may_copy_socket,
 )
 from cython.cimports.hubcore._sockets.slot import hubcore_find_slot, waits_of
+from cython.cimports.hubcore._sync.steps import count_try_if_patched
 from cython.cimports.libc.string import memset, strlen
 
 from hubcore._base.originals import close_fd
@@ -67,6 +68,13 @@ def accepted_are(cls: object) -> None:
 @cython.cfunc
 def _raise(error: cython.int):
     raise OSError(error, os.strerror(error))
+
+
+@cython.cfunc
+def _refuse(error: cython.int):
+    if error == sys.EAGAIN:
+        count_try_if_patched()
+    _raise(error)
 
 
 @cython.cfunc
@@ -213,7 +221,7 @@ def accept(self: object) -> tuple:
         if error == sys.EINTR:
             continue
         if error != sys.EAGAIN or waits.timeout == 0.0:
-            _raise(error)
+            _refuse(error)
         waits.wait_read(waits.timeout)
     try:
         address = _read_address(length)
@@ -281,7 +289,7 @@ def recvfrom(self: object, bufsize, flags=0) -> tuple:
         if error == sys.EINTR:
             continue
         if error != sys.EAGAIN or not _may_wait(waits, flags):
-            _raise(error)
+            _refuse(error)
         waits.wait_read(waits.timeout)
 
 
@@ -319,7 +327,7 @@ def sendto(self: object, data: object, *args: object) -> int:
             if error == sys.EINTR:
                 continue
             if error != sys.EAGAIN or not _may_wait(waits, flags):
-                _raise(error)
+                _refuse(error)
             waits.wait_write(waits.timeout)
     finally:
         PyBuffer_Release(cython.address(view))

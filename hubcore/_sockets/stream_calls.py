@@ -30,6 +30,7 @@ from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.hubcore._io.fd_waits import FdWaits
 from cython.cimports.hubcore._sockets import system_calls as sys
 from cython.cimports.hubcore._sockets.slot import hubcore_find_slot, waits_of
+from cython.cimports.hubcore._sync.steps import count_try_if_patched
 from cython.cimports.hubcore.hub import Hub, hub_here
 
 # For more bytes than this, the kernel's copy takes longer than releasing and retaking the GIL.
@@ -101,6 +102,7 @@ def _raise(error: cython.int):
 
 @cython.cfunc
 def _would_block():
+    count_try_if_patched()
     _raise(sys.EAGAIN)
 
 

@@ -1,6 +1,7 @@
 cimport cython
 
 from hubcore._sync.waitable cimport Waitable, park
+from hubcore._sync.steps cimport count_try_if_patched
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._core.waiter cimport WaitEntry, Waiter, WaitQueue
 from hubcore._capi.thread_state cimport process_ends

@@ -14,6 +14,7 @@ from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
     from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, process_ends, publish
+    from hubcore._sync.steps import count_try_if_patched
     from hubcore._sync.waitable import park
 
 TYPE_CHECKING = False
@@ -66,6 +67,7 @@ class Semaphore(Waitable):
         if self._take():
             return True
         if not blocking:
+            count_try_if_patched()
             return False
         waiter = self._queue_up(None)
         return waiter is None or park(waiter, timeout)
@@ -250,6 +252,7 @@ class RLock(Waitable):
         if self._take():
             return True
         if not blocking:
+            count_try_if_patched()
             return False
         waiter = self._queue_up(1)
         return waiter is None or park(waiter, timeout)

@@ -24,6 +24,7 @@ if not cython.compiled:
     from hubcore._capi.fallback import getcurrent, import_greenlet, process_ends, publish
     from hubcore._core.thread_wait import park_thread, thread_waiter
     from hubcore._core.waiter import new_entry
+    from hubcore._sync.steps import count_step, count_try
     from hubcore._sync.waitable import park
     from hubcore.hub import hub_here
 
@@ -61,16 +62,22 @@ class Lock(Semaphore):
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # type: ignore[override]
         """Take the lock, wait for it at most `timeout` seconds (-1: no limit), and return whether it was taken.
 
-        Switches if it is taken, unless `blocking` is false. ValueError if `timeout` is another negative number, or is
-        given with a false `blocking`; OverflowError if it is above TIMEOUT_MAX.
+        Switches if it is taken, unless `blocking` is false. Lets others run now and then in a loop that never waits,
+        see `_sync.steps`. ValueError if `timeout` is another negative number, or is given with a false `blocking`;
+        OverflowError if it is above TIMEOUT_MAX.
         """
         limit = None if timeout is _NO_LIMIT else _checked(blocking, timeout)
+        wait = bool(blocking)
+        if wait:
+            count_step()
+        else:
+            count_try()
         try:
             if self._take():
                 return True
         except RuntimeError:
             return True  # at the end of the process greenlet no longer works, and no other code runs
-        return bool(blocking) and _wait(self, self._owner, limit)
+        return wait and _wait(self, self._owner, limit)
 
     def release(self) -> None:  # type: ignore[override]
         """Release the lock, or hand it over to the first waiter. Never switches. RuntimeError if it is not locked."""
@@ -94,8 +101,17 @@ class Lock(Semaphore):
         """The same as `release`."""
         self.release()
 
+    def locked(self) -> bool:
+        """Return whether it is taken."""
+        count_step()
+        return self._counter <= 0
+
     def locked_lock(self) -> bool:
         """The same as `locked`."""
+        return self.locked()
+
+    def _is_owned(self) -> bool:
+        """Return whether it is taken: for a Condition, which would else try to take it."""
         return self._counter <= 0
 
     def __repr__(self) -> str:
@@ -119,12 +135,17 @@ class RLock(_RLock):
     def acquire(self, blocking: bool = True, timeout: float = -1) -> bool:  # type: ignore[override]
         """As `Lock.acquire`; the owner may acquire it again."""
         limit = None if timeout is _NO_LIMIT else _checked(blocking, timeout)
+        wait = bool(blocking)
+        if wait:
+            count_step()
+        else:
+            count_try()
         try:
             if self._take():
                 return True
         except RuntimeError:
             return True  # at the end of the process greenlet no longer works, and no other code runs
-        return bool(blocking) and _wait(self, self._owner, limit)
+        return wait and _wait(self, self._owner, limit)
 
     def release(self) -> None:
         """Undo one `acquire`; the last one hands the lock over. Never switches.
@@ -140,6 +161,11 @@ class RLock(_RLock):
         self._count -= 1
         if self._count == 0:
             self._let_go()
+
+    def locked(self) -> bool:
+        """Return whether it has an owner."""
+        count_step()
+        return self._owner is not None
 
     def __enter__(self) -> bool:
         return self.acquire()

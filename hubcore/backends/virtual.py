@@ -5,17 +5,20 @@ same order in every run. The loop still polls real fds, and a ready fd comes bef
 (a look-up in a thread, a child process) real time passes, because these take real time.
 
 An fd that is always ready, or a greenlet that only yields, would stop the clock. So after `_PATIENCE` passes in a row
-without a jump, each further pass takes `_STEP` seconds.
+without a jump, each further pass takes `_STEP` seconds. A loop that only tries, such as for a lock, would stop it, too:
+after `_PAUSES` pauses of it without a jump, time jumps.
 """
 
 from __future__ import annotations
 
+from math import inf
 from time import monotonic
 
 from hubcore.backends.select_ import SelectLoop
 
 _PATIENCE = 1000
 _STEP = 1e-5
+_PAUSES = 32  # each of 64 tries, or of 1,024 steps; see `_sync.steps`
 
 
 class VirtualLoop(SelectLoop):
@@ -27,6 +30,7 @@ class VirtualLoop(SelectLoop):
     def __init__(self, flags: object = None, default: bool | None = None) -> None:
         self._time = 0.0
         self._passes_since_jump = 0
+        self._pauses_since_jump = 0
         super().__init__(flags, default)
 
     def clock(self) -> float:
@@ -50,8 +54,17 @@ class VirtualLoop(SelectLoop):
         super().poll(0.0)
         if timeout > 0.0 and self.pendingcnt == before:
             self._time += timeout
-            self._passes_since_jump = 0
+            self._passes_since_jump = self._pauses_since_jump = 0
         else:
             self._passes_since_jump += 1
             if self._passes_since_jump > _PATIENCE:
                 self._time += _STEP
+
+    def spins(self) -> None:
+        """As Loop.spins: after many pauses the clock jumps to the next deadline, which fires at the next pass."""
+        self._pauses_since_jump += 1
+        if self._pauses_since_jump > _PAUSES and not (self.external or self.jobs):
+            self._pauses_since_jump = 0
+            earliest = self.deadlines.earliest()
+            if earliest != inf:
+                self._time = max(self._time, earliest)

@@ -23,6 +23,7 @@ from hubcore._io.wait_fd import wait_read, wait_write
 from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching.import_hooks import after_import
 from hubcore._patching.replace import patch_item, warn
+from hubcore._sync.steps import note_try
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
 from hubcore.local import local
@@ -79,6 +80,7 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
         if super().acquire(False):
             return True
         if not block or (timeout is not None and timeout <= 0):
+            note_try()
             return False
         hub = get_hub_if_any()
         if hub is None:
@@ -111,6 +113,7 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
                     return True
                 super().release()  # another greenlet was faster
             if not block or (left is not None and left <= 0):
+                note_try()
                 return False
             if self._owner:
                 self._released.wait(left)
