@@ -283,7 +283,7 @@ class Scheduler(InterruptMixin):
         waiter.wake()
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
-        budget, self._budget = self._budget, self._whole_budget  # a handler that only tries does not use up the caller's
+        budget, self._budget = self._budget, self._whole_budget  # a handler has its own
         failed = _after_switch(switch_sharing(new) if self._per_greenlet.enabled else switch_fails(new))
         self._budget = budget
         if failed:
