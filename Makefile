@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all cpython-tests interplay lint bench wheel soak build clean
+.PHONY: help demo test test-all cpython-tests interplay fuzz-http lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
@@ -22,6 +22,7 @@ help:
 	@echo "test-all       run the tests with every CPython from 3.11 up on this machine"
 	@echo "cpython-tests  run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay      run the tests with real libraries and servers"
+	@echo "fuzz-http      compare random HTTP requests with h11's reading; SECONDS=600 says for how long"
 	@echo "soak           run the long tests"
 	@echo "lint           run ruff and mypy"
 	@echo "bench          measure hubcore, gevent, asyncio and uvloop"
@@ -51,6 +52,11 @@ cpython-tests:
 # those for which it finds both.
 interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
 	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
+
+# Random requests, read by hubcore.pywsgi and by h11, until one is read in two ways.
+SECONDS ?= 60
+fuzz-http: $(STAMPS)/build $(STAMPS)/group-test
+	$(BIN)/python -m tests.http.fuzz $(SECONDS)
 
 lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/ruff check .

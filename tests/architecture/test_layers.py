@@ -61,6 +61,8 @@ ORDER_BY_FLOOR = """
     thread threading
     _servers
     baseserver server backdoor
+    _http
+    pywsgi
     aio
     __init__
     _patching
