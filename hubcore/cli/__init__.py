@@ -25,14 +25,18 @@ _DOCTOR = """\
 Run a Python program as python does and report at its end what held up all greenlets: functions that it took from the
 standard library before the patch, libraries that wait in C, and code that blocked while it ran.
 """
+_SERVE = """\
+Patch the standard library and serve a WSGI application. Each option may also stand in the environment, as
+HUBCORE_SERVE_WORKERS=2, or in pyproject.toml under [tool.hubcore.serve], as workers = 2.
+"""
 _HOOK = """\
 Once the hook is installed, every Python of this environment that starts with HUB_PATCH=1 patches the standard library.
 HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one.
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def parser(serving: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line; with `serving`, with the many options of `serve`."""
     from hubcore._version import __version__
     from hubcore.cli import _patch_options
 
@@ -86,6 +90,19 @@ def parser() -> argparse.ArgumentParser:
     doctor.set_defaults(strict=False, leave=None, only=None)
     _add_program(doctor)
 
+    serve = commands.add_parser(
+        "serve",
+        help="serve a WSGI application by HTTP",
+        description=_SERVE,
+        usage="%(prog)s [option ...] module:application",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if serving:
+        from hubcore.cli import _serve_settings
+
+        _serve_settings.add_options(serve)
+        _patch_options.add(serve)
+
     hook = commands.add_parser(
         "patch-hook",
         help="make HUB_PATCH=1 patch every Python of this environment",
@@ -93,7 +110,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, hook):
+    for command in (info, demo, run, doctor, serve, hook):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -109,8 +126,9 @@ def _add_program(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's) and return its exit status."""
-    top = parser()
-    options, unknown = top.parse_known_args(_split_module(sys.argv[1:] if arguments is None else arguments))
+    given = _split_module(sys.argv[1:] if arguments is None else arguments)
+    top = parser(serving=given[:1] == ["serve"])
+    options, unknown = top.parse_known_args(given)
     if unknown:
         options.own.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
@@ -129,6 +147,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import doctor
 
             return doctor.main(options)
+        if options.command == "serve":
+            from hubcore.cli import serve
+
+            return serve.main(options)
         if options.command == "patch-hook":
             from hubcore.cli import patch_hook
 
