@@ -103,6 +103,16 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
         _serve_settings.add_options(serve)
         _patch_options.add(serve)
 
+    celery = commands.add_parser(
+        "celery",
+        help="run Celery with tasks as greenlets",
+        description="Patch the standard library and run Celery, whose workers run each task in a greenlet.",
+        usage="%(prog)s celery-argument ...",
+        add_help=False,
+    )
+    celery.add_argument("program", nargs=argparse.REMAINDER, metavar="argument", help="Celery's own arguments")
+    celery.set_defaults(strict=False, leave=None, only=None)
+
     hook = commands.add_parser(
         "patch-hook",
         help="make HUB_PATCH=1 patch every Python of this environment",
@@ -110,7 +120,7 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, serve, hook):
+    for command in (info, demo, run, doctor, serve, celery, hook):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -129,7 +139,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = _split_module(sys.argv[1:] if arguments is None else arguments)
     top = parser(serving=given[:1] == ["serve"])
     options, unknown = top.parse_known_args(given)
-    if unknown:
+    if unknown and options.command != "celery":
         options.own.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if options.command in ("run", "doctor") and not options.program:
@@ -151,6 +161,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import serve
 
             return serve.main(options)
+        if options.command == "celery":
+            from hubcore.cli import _patch_options, celery
+
+            return celery.main([*unknown, *options.program], lambda: _patch_options.patch(options))
         if options.command == "patch-hook":
             from hubcore.cli import patch_hook
 

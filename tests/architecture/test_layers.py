@@ -68,7 +68,7 @@ ORDER_BY_FLOOR = """
     _patching
     cli
     monkey _patch_hook
-    gunicorn
+    gunicorn celery
     testing __main__
 """
 ORDER = [name for floor in ORDER_BY_FLOOR.splitlines() for name in floor.split()]
