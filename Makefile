@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all test-newest cpython-tests interplay plugin-backends plugin-backends-tests lint bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay fuzz-http plugin-backends plugin-backends-tests lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
@@ -23,6 +23,7 @@ help:
 	@echo "test-newest      run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
 	@echo "cpython-tests    run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay        run the tests with real libraries and servers"
+	@echo "fuzz-http        compare random HTTP requests with h11's reading; SECONDS=600 says for how long"
 	@echo "plugin-backends  run tests on the example backends, pyev and pyuv"
 	@echo "soak             run the long tests"
 	@echo "lint             run ruff, mypy and pyright"
@@ -64,6 +65,10 @@ plugin-backends:
 
 plugin-backends-tests: $(STAMPS)/build $(STAMPS)/group-plugin-backends
 	@VENV='$(VENV)' tools/plugin-backends.sh
+# Random requests, read by hubcore.pywsgi and by h11, until one is read in two ways.
+SECONDS ?= 60
+fuzz-http: $(STAMPS)/build $(STAMPS)/group-test
+	$(BIN)/python -m tests.http.fuzz $(SECONDS)
 
 lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/ruff check .

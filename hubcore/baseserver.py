@@ -18,15 +18,23 @@ _PASSING = {errno.ECONNABORTED, errno.EPROTO, errno.EINTR, errno.EAGAIN, errno.E
 
 
 class _Ended(DirectLink):
-    """Removes a handler from a server's `handlers` as soon as it ends. A direct link costs less than a hub callback."""
+    """Removes a handler from a server's `handlers` as soon as it ends. A direct link costs less than a hub callback.
 
-    __slots__ = ("handlers",)
+    One that was killed before it began has not closed what it was for, so that is done here.
+    """
 
-    def __init__(self, handlers: set[Any]) -> None:
+    __slots__ = ("handlers", "unstarted")
+
+    def __init__(self, handlers: set[Any], unstarted: dict[Any, tuple[Callable[..., None], tuple[Any, ...]]]) -> None:
         self.handlers = handlers
+        self.unstarted = unstarted
 
     def notify(self, source: Any) -> None:
         self.handlers.discard(source)
+        if self.unstarted:
+            close, args = self.unstarted.pop(source, (None, ()))
+            if close is not None:
+                close(*args)
 
     __call__ = notify
 
@@ -56,7 +64,8 @@ class BaseServer:
     def __init__(self, listener: Any, handle: Callable[..., object] | None = None, spawn: Any = "default") -> None:
         self._acceptor: Greenlet | None = None
         self._handlers: set[Any] = set()
-        self._handler_ended = _Ended(self._handlers)
+        self._unstarted: dict[Any, tuple[Callable[..., None], tuple[Any, ...]]] = {}
+        self._handler_ended = _Ended(self._handlers, self._unstarted)
         self._stopped_waiters: list[Any] = []
         if handle is not None:
             self.set_handle(handle)
@@ -212,11 +221,12 @@ class BaseServer:
         delay = self.min_delay
         taken = 0
         while True:
-            if self.pool is not None and self.pool.full():
-                self.pool.wait_available()
+            self._wait_for_room()
             try:
                 args = self.do_read()
             except OSError as error:
+                if self._acceptor is not getcurrent():
+                    return  # it was stopped, and the listener closed, after something had come
                 if error.errno in _PASSING:
                     continue
                 if self.is_fatal_error(error):
@@ -243,6 +253,11 @@ class BaseServer:
                 taken = 0
                 sleep(0)
 
+    def _wait_for_room(self) -> None:
+        """Wait until one more may be accepted. Switches unless it may."""
+        if self.pool is not None and self.pool.full():
+            self.pool.wait_available()
+
     def do_handle(self, *args: Any) -> None:
         """Run `handle(*args)` where `spawn` says. May switch."""
         if self._spawn is None:
@@ -255,9 +270,11 @@ class BaseServer:
             raise
         if isinstance(handler, Greenlet):
             self._handlers.add(handler)
+            self._unstarted[handler] = (self.do_close, args)
             handler.rawlink(self._handler_ended)
 
     def _run_handler(self, *args: Any) -> None:
+        self._unstarted.pop(getcurrent(), None)
         try:
             self._call_handle(*args)
         finally:

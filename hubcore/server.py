@@ -81,6 +81,8 @@ class StreamServer(_SocketServer):
     backlog: int = 128
     #: Seconds that a peer has for the TLS handshake; None means no limit.
     handshake_timeout: float | None = 60.0
+    #: The protocols that TLS offers by ALPN, where the server makes its own context.
+    alpn_protocols: tuple[str, ...] = ()
 
     def __init__(
         self,
@@ -99,7 +101,7 @@ class StreamServer(_SocketServer):
         if ssl_args:
             from hubcore._servers.tls_arguments import wrapper
 
-            self._wrap = wrapper(ssl_args)
+            self._wrap = wrapper(ssl_args, self.alpn_protocols)
         if backlog is not None:
             if hasattr(listener, "accept"):
                 raise TypeError(f"backlog={backlog!r} needs an address; the given socket listens already")

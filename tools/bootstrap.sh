@@ -87,11 +87,12 @@ step_system() {
 
 step_services() {
     local missing=() name
-    for name in curl openssl redis-server; do
+    for name in curl openssl redis-server wrk; do
         command -v "$name" >/dev/null || missing+=("$name")
     done
     # These packages contain the programs alone: they start no service on this machine and create no data.
     [ -x /usr/sbin/mariadbd ] || command -v mariadbd >/dev/null || missing+=(mariadb-server-core)
+    [ -x /usr/sbin/nginx ] || command -v nginx >/dev/null || missing+=(nginx-light)
     [ -x /usr/sbin/dnsmasq ] || command -v dnsmasq >/dev/null || missing+=(dnsmasq-base)
     if ! compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null && ! command -v initdb >/dev/null; then
         missing+=(postgresql)

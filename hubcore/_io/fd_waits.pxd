@@ -30,6 +30,8 @@ cdef class FdWaits:
     @cython.locals(waiter=Waiter)
     cdef _wait(self, Hub hub, Io io, double timeout)
     cdef Io _new_io(self, Hub hub, int events, Io old)
+    @cython.locals(io=Io)
+    cpdef wake_reader(self)
     cdef _spend(self)
     @cython.locals(reader=Io, writer=Io)
     cpdef close(self)

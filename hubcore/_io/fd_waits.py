@@ -108,6 +108,12 @@ class FdWaits:
             io.detach(waiter)
             raise TimeoutError("timed out")
 
+    def wake_reader(self) -> None:
+        """Have a greenlet that waits to read look, as if something had come. Hub's thread only; never switches."""
+        io = self._reader
+        if io is not None and io.waiter is not None:
+            io.on_event(READ)
+
     def _spend(self) -> None:
         """Count an operation that may succeed without a wait against the budget. May switch."""
         hub = get_hub()

@@ -11,8 +11,11 @@ _OF_CONTEXT = ("certfile", "keyfile", "password", "cert_reqs", "ca_certs", "ciph
 _OF_WRAPPING = ("do_handshake_on_connect", "suppress_ragged_eofs", "server_side")
 
 
-def wrapper(ssl_args: dict[str, Any]) -> Callable[[Any], Any]:
-    """Return a function that wraps an accepted socket in TLS. TypeError if `ssl_args` contradict each other."""
+def wrapper(ssl_args: dict[str, Any], alpn: tuple[str, ...] = ()) -> Callable[[Any], Any]:
+    """Return a function that wraps an accepted socket in TLS. TypeError if `ssl_args` contradict each other.
+
+    A context that it makes offers the protocols `alpn`.
+    """
     context = ssl_args.get("ssl_context")
     given = {name: ssl_args[name] for name in _OF_CONTEXT if ssl_args.get(name) is not None}
     wrapping = {name: ssl_args[name] for name in _OF_WRAPPING if name in ssl_args}
@@ -28,6 +31,8 @@ def wrapper(ssl_args: dict[str, Any]) -> Callable[[Any], Any]:
 
     if context is None:
         context = _context(SSLContext, given)
+        if alpn:
+            context.set_alpn_protocols(list(alpn))
     elif not isinstance(context, SSLContext):
         raise TypeError(f"ssl_context must be a hubcore.ssl.SSLContext, which waits cooperatively, not {context!r}")
     return lambda sock: context.wrap_socket(sock, **wrapping)

@@ -33,14 +33,18 @@ _SIM = """\
 Run a Python program on one simulated host: on virtual time, with a network of its own, its randomness and the order of
 its greenlets from a seed. A seed that fails can be run again. Exits with 0 if every seed passes.
 """
+_SERVE = """\
+Patch the standard library and serve a WSGI application. Each option may also stand in the environment, as
+HUBCORE_SERVE_WORKERS=2, or in pyproject.toml under [tool.hubcore.serve], as workers = 2.
+"""
 _HOOK = """\
 Once the hook is installed, every Python of this environment that starts with HUB_PATCH=1 patches the standard library.
 HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one.
 """
 
 
-def parser() -> argparse.ArgumentParser:
-    """Return the parser of the command line."""
+def parser(serving: bool = False) -> argparse.ArgumentParser:
+    """Return the parser of the command line; with `serving`, with the many options of `serve`."""
     from hubcore._version import __version__
     from hubcore.cli import _patch_options
 
@@ -106,6 +110,28 @@ def parser() -> argparse.ArgumentParser:
     which.add_argument("--seed", type=_seed, metavar="S", help="simulate this seed only (default: 0)")
     sim.add_argument("-m", dest="module", action="store_true", help="the program is a module, not a file")
     sim.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
+    serve = commands.add_parser(
+        "serve",
+        help="serve a WSGI application by HTTP",
+        description=_SERVE,
+        usage="%(prog)s [option ...] module:application",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    if serving:
+        from hubcore.cli import _serve_settings
+
+        _serve_settings.add_options(serve)
+        _patch_options.add(serve)
+
+    celery = commands.add_parser(
+        "celery",
+        help="run Celery with tasks as greenlets",
+        description="Patch the standard library and run Celery, whose workers run each task in a greenlet.",
+        usage="%(prog)s celery-argument ...",
+        add_help=False,
+    )
+    celery.add_argument("program", nargs=argparse.REMAINDER, metavar="argument", help="Celery's own arguments")
+    celery.set_defaults(strict=False, leave=None, only=None)
 
     hook = commands.add_parser(
         "patch-hook",
@@ -114,7 +140,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, sim, hook):
+    for command in (info, demo, run, doctor, sim, serve, celery, hook):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -130,9 +156,10 @@ def _add_program(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's) and return its exit status."""
-    top = parser()
-    options, unknown = top.parse_known_args(_split_module(sys.argv[1:] if arguments is None else arguments))
-    if unknown:
+    given = _split_module(sys.argv[1:] if arguments is None else arguments)
+    top = parser(serving=given[:1] == ["serve"])
+    options, unknown = top.parse_known_args(given)
+    if unknown and options.command != "celery":
         options.own.error(f"unrecognized arguments: {' '.join(unknown)}")
     try:
         if options.command in ("run", "doctor", "sim") and not options.program:
@@ -155,6 +182,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
             status = simulate(options.program, module=options.module, seeds=options.seeds, seed=options.seed)
             sys.stdout.flush()
             return int(status)
+        if options.command == "serve":
+            from hubcore.cli import serve
+
+            return serve.main(options)
+        if options.command == "celery":
+            from hubcore.cli import _patch_options, celery
+
+            return celery.main([*unknown, *options.program], lambda: _patch_options.patch(options))
         if options.command == "patch-hook":
             from hubcore.cli import patch_hook
 

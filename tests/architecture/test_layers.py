@@ -61,11 +61,14 @@ ORDER_BY_FLOOR = """
     thread threading
     _servers
     baseserver server backdoor
+    _http
+    pywsgi
     aio
     __init__
     _patching
     cli
     monkey _patch_hook
+    gunicorn celery
     testing __main__
 """
 ORDER = [name for floor in ORDER_BY_FLOOR.splitlines() for name in floor.split()]

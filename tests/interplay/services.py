@@ -31,6 +31,8 @@ PROGRAMS = {
     "dnsmasq": ("dnsmasq", "/usr/sbin", "dnsmasq-base"),
     "curl": ("curl", "", "curl"),
     "openssl": ("openssl", "", "openssl"),
+    "nginx": ("nginx", "/usr/sbin", "nginx-light"),
+    "wrk": ("wrk", "", "wrk"),
 }
 
 

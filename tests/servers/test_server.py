@@ -297,3 +297,14 @@ def test_running_out_of_file_descriptors_is_survived(hub_backend):
 def test_importing_the_server_pulls_in_no_ssl_and_no_logging():
     done = run_python("import sys, hubcore.server; print(sorted({'ssl', 'logging', 'asyncio'} & set(sys.modules)))")
     assert done.stdout == "[]\n"
+
+
+def test_a_handler_that_is_killed_before_it_begins_leaves_no_connection_open():
+    with StreamServer(LOCAL, echo) as server:
+        with socket.create_connection(("127.0.0.1", server.server_port)) as client:
+            while not server._handlers:
+                sleep(0)
+            (handler,) = server._handlers
+            handler.kill()
+            assert client.recv(1) == b""
+        assert not server._unstarted

@@ -1,0 +1,6 @@
+cdef class Parser:
+    cdef object _sink
+    cdef object _parser
+
+    cpdef bytes feed(self, bytes head)
+    cpdef reset(self)
