@@ -12,6 +12,8 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
+from typing import Any
 
 try:
     from billiard.einfo import ExceptionInfo
@@ -31,11 +33,6 @@ from hubcore.greenlet import Greenlet
 from hubcore.hub import sleep
 from hubcore.pool import Pool
 from hubcore.timeout import Timeout
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 __all__ = ["TaskPool", "Timer"]
 
@@ -78,7 +75,7 @@ class _Entry(Entry):
 
     def cancel(self) -> None:
         """Forget it."""
-        self.canceled = True
+        self.canceled = True  # type: ignore[misc] # a slot of Celery's class
         waiting = getattr(self, "waiting", None)
         if waiting is not None and waiting is not getcurrent():
             waiting.kill(block=False)
@@ -163,8 +160,9 @@ class TaskPool(BasePool):  # type: ignore[misc]
             soft_timeout or self.options.get("soft_timeout"),
             timeout_callback,
         )
-        run = (self._run, target, args or (), kwargs or {}, callback, accept_callback, error_callback, limits)
-        task: Greenlet = self._pool.spawn(*run)
+        run: tuple[Any, ...] = (target, args or (), kwargs or {}, callback, accept_callback, error_callback, limits)
+        spawn: Any = self._pool.spawn
+        task: Greenlet = spawn(self._run, *run)
         return task
 
     def _run(

@@ -12,6 +12,7 @@ import os
 import signal
 from datetime import timedelta
 from types import SimpleNamespace
+from typing import Any
 
 try:
     from gunicorn.sock import ssl_context
@@ -19,9 +20,6 @@ try:
 except ImportError as error:
     raise ImportError(f"hubcore.gunicorn is a worker of gunicorn, which is not installed: {error}") from error
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 __all__ = ["Worker"]
 

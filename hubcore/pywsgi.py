@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import signal
 from collections import OrderedDict
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 from greenlet import getcurrent
 
@@ -34,11 +36,6 @@ from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub
 from hubcore.server import StreamServer
 from hubcore.socket import wait_read
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 __all__ = [
     "BadRequest",

@@ -7,14 +7,11 @@ import binascii
 import json
 import os
 import re
+from collections.abc import Callable
 from time import localtime, strftime
+from typing import Any
 
 from hubcore._http.text import escape
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any
 
 COMMON = '%(h)s - %(u)s %(t)s "%(r)s" %(s)s %(b)s'
 #: Apache's combined format, and the seconds that the request took.

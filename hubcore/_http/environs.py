@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import platform
 import socket
+from collections.abc import Callable, Iterator
+from typing import Any
 
 from hubcore._http.files import FileWrapper
 from hubcore._version import __version__
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-    from typing import Any
-
     _Dict = dict[str, Any]
 else:
     _Dict = dict

@@ -6,12 +6,9 @@ that trusted peers wrote: from the right, up to the first address that is not on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from ipaddress import ip_address, ip_network
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
+from typing import Any
 
 
 class Trusted:

@@ -5,13 +5,10 @@ from __future__ import annotations
 import io
 from email.parser import BytesParser
 from http.client import HTTPMessage
+from typing import Any
 
 from hubcore._http.connection import Connection
 from hubcore._http.upgrade import HandOver, Raw
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from typing import Any
 
 
 class ApplicationError(AssertionError):

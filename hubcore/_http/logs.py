@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
 
 from hubcore._http.accesslog import fields, formatter
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any, Protocol
 
     class Writable(Protocol):
         """What takes text."""

@@ -8,16 +8,13 @@ from __future__ import annotations
 
 import logging
 import struct
+from collections.abc import Iterable
 from ipaddress import ip_address
+from typing import Any
 
 from hubcore._http.forwarded import Trusted
 from hubcore._http.forwarded import trusted as _trusted
 from hubcore.timeout import Timeout
-
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from typing import Any
 
 _SIGNATURE = b"\r\n\r\n\0\r\nQUIT\n"
 _LONGEST_LINE = 107  # of version 1, with its end

@@ -21,7 +21,10 @@ MODULES = [
 
 @pytest.mark.parametrize("name", ["hubcore", *MODULES, "hubcore.aio"])
 def test_what_a_public_module_exports_is_defined_by_a_public_module(name):
-    module = importlib.import_module(name)
+    try:
+        module = importlib.import_module(name)
+    except ImportError as error:
+        pytest.skip(str(error))  # it is for a library that is not installed
     exported = {each: getattr(module, each) for each in module.__all__}
     assert exported
     wrong = {

@@ -1,5 +1,6 @@
 """Every public callable tells `inspect` how it is called, compiled or not, as its source says."""
 
+import dataclasses
 import inspect
 import typing
 
@@ -36,7 +37,8 @@ def faults():
         except ValueError as error:
             wrong.append(f"{each.name}: {error}")
             continue
-        if source is not None and as_text(source) != shown:
+        made = dataclasses.is_dataclass(each.thing) and isinstance(each.thing, type)  # __init__ is generated
+        if source is not None and not made and as_text(source) != shown:
             wrong.append(f"{each.name}: {shown}, and in the source {as_text(source)}")
     return count, wrong
 

@@ -26,6 +26,10 @@ class Callable(NamedTuple):
     raw: object = None
 
 
+# These need another library, or to be compiled.
+OPTIONAL = ("hubcore.backends.lib", "hubcore.resolver.", "hubcore.testing.sim", "hubcore.celery", "hubcore.gunicorn")
+
+
 def modules() -> Iterator[ModuleType]:
     yield hubcore
     for found in pkgutil.walk_packages(hubcore.__path__, "hubcore."):
@@ -33,8 +37,8 @@ def modules() -> Iterator[ModuleType]:
             try:
                 yield importlib.import_module(found.name)
             except ImportError:
-                if not found.name.startswith(("hubcore.backends.lib", "hubcore.resolver.", "hubcore.testing.sim")):
-                    raise  # those need another library, or to be compiled
+                if not found.name.startswith(OPTIONAL):
+                    raise
 
 
 def callables() -> Iterator[Callable]:
