@@ -4,7 +4,7 @@ from hubcore._capi.deferred_errors cimport call_keeping_failure, raise_failure, 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
 from hubcore._core.interrupts cimport ForeignState, InterruptMixin
 from hubcore._core.coverage_tracer cimport is_measured
-from hubcore._core.waiter cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
+from hubcore._core.waiter cimport FAILED, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference

@@ -23,6 +23,7 @@ from greenlet import GreenletExit
 from hubcore._core.coverage import resumed
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.interrupts import InterruptMixin
+from hubcore._core.raising import raise_here
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore._core.running_loop import forget_running_loop, per_greenlet_state, restore_state, save_state
 from hubcore._core.waiter import Waiter, WaiterList
@@ -44,7 +45,7 @@ if not cython.compiled:
     from hubcore._core.coverage import is_measured
     from hubcore._core.raw_greenlet import NEW, SCHEDULED
     from hubcore._core.running_loop import switch_saving, switch_sharing
-    from hubcore._core.waiter import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
+    from hubcore._core.waiter import FAILED, WAITING, WOKEN, new_waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -154,14 +155,14 @@ class Scheduler(InterruptMixin):
             raise
 
     def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:
-        if waiter.outcome == TIMED_OUT:
-            return False
+        if waiter.outcome == FAILED:
+            exception: Any = waiter.value
+            waiter.value = None
+            raise_here(exception)
         if waiter.outcome == WAITING:
             waiter.abandon()
             raise InvalidSwitchError(f"{current!r} was resumed by something other than {waiter.waiting_on!r}")
-        exception: Any = waiter.value
-        waiter.value = None
-        raise exception
+        return False
 
     def _thrown(self, current: greenlet, waiter: Waiter) -> None:
         """Clean up after a throw into a parked greenlet, and raise the exception there."""
@@ -217,7 +218,7 @@ class Scheduler(InterruptMixin):
             self._budget -= 1
             if self._budget <= 0:
                 self._take_turn(current)
-        raise exception
+        raise_here(exception)
 
     def _take_turn(self, current: greenlet) -> None:
         """Let the ready entries run first, and poll if there are none, even if `current` has a pending interrupt."""
@@ -309,7 +310,7 @@ class Scheduler(InterruptMixin):
         if failed:
             exception: Any = waiter.value
             waiter.value = None
-            raise exception
+            raise_here(exception)
         return result
 
     # Scheduling.
