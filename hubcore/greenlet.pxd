@@ -2,19 +2,14 @@ cimport cython
 
 from hubcore._sync.waitable cimport park, waiter_at
 from hubcore._capi.deferred_errors cimport call_or, raise_failure
-from hubcore._core.deadlines cimport Deadline
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._sync.links cimport Linkable
 from hubcore._core.waiter cimport Waiter
 from hubcore._core.raw_greenlet cimport FINISHED, NEW, SCHEDULED, STARTED
 from hubcore._core.scheduler cimport Scheduler
+from hubcore._core.start_deadline cimport StartDeadline
 from hubcore._capi.thread_state cimport get_ident
 from hubcore.hub cimport Hub, get_hub
-
-
-@cython.final
-cdef class StartDeadline(Deadline):
-    cdef Greenlet greenlet
 
 
 cdef class Greenlet(Linkable):

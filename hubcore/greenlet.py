@@ -15,9 +15,11 @@ from greenlet import GreenletExit
 
 from hubcore import config
 from hubcore._base.argument_checks import check_exception
-from hubcore._core.deadlines import Deadline, as_seconds
+from hubcore._core.deadlines import as_seconds
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
+from hubcore._core.raising import forget_raises, raise_here
 from hubcore._core.raw_greenlet import CALL_FAILED
+from hubcore._core.start_deadline import StartDeadline
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
 from hubcore.hub import get_hub
@@ -43,22 +45,6 @@ _living_idents = _idents
 _free_idents = _free
 _push_ident = heappush
 _spawn_callbacks: list[Callable[[Greenlet], object]] = []
-
-
-class StartDeadline(Deadline):
-    """The time at which the hub schedules a greenlet of `start_later`."""
-
-    __slots__ = ("greenlet",)
-
-    def __init__(self, greenlet: Greenlet) -> None:
-        Deadline.__init__(self)
-        self.greenlet = greenlet
-
-    def _fire(self, now: float) -> None:
-        self.greenlet.hub.ready.push(self.greenlet)
-
-    def _give_up(self, exception: BaseException) -> None:
-        self.greenlet._finish_unstarted(exception)
 
 
 class Greenlet(Linkable):
@@ -262,6 +248,7 @@ class Greenlet(Linkable):
             self.hub.loop.deadlines.remove(self._start_deadline)
             self._start_deadline = None
         self._observers += 1  # the caller knows of this failure
+        forget_raises(exception)
         self._fail(exception)
 
     def kill(
@@ -286,7 +273,7 @@ class Greenlet(Linkable):
             self.hub.loop.run_callback_threadsafe(self.kill_nowait, exception)
         else:
             if block and self is getcurrent():
-                raise exception
+                raise_here(exception)
             self.kill_nowait(exception)
         if block and self._phase != FINISHED:
             self._join(timeout)
