@@ -50,6 +50,8 @@ cdef class Scheduler(InterruptMixin):
     cdef _run_one(self)
     cpdef _nothing_left(self)
     cpdef bint _woken_from_outside(self) except -1
+    cdef _pursue(self, greenlet target)
+    cdef _pursue_above(self, greenlet current)
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(waiter=Waiter)
     cdef _take_turn(self, greenlet current)

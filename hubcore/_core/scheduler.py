@@ -119,6 +119,8 @@ class Scheduler(InterruptMixin):
             else:
                 # Made before anything is read: making it may run finalizers, which interrupt greenlets.
                 state = self._own_state(current)
+                if current is not self.main:
+                    self._pursue_above(current)
             if self._is_interrupted(current, raw):
                 waiter.abandon()
                 self._raise_interrupt(current)
@@ -189,6 +191,8 @@ class Scheduler(InterruptMixin):
         raw = None
         if isinstance(current, RawGreenlet):
             raw = cython.cast(RawGreenlet, current)
+        elif current is not self.main:
+            self._pursue_above(current)
         if self._is_interrupted(current, raw):
             self._raise_interrupt(current)
         if self.ready.count == 0:
@@ -421,6 +425,20 @@ class Scheduler(InterruptMixin):
             callback()
         except BaseException as error:
             self.interrupt_now(self.main, error)
+
+    def _pursue(self, target: greenlet) -> None:
+        if target is not getcurrent() and not self.loop.closed:
+            from hubcore._core.by_hand import reach
+
+            self.loop._queue_callback(reach, (self, target))
+
+    def _pursue_above(self, current: greenlet) -> None:
+        """See to the interrupts of the greenlets that may have switched to `current` by hand, before it waits."""
+        above: Any = current.parent
+        while above is not None and above is not self:
+            if self._interrupts_of(above) is not None:
+                self._pursue(above)
+            above = above.parent
 
     # Policies that Hub implements.
 
