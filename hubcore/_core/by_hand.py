@@ -2,8 +2,8 @@
 
 A greenlet that switches to another one itself (`greenlet.greenlet(function).switch()`, as generators and bridges made
 of greenlets do) is not parked, and may never wait: it goes on when the other one switches back or ends. So the hub
-throws the interrupt into it. The greenlets that descend from it waited on its behalf. The hub ends them, because their results
-would reach it in another place.
+throws the interrupt into it. The greenlets that descend from it waited on its behalf. The hub ends them, because their
+results would reach it in another place.
 """
 
 from __future__ import annotations
