@@ -5,9 +5,12 @@ Both belong to no hub: any thread may set and wait. Setting never switches; a fi
 
 from __future__ import annotations
 
+import sys
+
 import cython
 
 from hubcore._base.hints import class_getitem
+from hubcore._core.raising import raise_with, traceback_of
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
@@ -115,7 +118,9 @@ class AsyncResult(Waitable, Generic["T"]):
         if not isinstance(exception, BaseException):
             raise TypeError(f"exception must be an exception instance, not {exception!r}")
         if not exc_info:
-            exc_info = (type(exception), exception, exception.__traceback__)
+            # In the handler of the exception, its frames are the caller's own.
+            traceback = exception.__traceback__ if exception is sys.exc_info()[1] else traceback_of(exception)
+            exc_info = (type(exception), exception, traceback)
         self._settle(None, exception, exc_info)
 
     def set_result(self, value: T = None) -> None:  # type: ignore[assignment]
@@ -194,7 +199,7 @@ class AsyncResult(Waitable, Generic["T"]):
             self._wait_or_raise(block, timeout)
         if self._exception is not None:
             self._looked = True
-            raise self._exception.with_traceback(self._exc_info[2])
+            raise_with(self._exception, self._exc_info[2])
         return self._value
 
     def get_nowait(self) -> T:

@@ -18,6 +18,7 @@ from hubcore._base.argument_checks import check_exception
 from hubcore._base.hints import class_getitem
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
+from hubcore._core.raising import forget_raises, raise_here
 from hubcore._core.raw_greenlet import CALL_FAILED, StartDeadline
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore.exceptions import Cancelled, GreenletCancelled
@@ -259,6 +260,7 @@ class Greenlet(Linkable, Generic["T_co"]):
             self.hub.loop.deadlines.remove(self._start_deadline)
             self._start_deadline = None
         self._observers += 1  # the caller knows of this failure
+        forget_raises(exception)
         self._fail(exception)
 
     @cython.binding(True)  # for its signature: the default is no literal
@@ -284,7 +286,7 @@ class Greenlet(Linkable, Generic["T_co"]):
             self.hub.loop.run_callback_threadsafe(self.kill_nowait, exception)
         else:
             if block and self is getcurrent():
-                raise exception
+                raise_here(exception)
             self.kill_nowait(exception)
         if block and self._phase != FINISHED:
             self._join(timeout)

@@ -13,8 +13,9 @@ import os as _stdlib
 from hubcore._base import originals as _originals
 from hubcore._base.argument_checks import check_callback
 from hubcore._base.hints import Any, Callable, Late
-from hubcore._base.originals import close_fd
+from hubcore._base.originals import close_fd, get_ident
 from hubcore._base.package import publish_all
+from hubcore._core.registry import hubs
 from hubcore._io import fd_calls as _fd_calls
 from hubcore._io.fd_calls import get_blocking as get_blocking
 from hubcore._io.fd_calls import read as read
@@ -47,6 +48,7 @@ _forkpty = _stdlib.forkpty
 _read = _originals.read_fd
 _write = _originals.write_fd
 _system = _stdlib.system
+_dup2 = _stdlib.dup2
 
 
 def fork_gevent() -> int:
@@ -122,6 +124,20 @@ def close(fd: int) -> None:
     close_fd(fd)
 
 
+def dup2(fd: int, fd2: int, inheritable: bool = True) -> int:
+    """Like os.dup2. Greenlets of any thread that wait for `fd2` then wait for its new file. Never switches."""
+    number = _dup2(fd, fd2, inheritable)
+    _fd_calls.seems_blocking.pop(number, None)
+    for hub in tuple(hubs):
+        if number not in hub.loop.fd_watches:
+            continue
+        if hub.thread_ident == get_ident():
+            hub.loop.replaced_fd(number)
+        else:
+            hub.loop.run_callback_threadsafe(hub.loop.replaced_fd, number)
+    return number
+
+
 def make_nonblocking(fd: int) -> bool | None:
     """Make `fd` non-blocking. Return True if it was blocking, None if it was not."""
     if not get_blocking(fd):
@@ -182,7 +198,7 @@ def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
 
 
-__implements__: list[str] = ["close", "get_blocking", "read", "readinto", "readv", "set_blocking", "system"]
+__implements__: list[str] = ["close", "dup2", "get_blocking", "read", "readinto", "readv", "set_blocking", "system"]
 __implements__ += ["wait", "wait3", "wait4", "waitid", "waitpid", "write", "writev"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]

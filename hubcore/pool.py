@@ -11,6 +11,7 @@ from greenlet import greenlet as _raw
 
 from hubcore._base.hints import Any, Callable, Iterator, P, R
 from hubcore._base.package import publish_all
+from hubcore._core.raising import raise_here
 from hubcore._sync.links import DirectLink
 from hubcore._sync.locks import DummySemaphore, Semaphore
 from hubcore._tasks.imap import IMap, IMapUnordered
@@ -186,7 +187,7 @@ class Group(MappingMixin):
                         each.join()
         if current in self.greenlets:
             if block:
-                raise exception
+                raise_here(exception)
             kill(current, exception)
 
     def killone(

@@ -7,6 +7,7 @@ which implements how to watch an fd; Timer needs no backend.
 from __future__ import annotations
 
 from errno import EBADF
+from os import strerror
 
 from hubcore._base.hints import Callable, Self
 from hubcore._core.deadlines import Deadline, as_seconds
@@ -186,6 +187,23 @@ class FdWatch:
                 self.set_mask(mask)
             except OSError:
                 pass  # the fd was closed meanwhile; the remaining watchers find that out by themselves
+
+    def refuse(self, error: int) -> None:
+        """Close all watchers of the fd, and fail their waits with the OSError of errno `error`. Never switches.
+
+        For a backend that finds, after `add`, that the kernel refuses the fd by now.
+        """
+        for io in tuple(self.ios):
+            if io.waiter is not None and error != EBADF:
+                io.fail(OSError(error, f"cannot watch fd {self.fd} any more: {strerror(error)}"))
+            io.close()
+
+    def renew(self) -> None:
+        """Watch the file that the fd stands for now; if the kernel refuses it, as `refuse`. Never switches."""
+        try:
+            self.set_mask(self.mask)
+        except OSError as error:
+            self.refuse(error.errno or EBADF)
 
     def on_event(self, events: int) -> None:
         """Deliver `events` of the fd to its watchers. The backend calls this inside `poll`; never switches."""

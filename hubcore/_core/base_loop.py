@@ -273,6 +273,15 @@ class BaseLoop:
             io.close()
         return True
 
+    def replaced_fd(self, fd: int) -> None:
+        """Watch the file that `fd` stands for now, after os.dup2. Loop thread only; never switches.
+
+        The waits for `fd` go on. If the file cannot be watched, they fail with OSError.
+        """
+        watch = self.fd_watches.get(fd)
+        if watch is not None:
+            watch.renew()
+
     def abandon_after_fork(self) -> None:
         """In a forked child: release the fds without touching what the parent shares. Nothing here runs any more."""
         if not self.closed:

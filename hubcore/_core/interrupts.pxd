@@ -33,6 +33,7 @@ cdef class InterruptMixin(greenlet):
     @cython.locals(waiting=list, waiter=Waiter)
     cpdef set_persistent(self, greenlet target, PersistentInterrupt mark)
     @cython.locals(first=object)
+    cdef _pursue(self, greenlet target)
     cdef _next_interrupt(self, greenlet target)
     @cython.locals(waiting=list)
     cdef bint _is_marked(self, greenlet target) except -1

@@ -71,6 +71,8 @@ class InterruptMixin(greenlet):
             waiting.insert(len(waiting) - 1, exception)
         else:
             waiting.append(exception)
+        if waiter is None:
+            self._pursue(target)
 
     def interrupt_now(self, target: greenlet, exception: BaseException) -> None:
         """As `interrupt`, but also if the wait of `target` is over and it has only to go on.
@@ -120,8 +122,14 @@ class InterruptMixin(greenlet):
         else:
             self._set_interrupts(target, [mark])
         waiter = self._waiter_of(target)
-        if waiter is not None and not waiter.ended:
+        if waiter is None:
+            self._pursue(target)
+        elif not waiter.ended:
             waiter.fail(mark._make_exception())
+
+    def _pursue(self, target: greenlet) -> None:
+        """See to an interrupt of `target`, which is not parked."""
+        raise NotImplementedError
 
     def _next_interrupt(self, target: greenlet) -> object:
         """What to raise in `target` now. There is an interrupt."""

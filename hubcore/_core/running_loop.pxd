@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._capi.deferred_errors cimport call_keeping_failure, switch_fails
-from hubcore._capi.greenlet cimport greenlet, import_greenlet
+from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._core.tracing cimport restore_tracing, save_tracing
 
 
@@ -10,10 +10,11 @@ cdef class PerGreenletState:
     cdef readonly bint enabled
 
 cdef object _get, _set, _swap_task
+cdef dict asides
 
 cdef bint _find_functions() except -1
 cpdef forget_running_loop()
-@cython.locals(aside=tuple)
+@cython.locals(aside=tuple, own=greenlet)
 cdef bint switch_saving(greenlet target) except -1
 @cython.locals(loop=tuple)
 cdef bint switch_sharing(greenlet target) except -1

@@ -22,7 +22,7 @@ import cython
 from hubcore._core import tracing as _tracing
 
 if not cython.compiled:
-    from hubcore._capi.fallback import call_keeping_failure, import_greenlet, switch_fails
+    from hubcore._capi.fallback import call_keeping_failure, getcurrent, import_greenlet, switch_fails
     from hubcore._core.tracing import restore_tracing, save_tracing
 
 TYPE_CHECKING = False
@@ -72,6 +72,10 @@ _set: Any = None
 _swap_task: Any = None
 
 
+#: What each greenlet that has given up the processor with a running loop saved.
+asides: dict[Any, tuple[Any, ...]] = {}
+
+
 def _find_functions() -> bool:
     """Look up asyncio's functions; return False while it is still being imported: it runs no loop then."""
     global _get, _set, _swap_task
@@ -93,8 +97,13 @@ def forget_running_loop() -> None:
 def switch_saving(target: greenlet) -> bool:
     """As `switch_fails`, but `target` sees no running loop; the caller's is restored when the caller resumes."""
     aside = save_state()
+    own = None
+    if aside is not None:
+        own = getcurrent()
+        asides[own] = aside
     failed = switch_fails(target)
     if aside is not None:
+        asides.pop(own, None)
         call_keeping_failure(restore_state, (aside,))
     return failed
 

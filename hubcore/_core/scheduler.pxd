@@ -4,7 +4,7 @@ from hubcore._capi.deferred_errors cimport call_keeping_failure, raise_failure, 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
 from hubcore._core.interrupts cimport ForeignState, InterruptMixin
 from hubcore._core.coverage_tracer cimport is_measured
-from hubcore._core.waiter cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
+from hubcore._core.waiter cimport FAILED, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference
@@ -57,6 +57,8 @@ cdef class Scheduler(InterruptMixin):
     cdef _run_one(self)
     cpdef _nothing_left(self)
     cpdef bint _woken_from_outside(self) except -1
+    cdef _pursue(self, greenlet target)
+    cdef _pursue_above(self, greenlet current)
     cdef _raise_interrupt(self, greenlet current)
     @cython.locals(waiter=Waiter)
     cdef _take_turn(self, greenlet current)

@@ -23,6 +23,7 @@ from greenlet import GreenletExit
 from hubcore._core.coverage import resumed
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.interrupts import InterruptMixin
+from hubcore._core.raising import raise_here
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore._core.running_loop import forget_running_loop, per_greenlet_state, restore_state, save_state
 from hubcore._core.waiter import Waiter, WaiterList
@@ -45,7 +46,7 @@ if not cython.compiled:
     from hubcore._core.coverage import is_measured
     from hubcore._core.raw_greenlet import NEW, SCHEDULED
     from hubcore._core.running_loop import switch_saving, switch_sharing
-    from hubcore._core.waiter import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
+    from hubcore._core.waiter import FAILED, WAITING, WOKEN, new_waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,6 +128,8 @@ class Scheduler(InterruptMixin):
             else:
                 # Made before anything is read: making it may run finalizers, which interrupt greenlets.
                 state = self._own_state(current)
+                if current is not self.main:
+                    self._pursue_above(current)
             if self._is_interrupted(current, raw):
                 waiter.abandon()
                 self._raise_interrupt(current)
@@ -163,14 +166,14 @@ class Scheduler(InterruptMixin):
             raise
 
     def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:
-        if waiter.outcome == TIMED_OUT:
-            return False
+        if waiter.outcome == FAILED:
+            exception: Any = waiter.value
+            waiter.value = None
+            raise_here(exception)
         if waiter.outcome == WAITING:
             waiter.abandon()
             raise InvalidSwitchError(f"{current!r} was resumed by something other than {waiter.waiting_on!r}")
-        exception: Any = waiter.value
-        waiter.value = None
-        raise exception
+        return False
 
     def _thrown(self, current: greenlet, waiter: Waiter) -> None:
         """Clean up after a throw into a parked greenlet, and raise the exception there."""
@@ -197,6 +200,8 @@ class Scheduler(InterruptMixin):
         raw = None
         if isinstance(current, RawGreenlet):
             raw = cython.cast(RawGreenlet, current)
+        elif current is not self.main:
+            self._pursue_above(current)
         if self._is_interrupted(current, raw):
             self._raise_interrupt(current)
         if self.ready.count == 0:
@@ -229,7 +234,7 @@ class Scheduler(InterruptMixin):
             self._budget -= _OPERATION
             if self._budget <= 0:
                 self._take_turn(current)
-        raise exception
+        raise_here(exception)
 
     def _take_turn(self, current: greenlet) -> None:
         """Let the ready entries run first, and poll if there are none, even if `current` has a pending interrupt."""
@@ -324,7 +329,7 @@ class Scheduler(InterruptMixin):
         if failed:
             exception: Any = waiter.value
             waiter.value = None
-            raise exception
+            raise_here(exception)
         return result
 
     # Scheduling.
@@ -435,6 +440,20 @@ class Scheduler(InterruptMixin):
             callback()
         except BaseException as error:
             self.interrupt_now(self.main, error)
+
+    def _pursue(self, target: greenlet) -> None:
+        if target is not getcurrent() and not self.loop.closed:
+            from hubcore._core.by_hand import reach
+
+            self.loop._queue_callback(reach, (self, target))
+
+    def _pursue_above(self, current: greenlet) -> None:
+        """See to the interrupts of the greenlets that may have switched to `current` by hand, before it waits."""
+        above: Any = current.parent
+        while above is not None and above is not self:
+            if self._interrupts_of(above) is not None:
+                self._pursue(above)
+            above = above.parent
 
     # Policies that Hub implements.
 

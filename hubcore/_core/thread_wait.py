@@ -18,12 +18,13 @@ import cython
 
 from hubcore._base.originals import native_sleep
 from hubcore._core.deadlines import as_seconds
+from hubcore._core.raising import raise_here
 from hubcore._core.ready_queue import ReadyQueue
 from hubcore._core.waiter import Waiter
 
 if not cython.compiled:
     from hubcore._capi.fallback import a_thread_begins, getcurrent, import_greenlet, process_ends
-    from hubcore._core.waiter import TIMED_OUT, WOKEN
+    from hubcore._core.waiter import FAILED, WOKEN
 
 import_greenlet()
 
@@ -102,12 +103,9 @@ def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
         bell.ready.drain_inbox()
         while bell.ready.pop() is not None:
             pass
-    if waiter.outcome == WOKEN:
-        return True
-    if waiter.outcome == TIMED_OUT:
-        return False
-    exception: BaseException = waiter.value  # type: ignore[assignment]
-    raise exception
+    if waiter.outcome == FAILED:
+        raise_here(waiter.value)
+    return waiter.outcome == WOKEN
 
 
 def _sleep(waiter: Waiter, bell: Bell, end: float | None) -> None:

@@ -12,9 +12,10 @@ from _collections import deque
 from greenlet import GreenletExit, getcurrent
 from greenlet import greenlet as _raw
 
-from hubcore._base.argument_checks import as_exception, check_greenlet
+from hubcore._base.argument_checks import check_greenlet
 from hubcore._base.hints import Any, Callable, Generic, Iterable, R, Self, T_co
 from hubcore._core.deadlines import as_seconds
+from hubcore._core.raising import raise_here
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore._sync.waitable import now, park, waiter_at
 from hubcore.hub import get_hub, kill
@@ -274,4 +275,4 @@ def killall(
 
             raise Timeout(timeout)
     if current in victims:
-        raise as_exception(exception)
+        raise_here(exception)

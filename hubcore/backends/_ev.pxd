@@ -6,6 +6,7 @@ cdef extern from "ev.h":
     int EV_ERROR
     unsigned int EVFLAG_AUTO
     unsigned int EVFLAG_NOENV
+    unsigned int EVBACKEND_EPOLL
     int EVRUN_NOWAIT
     int EVRUN_ONCE
 
@@ -22,11 +23,14 @@ cdef extern from "ev.h":
         ev_tstamp repeat
     ctypedef struct ev_async:
         void* data
+    ctypedef struct ev_fork:
+        void* data
 
     # ev_run calls these. hubcore calls ev_run with the GIL held; only the wait itself is without the GIL.
     ctypedef void (*io_callback)(ev_loop*, ev_io*, int) noexcept
     ctypedef void (*timer_callback)(ev_loop*, ev_timer*, int) noexcept
     ctypedef void (*async_callback)(ev_loop*, ev_async*, int) noexcept
+    ctypedef void (*fork_callback)(ev_loop*, ev_fork*, int) noexcept
     ctypedef void (*loop_callback)(ev_loop*) noexcept nogil
 
     int ev_version_major()
@@ -55,3 +59,6 @@ cdef extern from "ev.h":
     void ev_async_start(ev_loop*, ev_async*)
     void ev_async_stop(ev_loop*, ev_async*)
     void ev_async_send(ev_loop*, ev_async*) nogil
+    void ev_fork_init(ev_fork*, fork_callback)
+    void ev_fork_start(ev_loop*, ev_fork*)
+    void ev_fork_stop(ev_loop*, ev_fork*)

@@ -8,9 +8,15 @@ the GIL again.
 Facts: libuv frees a handle's memory only after an asynchronous close, and allows one handle per fd. Consequence: a
 handle is a C allocation of its own, which outlives the Python object; its close callback frees it.
 
-Fact: libuv aborts the process if the kernel refuses to watch an fd. Consequence: `poll` checks new watches before the
-run that registers them with the kernel, and makes that a separate run with the GIL held, so that no other Python thread
-closes an fd in between.
+Fact: libuv aborts the process if the kernel refuses to watch an fd. Consequence: `poll` asks the kernel about new
+watches before the run that registers them, and makes that a separate run with the GIL held, so that no other Python
+thread closes an fd in between.
+
+Facts: a file that is open elsewhere, by a dup or in another process, stays in the epoll object when its number is
+closed. Its events go on to come under that number; libuv gives them to the watch that the number has by then, or runs
+in circles. Consequence: a watch that ends takes its fd out of the epoll object itself. If the kernel does not find the
+fd there, its number is *stale*, and the loop gets a new epoll object: before the number is watched again, soon if few
+fds have to move, or else after the first event that belongs to no watch.
 """
 
 import cython
@@ -20,15 +26,15 @@ if not cython.compiled:
         "hubcore.backends.libuv is not built; install libuv's headers (Debian: libuv1-dev) and run: pip install -e ."
     )
 
-import errno
 import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
 from cython.cimports.hubcore._capi.thread_state import get_ident
-from cython.cimports.hubcore.backends import _clock
+from cython.cimports.hubcore.backends import _clock, _epoll_calls as _epoll
 from cython.cimports.hubcore.backends import _uv as uv
 from cython.cimports.hubcore.loop import Loop
 from cython.cimports.hubcore.watchers import FdWatch
+from cython.cimports.libc.errno import EBADF, EEXIST, EPERM
 
 from hubcore._base.originals import get_blocking, set_blocking
 
@@ -38,6 +44,9 @@ library_version: str = uv.uv_version_string().decode()
 
 # Whether libuv has made the pipe that all loops of the process share.
 _has_shared_pipe = cython.declare(cython.bint, False)
+
+# So many fds may have to move to a new epoll object for each stale number.
+_FEW = cython.declare(cython.Py_ssize_t, 64)
 
 # One handle per fd. `watch` is the LibuvFdWatch while there is one; `next` chains the handles that fired.
 Poll = cython.struct(
@@ -113,6 +122,13 @@ def _on_async(handle: cython.pointer[uv.uv_async_t]) -> cython.void:
 
 
 @cython.cfunc
+@cython.exceptval(check=False)
+def _milliseconds(timeout: cython.double) -> cython.ulonglong:
+    """Return the number of whole milliseconds that is more than `timeout` seconds, at most a day."""
+    return cython.cast(cython.ulonglong, min(timeout, 86400.0) * 1e3) + 1
+
+
+@cython.cfunc
 def _check(status: cython.int, what: object) -> cython.int:
     """Return `status`; raise the OSError for a negative one."""
     if status < 0:
@@ -127,14 +143,18 @@ class LibuvFdWatch(FdWatch):
 
     _poll: cython.pointer[Poll]
     _loop: LibuvLoop
+    _asked: cython.bint  # libuv has just asked the kernel about the fd
+    _registered: cython.bint  # libuv has registered the fd with the kernel
 
     def __init__(self, loop: LibuvLoop, fd: cython.int):
         FdWatch.__init__(self, loop, fd)
         self._loop = loop
         self._poll = cython.NULL
+        self._registered = False
         if not _clock.is_open(fd):
-            raise OSError(errno.EBADF, f"cannot watch fd {fd}: {os.strerror(errno.EBADF)}")
+            raise OSError(EBADF, f"cannot watch fd {fd}: {os.strerror(EBADF)}")
         self._open()
+        self._asked = True
 
     @cython.cfunc
     def _open(self):
@@ -162,11 +182,41 @@ class LibuvFdWatch(FdWatch):
 
     @cython.ccall
     def set_mask(self, mask: cython.int):
-        if not _clock.is_open(self.fd):
-            raise OSError(errno.EBADF, f"cannot watch fd {self.fd}: {os.strerror(errno.EBADF)}")
+        if not self._asked:
+            error: cython.int = self._check()
+            if error:
+                raise OSError(error, f"cannot watch fd {self.fd}: {os.strerror(error)}")
+        self._asked = False
         self._start(mask)
+        self._registered = False  # to start a handle anew, libuv takes its fd out of the epoll object
+        if self.fd in self._loop._stale:
+            self._loop._renew_now = True
         if self._poll != cython.NULL:
             self._loop._unregistered.append(self)
+
+    @cython.cfunc
+    def _check(self) -> cython.int:
+        """Ask the kernel whether it will watch the fd; return 0, or the errno if not.
+
+        By now the number may stand for another file, also for one of a kind that is always ready, or no longer is.
+        """
+        error: cython.int = _epoll.kernel_add(self._loop._epoll(), self.fd)
+        if error == EPERM:
+            self._close()
+            self._loop._always_ready.add(self)
+            return 0
+        if error and error != EEXIST:
+            return error
+        if not error:
+            _epoll.kernel_remove(self._loop._epoll(), self.fd)  # libuv registers it with data of its own
+            if self._registered:
+                self._registered = False
+                self._loop._stale.add(self.fd)
+        if self._poll == cython.NULL:
+            self._loop._always_ready.discard(self)
+            self._open()
+            self._start(self.mask)
+        return 0
 
     @cython.cfunc
     def _start_again(self):
@@ -186,13 +236,19 @@ class LibuvFdWatch(FdWatch):
     @cython.ccall
     def release(self):
         self._loop._always_ready.discard(self)
+        self._close()
+
+    @cython.cfunc
+    def _close(self):
         poll: cython.pointer[Poll] = self._poll
         self._poll = cython.NULL
         if poll != cython.NULL:
             poll.watch = cython.NULL
             if self._loop._open:
-                uv.uv_poll_stop(cython.address(poll.handle))
+                if self._registered and _epoll.kernel_remove(self._loop._epoll(), self.fd):
+                    self._loop._stale.add(self.fd)
                 uv.uv_close(cython.cast(cython.pointer[uv.uv_handle_t], poll), _on_closed)
+        self._registered = False
 
 
 @cython.cclass
@@ -210,10 +266,14 @@ class LibuvLoop(Loop):
     _open: cython.bint
     _always_ready: set
     _unregistered: list  # watches that libuv registers with the kernel at its next run
+    _stale: set  # numbers of fds that the epoll object may know for files that they no longer stand for
+    _renew_now: cython.bint  # the next poll begins with a new epoll object
 
     def __cinit__(self, flags: object = None, default: object = None):
         self._always_ready = set()
         self._unregistered = []
+        self._stale = set()
+        self._renew_now = False
         self._start()
 
     def __dealloc__(self):
@@ -257,19 +317,23 @@ class LibuvLoop(Loop):
             raise ValueError(f"{self!r} is closed")
         if self.thread_ident != get_ident():
             self.check_thread()
-        if self._unregistered:
-            self._register_with_kernel()
+        if self._unregistered or self._stale:
+            if self._stale and (self._renew_now or len(self._stale) * _FEW >= len(self.fd_watches)):
+                self._renew()
+            else:
+                self._register_with_kernel(self._unregistered)
             if self._fired.first != cython.NULL or self._fired.woken or self.ready.count:
                 timeout = 0.0
         if self._always_ready:
             timeout = 0.0
         if timeout == 0.0:
             uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
+        elif self._stale:
+            self._wait_warily(timeout)
         else:
             if timeout > 0.0:
                 uv.uv_update_time(cython.address(self._uv))  # a timer counts from libuv's cached time
-                milliseconds: cython.ulonglong = cython.cast(cython.ulonglong, min(timeout, 86400.0) * 1e3) + 1
-                uv.uv_timer_start(cython.address(self._timer), _on_timer, milliseconds, 0)
+                uv.uv_timer_start(cython.address(self._timer), _on_timer, _milliseconds(timeout), 0)
             with cython.nogil:
                 uv.uv_run(cython.address(self._uv), uv.UV_RUN_ONCE)
             if timeout > 0.0:
@@ -281,25 +345,62 @@ class LibuvLoop(Loop):
                 cython.cast(LibuvFdWatch, watch).on_event(cython.cast(LibuvFdWatch, watch).mask)
 
     @cython.cfunc
-    def _register_with_kernel(self):
-        """Have libuv register new watches while no other thread runs; drop those whose fd has been closed since.
-
-        By now a number may also stand for another file, of a kind that the kernel does not watch.
-        """
-        untold = self._unregistered
+    def _register_with_kernel(self, watches: list):
+        """Have libuv register `watches` while no other thread runs; close those whose fd the kernel refuses by now."""
         self._unregistered = []
-        for entry in untold:
-            watch: LibuvFdWatch = entry
-            if watch._poll == cython.NULL:
-                continue
-            if not _clock.is_open(watch.fd):
-                for io in tuple(watch.ios):
-                    io.close()
-            elif _clock.may_be_always_ready(watch.fd):
-                watch.release()
-                watch._open()
-                watch._start(watch.mask)
+        self._check_all(watches)
         uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
+
+    @cython.cfunc
+    def _check_all(self, watches: list):
+        for entry in watches:
+            watch: LibuvFdWatch = entry
+            if not watch.ios:
+                continue
+            error: cython.int = watch._check()
+            if error:
+                watch.refuse(error)
+            elif watch._poll != cython.NULL:
+                watch._registered = True
+
+    @cython.cfunc
+    def _renew(self):
+        """Replace the epoll object. What it knew of stale numbers goes with it."""
+        # First a run, because libuv forgets a wake-up that it has not seen, and then ignores later ones.
+        self._register_with_kernel(self._unregistered)
+        # Its events may be those of stale numbers. The new object reports what is still ready.
+        poll: cython.pointer[Poll] = self._fired.first
+        self._fired.first = self._fired.last = cython.NULL
+        while poll != cython.NULL:
+            poll.fired = False
+            poll.events = 0
+            if poll.failed and poll.watch != cython.NULL:
+                poll.failed = False
+                cython.cast(LibuvFdWatch, poll.watch)._start_again()
+            poll = cython.cast(cython.pointer[Poll], poll.next)
+        # The new objects of libuv take numbers that are free, also those of watched fds that the program has closed.
+        self._check_all(list(self.fd_watches.values()))
+        _check(uv.uv_loop_fork(cython.address(self._uv)), "libuv could not make a new epoll object")
+        self._stale.clear()
+        self._renew_now = False
+        uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
+
+    @cython.cfunc
+    def _wait_warily(self, timeout: cython.double):
+        """Wait for events while there are stale numbers: libuv does not return from the events of such a number."""
+        epoll: cython.int = self._epoll()
+        milliseconds: cython.int = -1 if timeout < 0.0 else cython.cast(cython.int, _milliseconds(timeout))
+        ready: cython.bint
+        with cython.nogil:
+            ready = _epoll.wait_readable(epoll, milliseconds)
+        uv.uv_run(cython.address(self._uv), uv.UV_RUN_NOWAIT)
+        if ready and self._fired.first == cython.NULL and not self._fired.woken:
+            self._renew_now = True
+
+    @cython.cfunc
+    def _epoll(self) -> cython.int:
+        """Return the fd of the epoll object."""
+        return uv.uv_backend_fd(cython.address(self._uv))
 
     @cython.cfunc
     def _deliver(self):
@@ -343,6 +444,8 @@ class LibuvLoop(Loop):
         _check(uv.uv_loop_fork(cython.address(self._uv)), "libuv could not be made usable in a forked child")
         for fd in list(self.fd_watches):
             self.closing_fd(fd)
+        self._stale.clear()  # the child's object never knew them
+        self._renew_now = False
 
     def release(self):
         self._stop()

@@ -392,6 +392,6 @@ def test_the_rest_is_the_standard_librarys():
     assert os.posix_spawn is stdlib.posix_spawn
     assert set(stdlib.__all__) <= set(os.__all__)
     waits = {"wait", "wait3", "wait4", "waitid", "waitpid"}
-    fds = {"close", "get_blocking", "read", "readv", "set_blocking", "write", "writev"}
+    fds = {"close", "dup2", "get_blocking", "read", "readv", "set_blocking", "write", "writev"}
     fds |= {"readinto"} & set(dir(stdlib))
     assert set(os.__implements__) == waits | fds | {"system"}
