@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from typing import Any as Any
     from typing import Generic as Generic
     from typing import Literal as Literal
+    from typing import NoReturn as NoReturn
     from typing import Self as Self
     from typing import TextIO as TextIO
 
@@ -100,6 +101,7 @@ if not TYPE_CHECKING:
     TracebackType = Late("types:TracebackType")
     Any = Late("typing:Any")
     Literal = Late("typing:Literal")
+    NoReturn = Late("typing:NoReturn")
     Self = Late("typing:Self")
     TextIO = Late("typing:TextIO")
     A = Late("hubcore._base.type_variables:A")

@@ -7,10 +7,7 @@ frames of all of them, and keep their local variables alive.
 
 from __future__ import annotations
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from types import TracebackType
-    from typing import NoReturn
+from hubcore._base.hints import NoReturn, TracebackType
 
 
 def raise_here(exception: object) -> NoReturn:

@@ -27,7 +27,8 @@ import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
 from cython.cimports.hubcore._capi.thread_state import get_ident
-from cython.cimports.hubcore.backends import _clock, _epoll_calls as _epoll
+from cython.cimports.hubcore.backends import _clock
+from cython.cimports.hubcore.backends import _epoll_calls as _epoll
 from cython.cimports.hubcore.backends import _ev as ev
 from cython.cimports.hubcore.backends._python import PyEval_RestoreThread, PyEval_SaveThread, PyThreadState
 from cython.cimports.hubcore.loop import Loop

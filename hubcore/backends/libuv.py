@@ -30,7 +30,8 @@ import os
 
 from cython.cimports.cpython.mem import PyMem_RawFree, PyMem_RawMalloc
 from cython.cimports.hubcore._capi.thread_state import get_ident
-from cython.cimports.hubcore.backends import _clock, _epoll_calls as _epoll
+from cython.cimports.hubcore.backends import _clock
+from cython.cimports.hubcore.backends import _epoll_calls as _epoll
 from cython.cimports.hubcore.backends import _uv as uv
 from cython.cimports.hubcore.loop import Loop
 from cython.cimports.hubcore.watchers import FdWatch

@@ -306,5 +306,8 @@ def test_no_file_is_longer_than_a_reader_can_keep_in_mind():
         if path.suffix in (".py", ".pxd", ".sh")
     }
     assert lengths
-    wrong = [f"{name}: {length} lines" for name, length in lengths.items() if length > LONGEST]
+    reasoned = [name for name in lengths if "\nLong because: " in (ROOT / name).read_text()[:2500]]
+    assert len(reasoned) <= 3
+    limits = dict.fromkeys(lengths, LONGEST) | dict.fromkeys(reasoned, LONGEST + 50)
+    wrong = [f"{name}: {length} lines" for name, length in lengths.items() if length > limits[name]]
     assert not wrong, f"split what is longer than {LONGEST} lines: {'; '.join(wrong)}"
