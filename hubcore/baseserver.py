@@ -53,7 +53,7 @@ class BaseServer:
     #: How many connections or datagrams the server takes without a wait before it yields.
     max_accept = 100
     #: Seconds that stop() gives handlers to finish before it kills them.
-    stop_timeout = 1
+    stop_timeout: float | None = 1
     #: Seconds that stop() waits for handlers that it has killed.
     kill_timeout = 1
     #: The handler: the argument of that name, or a method of a subclass.

@@ -24,8 +24,8 @@ try:
     from celery.utils.timer2 import Timer as _ThreadTimer
     from kombu.asynchronous.timer import Entry
     from kombu.asynchronous.timer import Timer as _Schedule
-except ImportError as error:
-    raise ImportError(f"hubcore.celery is a pool of Celery, which is not installed: {error}") from error
+except ImportError as _error:
+    raise ImportError(f"hubcore.celery is a pool of Celery, which is not installed: {_error}") from _error
 
 from greenlet import GreenletExit, getcurrent
 

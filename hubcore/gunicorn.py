@@ -17,8 +17,8 @@ from typing import Any
 try:
     from gunicorn.sock import ssl_context
     from gunicorn.workers.base import Worker as _Base
-except ImportError as error:
-    raise ImportError(f"hubcore.gunicorn is a worker of gunicorn, which is not installed: {error}") from error
+except ImportError as _error:
+    raise ImportError(f"hubcore.gunicorn is a worker of gunicorn, which is not installed: {_error}") from _error
 
 
 __all__ = ["Worker"]

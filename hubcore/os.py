@@ -40,7 +40,7 @@ else:
     Loop = Late("hubcore.loop:Loop")
 
 if hasattr(_stdlib, "readinto"):  # from CPython 3.14 on
-    readinto = _fd_calls.readinto
+    readinto: Callable[[int, Any], int] = _fd_calls.readinto
 
 # The originals; patching may replace the module's names later.
 _fork = _stdlib.fork

@@ -83,9 +83,9 @@ class WSGIServer(StreamServer):
     #: What an environ is; a subclass of dict, if it is not dict, makes each request slower.
     environ_class: type[dict[str, Any]] = dict
     secure_environ_class = WSGISecureEnviron
-    alpn_protocols = ("http/1.1",)
+    alpn_protocols: tuple[str, ...] = ("http/1.1",)
     #: Seconds within which a client that has just got a response may still send a request when the server stops.
-    idle_grace = 0.25
+    idle_grace: float = 0.25
     #: Whether to accept, when the server stops, the connections that wait in the kernel.
     takes_waiting = True
     base_env: dict[str, Any] = {}
@@ -114,7 +114,7 @@ class WSGIServer(StreamServer):
         reuse_port: bool | None = None,
         **more: Any,
     ) -> None:
-        self.limits = replace(limits or Limits(), **take(more))
+        self.limits: Limits = replace(limits or Limits(), **take(more))
         if backlog is None and not hasattr(listener, "accept"):
             backlog = self.limits.backlog
         if application is not None and not callable(application):
@@ -122,7 +122,7 @@ class WSGIServer(StreamServer):
         if handler_class is not None:
             self.handler_class = handler_class
         self.application = application
-        self.stopping = Event()
+        self.stopping: Event = Event()
         self.pool_counts = pool_counts
         self._open = 0
         self._room = Event()
@@ -135,8 +135,8 @@ class WSGIServer(StreamServer):
         if more and "ssl_context" not in more and "certfile" not in more and "keyfile" not in more:
             raise TypeError(f"a WSGIServer has no argument {', '.join(sorted(more))}")
         super().__init__(listener, None, backlog, spawn, reuse_port=reuse_port, **more)
-        self.handshake_timeout = self.limits.header_timeout or None
-        self.stop_timeout = self.limits.graceful_timeout or None  # type: ignore[assignment]
+        self.handshake_timeout: float | None = self.limits.header_timeout or None
+        self.stop_timeout = self.limits.graceful_timeout or None
         if self.limits.max_connections or pool_counts == "connections":
             rules.idle = OrderedDict()
         self.log = logs.as_stream(log, 20)

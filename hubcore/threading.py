@@ -38,9 +38,9 @@ from hubcore.thread import (
 if hasattr(_stdlib, "serialize_iterator"):  # from CPython 3.15 on
     from hubcore._threads import iterators as _iterators
 
-    concurrent_tee = _iterators.concurrent_tee
+    concurrent_tee: Any = _iterators.concurrent_tee
     serialize_iterator = _iterators.serialize_iterator
-    synchronized_iterator = _iterators.synchronized_iterator
+    synchronized_iterator: Any = _iterators.synchronized_iterator
 
 _private: Any = _stdlib  # its private names; see hubcore._patching.cpython_internals
 

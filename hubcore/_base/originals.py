@@ -11,7 +11,7 @@ import os
 import time
 from _thread import LockType, RLock, _local, allocate_lock, get_ident, start_new_thread
 
-from hubcore._base.hints import Any, Iterable
+from hubcore._base.hints import Any, Callable, Iterable
 
 __all__ = [
     "LockType",
@@ -35,12 +35,12 @@ __all__ = [
 native_sleep = time.sleep
 waitpid = os.waitpid
 # The patched os.close notifies the hub that watches the fd, which in a forked child may still be the parent's.
-close_fd = os.close
+close_fd: Callable[[int], None] = os.close
 # The patched functions wait, and hide that hubcore itself has made an fd non-blocking.
-read_fd = os.read
-write_fd = os.write
-get_blocking = os.get_blocking
-set_blocking = os.set_blocking
+read_fd: Callable[[int, int], bytes] = os.read
+write_fd: Callable[[int, Any], int] = os.write
+get_blocking: Callable[[int], bool] = os.get_blocking
+set_blocking: Callable[[int, bool], None] = os.set_blocking
 
 #: The objects that patching has replaced: by module name, then by attribute name. It is `hubcore.monkey.saved`.
 saved: dict[str, dict[str, Any]] = {}

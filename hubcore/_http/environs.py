@@ -105,9 +105,9 @@ class SecureEnviron(Environ):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.secure_repr = self.default_secure_repr
-        self.whitelist_keys = self.default_whitelist_keys
-        self.print_masked_keys = self.default_print_masked_keys
+        self.secure_repr: bool = self.default_secure_repr
+        self.whitelist_keys: tuple[str, ...] = self.default_whitelist_keys
+        self.print_masked_keys: bool = self.default_print_masked_keys
 
     def _shown(self) -> dict[str, Any]:
         shown = {key: self[key] for key in self if key in self.whitelist_keys}
@@ -134,5 +134,5 @@ class SecureEnviron(Environ):
 class WSGISecureEnviron(SecureEnviron):
     """A SecureEnviron that shows what is no secret of a request: method, path and so on."""
 
-    default_whitelist_keys = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
+    default_whitelist_keys: tuple[str, ...] = ("REMOTE_ADDR", "REMOTE_PORT", "HTTP_HOST")
     default_print_masked_keys = False

@@ -61,9 +61,9 @@ class Exchange(Response):
 
     def __init__(self, sock: Any, address: Any, server: Any, rules: Rules) -> None:
         Response.__init__(self, sock, address, server, rules)
-        self.application = rules.application
-        self.time_start = 0.0
-        self.time_finish = 0.0
+        self.application: Any = rules.application
+        self.time_start: float = 0.0
+        self.time_finish: float = 0.0
         self.wsgi_input: Any = EMPTY
         self._handover: HandOver | None = None
 

@@ -21,7 +21,7 @@ class Handler(Connection):
     protocol_version = "HTTP/1.1"
     MessageClass = HTTPMessage
     ApplicationError = ApplicationError
-    ignored_socket_errors = ()
+    ignored_socket_errors: tuple[int, ...] = ()
 
     def __init__(self, sock: Any, address: Any, server: Any, rfile: Any = None) -> None:
         super().__init__(sock if rfile is None else _FileSocket(sock, rfile), address, server, server._rules)

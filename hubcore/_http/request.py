@@ -74,8 +74,8 @@ class Request(Wire):
 
     def __init__(self, sock: Any, address: Any, server: Any, rules: Rules) -> None:
         Wire.__init__(self, sock, rules)
-        self.client_address = address
-        self.server = server
+        self.client_address: Any = address
+        self.server: Any = server
         self._host: bytes | None = None  # the last one, which was valid
         self._remote: tuple[str, str] = ("", "")
         if isinstance(address, tuple) and len(address) >= 2:
@@ -85,8 +85,8 @@ class Request(Wire):
     def _forget(self) -> None:
         """Be at no request."""
         self.environ: Any = None
-        self.command = ""
-        self.path = ""
+        self.command: str = ""
+        self.path: str = ""
         self.content_length: int | None = None
         self._head = b""
         self._minor = 1

@@ -76,20 +76,20 @@ class Response(Request):
     def _no_response(self) -> None:
         """Have no response yet."""
         self.result: Any = None
-        self.response_length = 0
-        self.headers_sent = False
-        self.close_connection = False
-        self.connection_upgraded = False
+        self.response_length: int = 0
+        self.headers_sent: bool = False
+        self.close_connection: bool = False
+        self.connection_upgraded: bool = False
         self._complete = False
         self._no_head()
 
     def _no_head(self) -> None:
         self.status: str | None = None
-        self.code = 0
+        self.code: int = 0
         self.response_headers: list[tuple[str, str]] | None = None
-        self.response_use_chunked = False
-        self.provided_date = False
-        self.provided_server = False
+        self.response_use_chunked: bool = False
+        self.provided_date: bool = False
+        self.provided_server: bool = False
         self.provided_content_length: int | None = None
         self._status_line: bytes | None = None
         self._head_lines: list[bytes] = []

@@ -37,8 +37,8 @@ class Wire:
     __slots__ = ("_buffer", "_gone", "_waits", "rules", "socket")
 
     def __init__(self, sock: Any, rules: Rules) -> None:
-        self.socket = sock
-        self.rules = rules
+        self.socket: Any = sock
+        self.rules: Rules = rules
         self._buffer = b""
         self._gone = False  # reading or writing has failed: nothing more goes over this connection
         self._waits: FdWaits | None = sock._fd_waits if type(sock) is _plain else None

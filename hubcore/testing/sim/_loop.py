@@ -33,7 +33,7 @@ class HostLoop(SelectLoop):
     def __init__(self, process: Any) -> None:
         self.process = process
         self._clock = process.host.clock_here
-        self.woken = False
+        self.woken: bool = False
         super().__init__(None, None)
 
     def _open(self) -> None:

@@ -42,7 +42,7 @@ class Link:
         self.held: list[tuple[Callable[..., object], tuple[Any, ...], int]] = []
         self.cuts: dict[object, None] = {}  # why it is cut, by the partitions that do so
         self.free_at: float = 0.0  # when what was sent has left, where the bandwidth is limited
-        self.random = world.chance.stream("net", source, target).random
+        self.random: Callable[[], float] = world.chance.stream("net", source, target).random
 
     def delay(self, size: int) -> float:
         """How long a packet of `size` bytes takes that is sent now and not lost."""
