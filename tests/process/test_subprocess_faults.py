@@ -126,7 +126,8 @@ def test_without_a_pidfd_a_thread_waits(hub, monkeypatch):
     told = []
     child.rawlink(told.append)
     assert child.wait() == 0
-    hubcore.sleep(0.001)
+    while not told:
+        hubcore.sleep(0.001)
     assert told == [child]
     found = []
     thread = threading.Thread(target=lambda: found.append(Popen(["sleep", "0.01"]).wait(timeout=20)))

@@ -68,5 +68,5 @@ def outcome(call: Callable[..., Any], *args: Any) -> Any:
         return "returned", call(*args)
     except Exception as error:
         text = re.sub(r"^_ssl\.c:\d+: | \(_ssl\.c:\d+\)$", "", str(error))
-        text = re.sub(r"<(class ')?(hubcore\._sslsocket|ssl)\.SSLSocket[^>]*>", "<SSLSocket>", text)
+        text = re.sub(r"<(class ')?(hubcore\.ssl|ssl)\.SSLSocket[^>]*>", "<SSLSocket>", text)
         return type(error), error.args[0] if isinstance(error, stdlib.SSLError) else None, text
