@@ -7,6 +7,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from hubcore._base.originals import close_fd
 from hubcore._http.accesslog import fields, formatter
 from hubcore.hub import get_hub
 
@@ -86,13 +87,13 @@ class LogFile:
         except OSError as error:
             _complain(f"hubcore: cannot open the log {self.path}: {error.strerror}; the old one is kept")
             return
-        os.close(self._fd)
+        close_fd(self._fd)
         self._fd = new
 
     def close(self) -> None:
         """Close the file."""
         if self._fd > 2:
-            os.close(self._fd)
+            close_fd(self._fd)
             self._fd = -1
 
 
