@@ -7,6 +7,7 @@ import sys
 
 from greenlet import getcurrent
 
+from hubcore._base.argument_checks import check_function
 from hubcore._base.hints import Any, Callable, Self
 from hubcore._diagnostics.describe import preload_reporting
 from hubcore._sync.links import DirectLink
@@ -99,9 +100,11 @@ class BaseServer:
             raise TypeError(f"listener must be an address or a socket, not {listener!r}")
 
     def set_handle(self, handle: Callable[..., object]) -> None:
-        """Set the handler for later connections or datagrams. TypeError if `handle` is not callable."""
-        if not callable(handle):
-            raise TypeError(f"a server's handle must be callable, not {handle!r}")
+        """Set the handler for later connections or datagrams.
+
+        TypeError if `handle` is not callable, or a coroutine function.
+        """
+        check_function(handle, "a server's handle")
         self.handle = handle
 
     def set_spawn(self, spawn: Any) -> None:

@@ -9,12 +9,13 @@ import sys
 
 import cython
 
+from hubcore._base.argument_checks import refuse_copy
 from hubcore._base.hints import class_getitem
 from hubcore._core.raising import raise_with, traceback_of
 from hubcore._sync.waitable import Waitable
 
 if not cython.compiled:
-    from hubcore._base.hints import Any, Generic, T, TracebackType
+    from hubcore._base.hints import Any, Generic, NoReturn, T, TracebackType
     from hubcore._capi.fallback import atomic, import_greenlet
     from hubcore._sync.waitable import park
 
@@ -236,6 +237,10 @@ class AsyncResult(Waitable, Generic["T"]):
     def _unread(self) -> BaseException | None:
         """Return the failure if no caller has read it, else None."""
         return None if self._looked else self._exception
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """TypeError: a copy would not get the result."""
+        refuse_copy(self)
 
     def __repr__(self) -> str:
         if not self._is_ready:

@@ -1,6 +1,7 @@
 cimport cython
 
 from hubcore._sync.waitable cimport park, waiter_at
+from hubcore._capi.callables cimport may_be_async
 from hubcore._capi.deferred_errors cimport call_or, raise_failure
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._sync.links cimport Linkable

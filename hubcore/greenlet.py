@@ -16,7 +16,7 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._base.argument_checks import check_exception
+from hubcore._base.argument_checks import check_exception, check_function
 from hubcore._base.hints import class_getitem
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
@@ -28,7 +28,15 @@ from hubcore.hub import get_hub
 
 if not cython.compiled:
     from hubcore._base.hints import Any, Callable, CodeType, Generic, P, R, Self, T_co, TracebackType
-    from hubcore._capi.fallback import call_or, get_ident, getcurrent, greenlet, import_greenlet, raise_failure
+    from hubcore._capi.fallback import (
+        call_or,
+        get_ident,
+        getcurrent,
+        greenlet,
+        import_greenlet,
+        may_be_async,
+        raise_failure,
+    )
     from hubcore._core.raw_greenlet import FINISHED, NEW, SCHEDULED, STARTED
     from hubcore._sync.waitable import park, waiter_at
 
@@ -89,8 +97,10 @@ class Greenlet(Linkable, Generic["T_co"]):
         self._set_up(run, args, kwargs)
 
     def _set_up(self, run: Callable[..., object] | None, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
-        if run is not None and not callable(run):
-            raise TypeError(f"a greenlet's function must be callable, not {run!r}")
+        if run is None:
+            check_function(self._run, "_run()")
+        elif may_be_async(run):
+            check_function(run, "a greenlet's function")
         hub = get_hub()
         self._prepare(hub, run, args)
         self._kwargs: dict[str, object] | None = kwargs or None

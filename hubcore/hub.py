@@ -14,7 +14,7 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore import config
-from hubcore._base.argument_checks import as_exception, check_greenlet
+from hubcore._base.argument_checks import as_exception, check_function, check_greenlet
 from hubcore._base.hints import Any, Callable, P, R, TracebackType
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
@@ -28,7 +28,7 @@ from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._capi.fallback import get_ident, getcurrent, hide_from_collector, import_greenlet
+    from hubcore._capi.fallback import get_ident, getcurrent, hide_from_collector, import_greenlet, may_be_async
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -429,8 +429,8 @@ def _forget(hub: Hub) -> None:
 
 def spawn_raw(function: Callable[P, object], *args: P.args, **kwargs: P.kwargs) -> RawGreenlet:
     """Start a greenlet without result, links and copied context variables: the cheapest one. Never switches."""
-    if not callable(function):
-        raise TypeError(f"spawn_raw(): function must be callable, not {function!r}")
+    if may_be_async(function):
+        check_function(function, "spawn_raw(): function")
     if kwargs:
         from functools import partial
 

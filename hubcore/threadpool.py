@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from hubcore._base import worker_threads as _worker_threads
+from hubcore._base.argument_checks import check_function
 from hubcore._base.hints import A, Any, Callable, Iterable, Mapping, P, R
 from hubcore._base.package import publish_all
 from hubcore._sync.locks import room_for
@@ -59,8 +60,7 @@ class ThreadPool(MappingMixin):
         Switches if it waits; a thread without a hub blocks. Any thread. The call gets a copy of the caller's context
         variables.
         """
-        if not callable(func):
-            raise TypeError(f"func must be callable, not {func!r}")
+        check_function(func, "func")
         self._look_for_fork()
         self._semaphore.acquire()
         try:

@@ -9,7 +9,8 @@ from __future__ import annotations
 from errno import EBADF
 from os import strerror
 
-from hubcore._base.hints import Callable, Self
+from hubcore._base.argument_checks import refuse_copy
+from hubcore._base.hints import Any, Callable, NoReturn, Self
 from hubcore._core.deadlines import Deadline, as_seconds
 from hubcore._core.waiter import Waiter
 from hubcore.exceptions import ConcurrentObjectUseError
@@ -138,6 +139,10 @@ class Watcher:
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
         self.close()
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """TypeError: the loop would not know a copy."""
+        refuse_copy(self)
 
     def _describe(self) -> str:
         return ""

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 from math import inf
 
-from hubcore._base.hints import Any
+from hubcore._base.argument_checks import refuse_copy
+from hubcore._base.hints import Any, NoReturn
 
 
 def as_seconds(given: Any, what: str) -> float:
@@ -55,6 +56,10 @@ class Deadline:
 
     def _give_up(self, exception: BaseException) -> None:
         """Called if the hub is destroyed while this is in the heap: it will never fire. Must not switch."""
+
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """TypeError: a copy would share its place in the heap."""
+        refuse_copy(self)
 
 
 class DeadlineHeap:

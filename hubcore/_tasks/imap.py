@@ -10,6 +10,7 @@ import sys
 
 from greenlet import GreenletExit
 
+from hubcore._base.argument_checks import check_function
 from hubcore._base.hints import Any, Callable, Generic, Iterable, Self, T_co
 from hubcore._queues.simple_queue import SimpleQueue
 from hubcore._sync.links import DirectLink
@@ -33,8 +34,7 @@ class Attempt:
     __slots__ = ("function",)
 
     def __init__(self, function: Callable[..., object]) -> None:
-        if not callable(function):
-            raise TypeError(f"the function to map must be callable, not {function!r}")
+        check_function(function, "the function to map")
         self.function = function
 
     def __call__(self, *args: object) -> object:

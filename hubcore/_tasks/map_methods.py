@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from _collections import deque
 
-from hubcore._base.argument_checks import check_callback
-from hubcore._base.hints import A, Any, Callable, Iterable, Iterator, Mapping, R
+from hubcore._base.argument_checks import check_callback, check_function, refuse_copy
+from hubcore._base.hints import A, Any, Callable, Iterable, Iterator, Mapping, NoReturn, R
 from hubcore._tasks.imap import Attempt, IMap, IMapUnordered, outcome
 from hubcore.event import AsyncResult
 from hubcore.greenlet import Greenlet, spawn
@@ -70,6 +70,10 @@ class MappingMixin:
         """Return whether the caller is itself one of the tasks, which must not wait for room."""
         return False
 
+    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+        """TypeError: a copy would share the tasks and the room."""
+        refuse_copy(self)
+
     def apply(
         self, func: Callable[..., R], args: Iterable[Any] | None = None, kwds: Mapping[str, Any] | None = None
     ) -> R:
@@ -78,6 +82,7 @@ class MappingMixin:
         In one of the tasks themselves, call it there at once.
         """
         if self._is_inside():
+            check_function(func, "func")
             return func(*(args or ()), **(kwds or {}))
         result: R = self.spawn(func, *(args or ()), **(kwds or {})).get()
         return result

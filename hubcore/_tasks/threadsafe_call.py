@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextvars import copy_context
 
+from hubcore._base.argument_checks import check_function
 from hubcore._base.hints import Any, Callable, T
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
@@ -22,8 +23,7 @@ class HubCall(AsyncResult["T"]):
 
     def __init__(self, hub: Hub, function: Callable[..., T], args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         AsyncResult.__init__(self)  # first, because __del__ reads its fields even if the next lines raise
-        if not callable(function):
-            raise TypeError(f"a greenlet's function must be callable, not {function!r}")
+        check_function(function, "a greenlet's function")
         self._hub = hub
         self._function: Callable[..., object] | None = function
         self._arguments: tuple[Any, Any] | None = (args, kwargs)
