@@ -67,7 +67,7 @@ def is_async(function: Any) -> bool:
         if isinstance(function, partial):
             function = function.func
             continue
-        call = type(function).__call__  # type: ignore[operator]
+        call = type(function).__call__
         return isinstance(call, FunctionType) and bool(call.__code__.co_flags & _ASYNC)
 
 
