@@ -47,12 +47,35 @@ class FileObjectClosed(OSError, ValueError):
         super().__init__(EBADF, "I/O operation on closed file")
 
 
+class _Default:
+    """The default of a parameter, which differs from the same value given."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __repr__(self) -> str:
+        return repr(self.value)
+
+
+_BUFFERING: Any = _Default(-1)
+_CLOSEFD: Any = _Default(True)
+
+
+def _given(name: str, value: Any, other_name: str, other: Any) -> Any:
+    """Return the value of a parameter that has two names. TypeError if both were given."""
+    if not isinstance(value, _Default) and not isinstance(other, _Default):
+        raise TypeError(f"{name} and {other_name} are two names of one argument; give {name} only")
+    given = other if isinstance(value, _Default) else value
+    return given.value if isinstance(given, _Default) else given
+
+
 class _FileObject:
     """A file: a raw file of the subclass's kind, under the io module's own buffer and text layers.
 
     `fobj` is a path, an fd or an open file. The other arguments are those of `open`; with `closefd` False, closing
     this object leaves the fd, or the open file, open. Greenlets may share a file: each operation, also a long `write`,
-    finishes before the next begins, so operations never interleave (hence `atomic_write` changes nothing). Closing the
+    finishes before the next begins, so operations never interleave (hence `atomic_write` changes nothing). `close` and
+    `bufsize` are gevent's other names of `closefd` and `buffering`; both of a pair is a TypeError. Closing the
     file ends the waits of other greenlets with OSError (EBADF). As in the io module, an exception in the middle of a
     line or of a long read loses the data that was already read.
     """
@@ -63,13 +86,18 @@ class _FileObject:
         self,
         fobj: Any,
         mode: str = "r",
-        buffering: int = -1,
-        closefd: bool = True,
+        buffering: int = _BUFFERING,
+        closefd: bool = _CLOSEFD,
         encoding: str | None = None,
         errors: str | None = None,
         newline: str | None = None,
         atomic_write: bool = False,
+        *,
+        close: bool = _CLOSEFD,
+        bufsize: int = _BUFFERING,
     ) -> None:
+        buffering = _given("buffering", buffering, "bufsize", bufsize)
+        closefd = _given("closefd", closefd, "close", close)
         _check(mode, buffering, encoding, errors, newline)
         binary = "b" in mode
         if isinstance(fobj, os.PathLike):

@@ -9,6 +9,7 @@ for children by pidfd. Unlike gevent, hubcore reaps no child on its own: a progr
 from __future__ import annotations
 
 import os as _stdlib
+import sys as _sys
 
 from hubcore._base import originals as _originals
 from hubcore._base.argument_checks import check_callback
@@ -17,6 +18,7 @@ from hubcore._base.originals import close_fd, get_ident
 from hubcore._base.package import publish_all
 from hubcore._core.registry import hubs
 from hubcore._io import fd_calls as _fd_calls
+from hubcore._io import kernel_copies as _kernel_copies
 from hubcore._io.fd_calls import get_blocking as get_blocking
 from hubcore._io.fd_calls import read as read
 from hubcore._io.fd_calls import readv as readv
@@ -41,6 +43,10 @@ else:
 
 if hasattr(_stdlib, "readinto"):  # from CPython 3.14 on
     readinto: Callable[[int, Any], int] = _fd_calls.readinto
+if _sys.platform.startswith("linux"):
+    sendfile = _kernel_copies.sendfile
+if hasattr(_stdlib, "splice"):
+    splice = _kernel_copies.splice
 
 # The originals; patching may replace the module's names later.
 _fork = _stdlib.fork
@@ -150,7 +156,7 @@ def nb_read(fd: int, n: int) -> bytes:
     """Like os.read on a non-blocking `fd`, but wait until data arrives. Switches if no data is ready."""
     while True:
         try:
-            return _read(fd, n)
+            return read(fd, n)
         except BlockingIOError:
             wait_read(fd)
 
@@ -162,7 +168,7 @@ def nb_write(fd: int, buf: Any) -> int:
     """
     while True:
         try:
-            return _write(fd, buf)
+            return write(fd, buf)
         except BlockingIOError:
             wait_write(fd)
 
@@ -200,6 +206,9 @@ def __dir__() -> list[str]:
 
 __implements__: list[str] = ["close", "dup2", "get_blocking", "read", "readinto", "readv", "set_blocking", "system"]
 __implements__ += ["wait", "wait3", "wait4", "waitid", "waitpid", "write", "writev"]
+if _sys.platform.startswith("linux"):  # elsewhere it has other arguments
+    __implements__ += ["sendfile"]
+__implements__ += ["splice"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]
 _OWN += ["nb_read", "nb_write", "tp_read", "tp_write"]

@@ -10,23 +10,30 @@ import os
 import socket as _stdlib
 import sys
 from _socket import socket as _native
-from errno import EAGAIN, EALREADY, EINPROGRESS, EISCONN
+from _socket import socketpair as _native_socketpair
+from errno import EAGAIN
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 from types import FunctionType
 
 from hubcore._base.hints import Any, Callable
-from hubcore._base.originals import get_blocking, original, set_blocking
+from hubcore._base.originals import original, set_blocking
 from hubcore._io.fd_waits import FdWaits, blocks_for_others
 from hubcore._io.wait_fd import cancel_wait, cancel_wait_ex, closing_fd, wait, wait_read, wait_readwrite, wait_write
+from hubcore._sockets import connecting as _connecting
+from hubcore._sockets import ended as _ended
+from hubcore._sockets import lending as _lending
 from hubcore._sockets import name_lookups as _name_lookups
 from hubcore._sockets import sendfile as _sendfile
 from hubcore._sockets.arguments import octets as _octets
 from hubcore._sockets.arguments import reiterable as _again
+from hubcore._sockets.call_timeout import seconds_of as _call_seconds
+from hubcore._sockets.call_timeout import timeout_default as timeout_default
 from hubcore._sockets.happy_eyeballs import Race, host_and_port
 from hubcore._sockets.name_lookups import getfqdn, gethostbyaddr, gethostbyname, gethostbyname_ex, getnameinfo
+from hubcore._sockets.name_lookups import resolved_for as _resolved
 from hubcore._sync.steps import note_try_if_patched
-from hubcore.hub import get_hub, sleep
+from hubcore.hub import get_hub
 
 try:
     from hubcore._sockets import address_calls as _fast_addressed
@@ -38,7 +45,6 @@ except ImportError:  # an uncompiled run: the class below then uses the standard
     _fast = _fast_addressed = None  # type: ignore[assignment]
 
 _FOREVER = -1.0
-_INTERNET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
 _STREAM = int(_stdlib.SOCK_STREAM)
 _NONBLOCK = int(getattr(_stdlib, "SOCK_NONBLOCK", 0))
 _DONTWAIT = getattr(_stdlib, "MSG_DONTWAIT", 0)
@@ -49,7 +55,8 @@ class socket(_stdlib.socket):
     """socket.socket, made cooperative: same methods and errors; a call that would block lets other greenlets run.
 
     One greenlet may read while another writes. A second reader (or writer) gets ConcurrentObjectUseError. Closing a
-    socket raises OSError (EBADF) in every greenlet that waits on it. Any thread may use a socket; at any moment one
+    socket raises OSError (EBADF) in every greenlet that waits on it; a `shutdown` before it ends the reader's wait with
+    what had come, or with the end of the input. Any thread may use a socket; at any moment one
     thread may read and one may write.
     """
 
@@ -57,7 +64,6 @@ class socket(_stdlib.socket):
 
     def __init__(self, family: int = -1, type: int = -1, proto: int = -1, fileno: int | None = None) -> None:
         timeout: float | None = None
-        came_nonblocking = False
         if fileno is None and _NONBLOCK:
             # As a flag of the type, non-blocking mode needs no system call of its own.
             if type == -1:
@@ -67,19 +73,23 @@ class socket(_stdlib.socket):
         else:
             super().__init__(family, type, proto, fileno)
             timeout = _native.gettimeout(self)  # the default timeout, or 0.0 for SOCK_NONBLOCK
-            came_nonblocking = timeout is None and not get_blocking(_native.fileno(self))
-            _native.settimeout(self, 0.0)
+            if timeout is not None:
+                _native.settimeout(self, 0.0)
         kind = _native.type.__get__(self)
         stream = kind & 0xF == _STREAM
         waits = self._fd_waits = FdWaits(_native.fileno(self), stream, _FOREVER if timeout is None else timeout)
-        waits.came_nonblocking = came_nonblocking
         waits.family = _native.family.__get__(self)
         waits.kind = kind
         waits.proto = _native.proto.__get__(self)
+        if timeout is None and (fileno is not None or not _NONBLOCK):
+            _lending.adopt(self)
 
     def _begin_as(self, sock: Any) -> None:
         """Initialise this socket with the fd of `sock`; the caller then calls `sock._let_go()`."""
-        socket.__init__(self, sock.family, sock.type, sock.proto, sock.fileno())
+        ours = isinstance(sock, socket)
+        fd = sock._number() if ours else sock.fileno()  # fileno() would lend our fd to the program
+        socket.__init__(self, sock.family, sock.type, sock.proto, fd)
+        self._fd_waits.lent = self._fd_waits.lent or (ours and sock._fd_waits.lent)
 
     # Waiting.
 
@@ -89,22 +99,48 @@ class socket(_stdlib.socket):
     def _when_writable(self, call: Callable[..., Any], *args: Any) -> Any:
         return self._until_it_does(call, args, self._fd_waits.wait_write)
 
-    def _until_it_does(self, call: Callable[..., Any], args: tuple[Any, ...], wait: Callable[[float], object]) -> Any:
+    def _until_it_does(
+        self,
+        call: Callable[..., Any],
+        args: tuple[Any, ...],
+        wait: Callable[[float], int | None],
+        limit: float | None = None,
+    ) -> Any:
         waits = self._fd_waits
-        get_hub().spend() if waits.timeout != 0.0 else note_try_if_patched()
+        if limit is None:
+            limit = waits.timeout
+        get_hub().spend() if limit != 0.0 else note_try_if_patched()
+        target: Any = self
         while True:
             try:
-                return call(self, *args)
+                return call(target, *args)
             except BlockingIOError:
-                if waits.timeout == 0.0:
+                if limit == 0.0:
                     raise
-            wait(waits.timeout)
+                if waits.ended and _ended.is_at_end(call, waits):
+                    return _ended.at_end(call)
+            except ConnectionResetError:
+                if waits.cut and call in _ended.AT_END:
+                    return _ended.at_end(call)  # the peer's answer to the shutdown that woke this reader came first
+                raise
+            finally:
+                if target is not self:
+                    target.detach()
+                    target = self
+            fd = wait(limit)
+            if fd is not None and fd != waits.fd:
+                # A shutdown woke the reader and the socket was closed: the call is made on its last fd.
+                target = _native(waits.family, waits.kind, waits.proto, fd)
+                target.settimeout(0.0)
 
-    def _with_flags(self, flags: int, call: Callable[..., Any], *args: Any, write: bool = False) -> Any:
+    def _with_flags(
+        self, flags: int, call: Callable[..., Any], *args: Any, write: bool = False, limit: float | None = None
+    ) -> Any:
         """Like `_when_readable` (`write`: `_when_writable`). With no timeout, MSG_DONTWAIT in `flags` forbids waits."""
-        if _DONTWAIT and _DONTWAIT & index(flags) and self._fd_waits.timeout < 0.0:
+        waits = self._fd_waits
+        if _DONTWAIT and _DONTWAIT & index(flags) and (waits.timeout if limit is None else limit) < 0.0:
             return call(self, *args)
-        return self._until_it_does(call, args, self._fd_waits.wait_write if write else self._fd_waits.wait_read)
+        return self._until_it_does(call, args, waits.wait_write if write else waits.wait_read, limit)
 
     # Timeouts. The fd itself is non-blocking, or each call passes the flag that keeps it from blocking.
 
@@ -135,10 +171,7 @@ class socket(_stdlib.socket):
         self._set_timeout(_FOREVER if _truth(flag) else 0.0)
 
     def _set_timeout(self, seconds: float) -> None:
-        # It raises the right error for a closed socket, and another process that shares the flag may have cleared it.
-        _native.setblocking(self, False)
-        self._fd_waits.timeout = seconds
-        self._fd_waits.came_nonblocking = False
+        _lending.set_timeout(self, seconds)
 
     def getblocking(self) -> bool:
         """Like socket.getblocking."""
@@ -166,42 +199,12 @@ class socket(_stdlib.socket):
 
     def accept(self) -> tuple[socket, Any]:
         """Like socket.accept: the connection is a `socket`, never a subclass. Switches if no connection is pending."""
-        fd, address = self._when_readable(_native._accept)  # type: ignore[attr-defined]
+        fd, address = self._when_readable(_ended.accept)
         return socket(self.family, self.type, self.proto, fileno=fd), address
 
     def connect(self, address: Any) -> None:
         """Like socket.connect. Looks up a host name cooperatively. Switches."""
-        waits = self._fd_waits
-        address = _resolved(self, address)
-        code = _native.connect_ex(self, address)
-        if code == EAGAIN and waits.timeout != 0.0:
-            code = self._connect_when_there_is_room(address)
-        if code in (EINPROGRESS, EALREADY):
-            if waits.timeout == 0.0:
-                raise BlockingIOError(code, os.strerror(code))
-            waits.wait_connected(waits.timeout)
-            code = self.getsockopt(_stdlib.SOL_SOCKET, _stdlib.SO_ERROR)
-            if code == EISCONN:
-                code = 0
-        if code:
-            raise OSError(code, os.strerror(code))
-
-    def _connect_when_there_is_room(self, address: Any) -> int:
-        # The backlog of a listening Unix socket is full. No event reports when that changes, because the kernel
-        # reports an unconnected socket as writable all the time. Hence a poll with growing delays.
-        loop = get_hub().loop
-        timeout = self._fd_waits.timeout
-        end = loop.update_now() + timeout
-        delay = 0.001
-        while True:
-            left = end - loop.update_now()
-            if timeout > 0.0 and left <= 0.0:
-                raise TimeoutError("timed out")
-            sleep(min(delay, left) if timeout > 0.0 else delay)
-            code: int = _native.connect_ex(self, address)
-            if code != EAGAIN:
-                return code
-            delay = min(delay * 2, 0.05)
+        _connecting.connect(self, _resolved(self, address))
 
     def connect_ex(self, address: Any) -> int:
         """Like socket.connect_ex: call `connect` and return the error's number, or 0. Switches."""
@@ -229,9 +232,13 @@ class socket(_stdlib.socket):
         n: int = self._with_flags(flags, _native.recv_into, buffer, nbytes, index(flags) | _DONTWAIT)
         return n
 
-    def send(self, data: Any, flags: int = 0) -> int:
-        """Like socket.send. Switches if the kernel accepts no data."""
-        n: int = self._with_flags(flags, _native.send, data, index(flags) | _DONTWAIT, write=True)
+    def send(self, data: Any, flags: int = 0, timeout: Any = timeout_default) -> int:
+        """Like socket.send. Switches if the kernel accepts no data.
+
+        `timeout`, in seconds, replaces the socket's for this call; 0 forbids the wait, None waits without limit.
+        """
+        limit = None if timeout is timeout_default else _call_seconds(timeout)
+        n: int = self._with_flags(flags, _native.send, data, index(flags) | _DONTWAIT, write=True, limit=limit)
         return n
 
     def sendall(self, data: Any, flags: int = 0) -> None:
@@ -239,12 +246,12 @@ class socket(_stdlib.socket):
         waits = self._fd_waits
         loop = get_hub().loop
         end = loop.update_now() + waits.timeout
-        with memoryview(data) as view, _octets(view) as octets:
+        with memoryview(data) as view, _octets(view) as whole:
             sent = 0
             while True:
                 try:
-                    sent += _native.send(self, octets[sent:], flags | _DONTWAIT)
-                    if sent >= len(octets):
+                    sent += _native.send(self, whole[sent:], flags | _DONTWAIT)
+                    if sent >= len(whole):
                         return
                 except BlockingIOError:
                     if waits.timeout == 0.0:
@@ -318,8 +325,12 @@ class socket(_stdlib.socket):
 
     # Closing.
 
+    def shutdown(self, how: int) -> None:
+        """Like socket.shutdown. A reader that waits goes on: it gets what had come, or the end. Never switches."""
+        _ended.shut_down(self, how)
+
     def _real_close(self, _ss: Any = _native) -> None:
-        self._fd_waits.close()
+        self._fd_waits.before_close()
         if self._fd_waits.fd >= 0:
             closing_fd(self._fd_waits.fd)  # for greenlets that wait by other means, such as select
         self._fd_waits.fd = -1
@@ -330,11 +341,18 @@ class socket(_stdlib.socket):
 
         The returned fd blocks if the socket is connected and has no timeout. Never switches.
         """
+        self._fd_waits.keeps_nonblocking = False
         blocking = blocks_for_others(self)
         fd = self._let_go()
         if blocking:
             set_blocking(fd, True)
         return fd
+
+    def fileno(self) -> int:
+        """Like socket.fileno. From then on the fd blocks where the standard library's would. Never switches."""
+        if not self._fd_waits.lent:
+            _lending.lend(self)
+        return self._fd_waits.fd
 
     def _let_go(self) -> int:
         """Like `detach`, but leave the fd non-blocking."""
@@ -360,18 +378,9 @@ if _fast is not None:
     _fast.methods_of(socket)
     _fast_addressed.methods_of(socket)
     _fast_addressed.accepted_are(socket)
-_native_socketpair: Any = original("socket", "socketpair")  # after patching, the module's own name is ours
 # The standard library's function, which looks `socket` up when it is called: with our class under that name.
 _create_server: Any = FunctionType(original("socket", "create_server").__code__, {**vars(_stdlib), "socket": socket})
 SocketType = _native  # as in the standard library: the base class of every socket
-
-
-def _resolved(sock: socket, address: Any) -> Any:
-    """Return `address` with its host looked up, so that the C code makes no blocking look-up."""
-    waits = sock._fd_waits
-    return (
-        _name_lookups.resolved(waits.family, waits.kind, waits.proto, address) if waits.family in _INTERNET else address
-    )
 
 
 def getaddrinfo(
@@ -460,11 +469,12 @@ def socketpair(family: int | None = None, type: int = _stdlib.SOCK_STREAM, proto
     """Like socket.socketpair: return two connected sockets."""
     if family is None:
         family = getattr(_stdlib, "AF_UNIX", _stdlib.AF_INET)
-    first, second = _native_socketpair(family, type, proto)
-    return (
-        socket(first.family, first.type, first.proto, fileno=first.detach()),
-        socket(second.family, second.type, second.proto, fileno=second.detach()),
-    )
+    asked = type & _NONBLOCK
+    # New fds need no system call for their mode, and only `fileno` lends them to the program.
+    pair = _native_socketpair(family, int(type) | _NONBLOCK, proto)
+    first, second = (socket(each.family, each.type | asked, each.proto, each.detach()) for each in pair)
+    first._fd_waits.came_nonblocking = second._fd_waits.came_nonblocking = False
+    return first, second
 
 
 def __getattr__(name: str) -> Any:
@@ -484,6 +494,6 @@ __implements__: list[str] = [
 __all__ = [
     "SocketType", "cancel_wait", "cancel_wait_ex", "create_connection", "create_server", "error", "fromfd", "gaierror",
     "getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo", "herror", "socket",
-    "socketpair", "timeout", "wait", "wait_read", "wait_readwrite", "wait_write",
+    "socketpair", "timeout", "timeout_default", "wait", "wait_read", "wait_readwrite", "wait_write",
 ]  # fmt: skip
 __all__ += [name for name in _stdlib.__all__ if name not in __all__]

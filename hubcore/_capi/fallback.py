@@ -12,7 +12,7 @@ from functools import wraps
 
 from greenlet import getcurrent, greenlet
 
-from hubcore._base.originals import RLock, close_fd, get_blocking, get_ident, original, read_fd, set_blocking, write_fd
+from hubcore._base.originals import RLock, close_fd, get_blocking, get_ident, original, set_blocking
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -264,9 +264,14 @@ def recv_ready(waits: Any, size: int) -> bytes | None:
         found: bytes | None = waits.recv_without_fd(size)
         return found
     try:
-        return read_fd(waits.fd, size)
+        data: bytes = _without_a_wait(waits.fd if waits.fd >= 0 else waits.last_fd, "recv", size)
+        return data
     except BlockingIOError:
         return None
+    except ConnectionResetError:
+        if waits.cut:
+            return b""
+        raise
 
 
 def send_ready(waits: Any, data: bytes, start: int) -> int:
@@ -274,19 +279,29 @@ def send_ready(waits: Any, data: bytes, start: int) -> int:
     if waits.fd < 0:
         count: int = waits.send_without_fd(data, start)
         return count
-    try:
-        return write_fd(waits.fd, memoryview(data)[start:])
-    except BlockingIOError:
-        return 0
+    return send_now(waits.fd, memoryview(data)[start:]) or 0
 
 
 def close_unread(fd: int) -> None:
     """Close `fd`, and discard its unread input."""
     try:
-        read_fd(fd, 65536)
+        _without_a_wait(fd, "recv", 65536)
     except OSError:
         pass
     close_fd(fd)
+
+
+def _without_a_wait(fd: int, name: str, argument: object) -> Any:
+    """Call the C socket's method `name` on `fd` with MSG_DONTWAIT."""
+    from _socket import MSG_DONTWAIT, socket
+
+    blocking = get_blocking(fd)
+    sock = socket(fileno=fd)
+    try:
+        return getattr(sock, name)(argument, MSG_DONTWAIT)
+    finally:
+        sock.detach()
+        set_blocking(fd, blocking)  # with a default timeout, socket() has made the fd non-blocking
 
 
 def ready_now(fd: int, events: int) -> bool:
@@ -308,17 +323,11 @@ def kind_of(fd: int) -> int:
 
 def send_now(fd: int, data: Any) -> int | None:
     """Call send(2) without blocking; return the number of bytes of `data` that were sent, None if it would block."""
-    from _socket import MSG_DONTWAIT, socket
-
-    blocking = get_blocking(fd)
-    sock = socket(fileno=fd)
     try:
-        return sock.send(data, MSG_DONTWAIT)
+        count: int = _without_a_wait(fd, "send", data)
+        return count
     except BlockingIOError:
         return None
-    finally:
-        sock.detach()
-        set_blocking(fd, blocking)  # with a default timeout, socket() has made the fd non-blocking
 
 
 def publish(module: str, cls: type) -> None:

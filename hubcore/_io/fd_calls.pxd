@@ -9,7 +9,7 @@ cdef int _IN, _OUT, _PIPE, _SOCKET, _DEVICE
 cdef Py_ssize_t _LITTLE, _PIPE_BUF
 
 @cython.locals(hub=Hub, current=greenlet)
-cdef bint _may_wait() except -1
+cpdef bint may_wait() except -1
 
 @cython.locals(number=cython.int)
 cdef int _number(object fd) except? -2

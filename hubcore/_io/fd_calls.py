@@ -64,7 +64,7 @@ class _Nothing(Exception):
 
 def read(fd: int, length: int, /) -> bytes:
     """Like os.read. Switches if no data is ready and `fd` blocks."""
-    if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, length):
+    if may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, length):
         return b""
     data: bytes = _read(fd, length)
     return data
@@ -72,7 +72,7 @@ def read(fd: int, length: int, /) -> bytes:
 
 def readinto(fd: int, buffer: Any, /) -> int:
     """Like os.readinto. Switches if no data is ready and `fd` blocks."""
-    if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all([buffer], True)):
+    if may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all([buffer], True)):
         return 0
     count: int = _readinto(fd, buffer)
     return count
@@ -80,7 +80,7 @@ def readinto(fd: int, buffer: Any, /) -> int:
 
 def readv(fd: int, buffers: Sequence[Any], /) -> int:
     """Like os.readv. Switches if no data is ready and `fd` blocks."""
-    if _may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all(buffers, True)):
+    if may_wait() and not ready_now(_number(fd), _IN) and not _wait_for_input(fd, _size_of_all(buffers, True)):
         return 0
     count: int = _readv(fd, buffers)
     return count
@@ -92,7 +92,7 @@ def write(fd: int, data: Any, /) -> int:
     A kill or a Timeout during the wait may leave a part of `data` written, as in socket.sendall. A write of up to
     PIPE_BUF bytes to a pipe is written whole or not at all.
     """
-    if _may_wait() and not _ready_for(_number(fd), _size(data)):
+    if may_wait() and not _ready_for(_number(fd), _size(data)):
         return _write_slowly(fd, data)
     count: int = _write(fd, data)
     return count
@@ -100,7 +100,7 @@ def write(fd: int, data: Any, /) -> int:
 
 def writev(fd: int, buffers: Sequence[Any], /) -> int:
     """Like os.writev. Switches if `fd` blocks and has no room for all of the data."""
-    if _may_wait() and not _ready_for(_number(fd), _size_of_all(buffers)):
+    if may_wait() and not _ready_for(_number(fd), _size_of_all(buffers)):
         return _write_slowly(fd, b"".join(buffers))
     count: int = _writev(fd, buffers)
     return count
@@ -124,7 +124,7 @@ def set_blocking(fd: int, blocking: bool, /) -> None:
 # Before the call: must the greenlet wait?
 
 
-def _may_wait() -> bool:
+def may_wait() -> bool:
     """Return whether the caller may wait in a hub; if so, spend budget like each call that may wait. May switch."""
     hub = hub_here()
     if hub is None:
@@ -203,7 +203,7 @@ def _ready_for(fd: int, size: int) -> bool:
     return kind != _SOCKET and kind != _DEVICE
 
 
-def _blocks(fd: int, not_for: int) -> bool:
+def blocks(fd: int, not_for: int) -> bool:
     """Return whether a call on `fd` would wait. `not_for` is the access mode for which it fails at once."""
     try:
         flags = fcntl(fd, F_GETFL)
@@ -225,7 +225,7 @@ def _wait_for_input(fd: Any, wanted: Any) -> bool:
             return True
     except TypeError:
         return True
-    if not _blocks(number, os.O_WRONLY):
+    if not blocks(number, os.O_WRONLY):
         return True
     seconds = _patience(number)
     if seconds == 0.0:
@@ -257,7 +257,17 @@ def _patience(fd: int) -> float:
     return tenths / 10
 
 
-def _wait_for_room(fd: int) -> None:
+def wait_for_data(fd: int) -> None:
+    """Wait until a read of `fd` does not block. Switches."""
+    while not ready_now(fd, _IN):
+        try:
+            wait_read(fd)
+        except PermissionError:
+            return  # the loop cannot watch it
+
+
+def wait_for_room(fd: int) -> None:
+    """Wait until a small write to `fd` does not block. Switches."""
     while not ready_now(fd, _OUT):
         try:
             wait_write(fd)
@@ -268,22 +278,23 @@ def _wait_for_room(fd: int) -> None:
 def _write_slowly(fd: Any, data: Any) -> int:
     """Write `data`, for which there is not enough room now. Switches."""
     number = index(fd)
-    if _blocks(number, os.O_RDONLY):
+    if blocks(number, os.O_RDONLY):
         kind = kind_of(number)
         if kind in (_PIPE, _SOCKET) or (kind == _DEVICE and os.isatty(number)):
             with memoryview(data) as view, view.cast("B") as octets:
-                return _write_pieces(number, octets, kind == _SOCKET, _LITTLE if kind == _DEVICE else _PIPE_BUF)
-        _wait_for_room(number)
+                return write_pieces(number, octets, kind == _SOCKET, _LITTLE if kind == _DEVICE else _PIPE_BUF)
+        wait_for_room(number)
     count: int = _write(fd, data)
     return count
 
 
-def _write_pieces(fd: int, octets: memoryview, is_socket: bool, most: int) -> int:
+def write_pieces(fd: int, octets: memoryview, is_socket: bool, most: int) -> int:
+    """Write `octets`, in pieces of `most` bytes; return how many went before an error, or all. Switches."""
     size = len(octets)
     sent = 0
     while sent < size:
         try:
-            _wait_for_room(fd)
+            wait_for_room(fd)
             count = send_now(fd, octets[sent:]) if is_socket else _write(fd, octets[sent : sent + most])
         except BlockingIOError:
             continue  # another writer was faster

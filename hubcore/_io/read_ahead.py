@@ -36,7 +36,7 @@ def readable(fds: Collection[int]) -> set[int]:
             sock = known() if known is not None else None
             if sock is None:
                 sockets.pop(fd, None)  # dropped without close()
-            elif sock.fileno() == fd and sock._readable_now():
+            elif sock._fd_waits.fd == fd and sock._readable_now():
                 found.add(fd)
     return found
 

@@ -15,6 +15,7 @@ from hubcore._patching.import_hooks import after_every_import
 from hubcore._patching.libraries.grpc import patch_grpc
 from hubcore._patching.libraries.psycopg import patch_psycopg
 from hubcore._patching.libraries.pydevd import patch_pydevd
+from hubcore._patching.libraries.pyopenssl import patch_pyopenssl
 from hubcore._patching.replace import check_flags, patch_item, patch_module, warn
 
 TYPE_CHECKING = False
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DNS = ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
-_FDS = ("get_blocking", "read", "readinto", "readv", "set_blocking", "write", "writev")
+_FDS = ("get_blocking", "read", "readinto", "readv", "sendfile", "set_blocking", "splice", "write", "writev")
 
 
 def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:
@@ -91,11 +92,14 @@ def patch_thread(
 def patch_socket(dns: bool = True, aggressive: bool = True) -> bool:
     """Replace the socket class, the functions that make sockets and, unless `dns` is False, those that look names up.
 
-    `aggressive` has no effect; gevent has it.
+    pyOpenSSL, which would wait in C, is set to wait in the hub. `aggressive` has no effect; gevent has it.
     """
     check_flags("patch_socket", {"dns": dns, "aggressive": aggressive})
     implements = import_module("hubcore.socket").__implements__
-    return _patch("socket", implements if dns else [name for name in implements if name not in _DNS])
+    done = _patch("socket", implements if dns else [name for name in implements if name not in _DNS])
+    if done:
+        patch_pyopenssl()
+    return done
 
 
 def patch_dns() -> bool:

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 class _ChildWaits(FdWaits):
     """The waits for a child's input and output, which take real time. In a thread without a hub, the thread blocks."""
 
-    def wait_read(self, timeout: float) -> None:
+    def wait_read(self, timeout: float) -> int:
         self._wait_outside(super().wait_read, POLLIN, timeout)
+        return self.fd
 
     def wait_write(self, timeout: float) -> None:
         self._wait_outside(super().wait_write, POLLOUT, timeout)

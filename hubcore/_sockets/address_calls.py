@@ -210,11 +210,12 @@ def accept(self: object) -> tuple:
     if waits.timeout != 0.0:
         waits._spend()
     length: sys.socklen_t = 0
+    listener: cython.int = waits.fd
     fd: cython.int
     error: cython.int
     while True:
         length = cython.sizeof(sys.hubcore_address)
-        fd = sys.hubcore_accept(waits.fd, cython.address(_address.any), cython.address(length))
+        fd = sys.hubcore_accept(listener, cython.address(_address.any), cython.address(length))
         if fd >= 0:
             break
         error = sys.errno
@@ -222,7 +223,9 @@ def accept(self: object) -> tuple:
             continue
         if error != sys.EAGAIN or waits.timeout == 0.0:
             _refuse(error)
-        waits.wait_read(waits.timeout)
+        if waits.ended and waits.family == sys.AF_UNIX:
+            _raise(sys.EINVAL)  # what the kernel answers to an accept(2) that blocks
+        listener = waits.wait_read(waits.timeout)
     try:
         address = _read_address(length)
         return _accepted(self, waits, fd), address
@@ -258,6 +261,23 @@ def _accepted(listener: object, waits: FdWaits, fd: cython.int):
     return sock
 
 
+def connect_again(self: object, address: object) -> int:
+    """Call connect(2) once more, for the outcome of an attempt; return the error's number or 0, -1 if that takes more.
+
+    Never switches, and raises no audit event: the first call raised it.
+    """
+    waits: FdWaits = waits_of(self)
+    if not (waits.family == sys.AF_INET or waits.family == sys.AF_INET6):
+        return -1
+    length: cython.int = _write_address(waits.family, address)
+    if length == 0:
+        return -1
+    while sys.connect(waits.fd, cython.address(_address.any), length):
+        if sys.errno != sys.EINTR:
+            return sys.errno
+    return 0
+
+
 @cython.locals(bufsize=cython.Py_ssize_t, flags=cython.int)
 def recvfrom(self: object, bufsize, flags=0) -> tuple:
     """Like socket.recvfrom: return the data and the sender's address. Switches if no data is ready."""
@@ -271,10 +291,11 @@ def recvfrom(self: object, bufsize, flags=0) -> tuple:
     length: sys.socklen_t = 0
     n: cython.Py_ssize_t
     error: cython.int
+    fd: cython.int = waits.fd
     while True:
         length = cython.sizeof(sys.hubcore_address)
         n = sys.recvfrom(
-            waits.fd,
+            fd,
             _scratch,
             bufsize,
             flags | sys.MSG_DONTWAIT,
@@ -288,9 +309,13 @@ def recvfrom(self: object, bufsize, flags=0) -> tuple:
         error = sys.errno
         if error == sys.EINTR:
             continue
+        if error == sys.EAGAIN and waits.at_end():
+            return b"", None
+        if error == sys.ECONNRESET and waits.cut:
+            return b"", None
         if error != sys.EAGAIN or not _may_wait(waits, flags):
             _refuse(error)
-        waits.wait_read(waits.timeout)
+        fd = waits.wait_read(waits.timeout)
 
 
 def sendto(self: object, data: object, *args: object) -> int:

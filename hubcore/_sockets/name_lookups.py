@@ -16,7 +16,10 @@ __all__ = [
     "gethostbyname_ex",
     "getnameinfo",
     "resolved",
+    "resolved_for",
 ]
+
+_INTERNET = (int(_stdlib.AF_INET), int(_stdlib.AF_INET6))
 
 
 def getaddrinfo(
@@ -96,6 +99,14 @@ def resolved(family: int, kind: int, proto: int, address: Any) -> Any:
     found = getaddrinfo(host, port, family, kind, proto)
     resolved = found[0][4]
     return (resolved[0], *address[1:2], *(address[2:] or resolved[2:]))
+
+
+def resolved_for(sock: Any, address: Any) -> Any:
+    """Return `address` with its host looked up for `sock`, so that the C code makes no blocking look-up. Switches."""
+    waits = sock._fd_waits
+    if waits.family not in _INTERNET:
+        return address
+    return resolved(waits.family, waits.kind, waits.proto, address)
 
 
 for _each in (getaddrinfo, getfqdn, gethostbyname, gethostbyname_ex, gethostbyaddr, getnameinfo):

@@ -6,7 +6,7 @@ import os
 import socket
 from errno import EAGAIN
 
-from hubcore._base.originals import set_blocking
+from hubcore._base.originals import get_blocking, original, set_blocking
 from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
@@ -34,15 +34,18 @@ def send(waits: FdWaits, file: Any, offset: int, count: int | None) -> int:
         return 0
     if waits.timeout == 0.0:
         raise ValueError("non-blocking sockets are not supported")
-    if not hasattr(os, "sendfile"):
-        raise _give_up("this platform has no sendfile")
+    try:
+        sendfile = original("os", "sendfile")  # the patched one waits, too
+    except AttributeError:
+        raise _give_up("this platform has no sendfile") from None
+    blocking = waits.lent and get_blocking(waits.fd)
     set_blocking(waits.fd, False)  # sendfile(2) has no flag like MSG_DONTWAIT, which `_sockets.stream_calls` uses
     sent = 0
     try:
         while count is None or sent < count:
             get_hub().spend()
             try:
-                n = os.sendfile(waits.fd, fileno, offset + sent, _MOST if count is None else min(count - sent, _MOST))
+                n = sendfile(waits.fd, fileno, offset + sent, _MOST if count is None else min(count - sent, _MOST))
             except OSError as error:
                 if error.errno == EAGAIN:
                     waits.wait_write(waits.timeout)
@@ -54,6 +57,8 @@ def send(waits: FdWaits, file: Any, offset: int, count: int | None) -> int:
                 break
             sent += n
     finally:
+        if blocking and waits.fd >= 0:
+            set_blocking(waits.fd, True)
         if sent and hasattr(file, "seek"):
             file.seek(offset + sent)
     return sent

@@ -29,15 +29,20 @@ from cython.cimports.cpython.bytes import PyBytes_AS_STRING, PyBytes_FromStringA
 from cython.cimports.cpython.mem import PyMem_RawMalloc
 from cython.cimports.hubcore._io.fd_waits import FdWaits
 from cython.cimports.hubcore._sockets import system_calls as sys
-from cython.cimports.hubcore._sockets.slot import hubcore_find_slot, waits_of
+from cython.cimports.hubcore._sockets.slot import hubcore_find_slot, hubcore_in_slot, waits_of
 from cython.cimports.hubcore._sync.steps import count_try_if_patched
 from cython.cimports.hubcore.hub import Hub, hub_here
+
+from hubcore._sockets.call_timeout import seconds_of, timeout_default
 
 # For more bytes than this, the kernel's copy takes longer than releasing and retaking the GIL.
 _LARGE = cython.declare(cython.Py_ssize_t, 65536)
 _WOULD_BLOCK = cython.declare(cython.Py_ssize_t, -2)
 _scratch = cython.declare(cython.p_char, cython.cast(cython.p_char, PyMem_RawMalloc(65536)))
 _native_close = cython.declare(object, _native.close)
+_timeout_default = cython.declare(object, timeout_default)
+_seconds_of = cython.declare(object, seconds_of)
+_native_fileno = cython.declare(object, _native.fileno)
 if _scratch == cython.NULL:
     raise MemoryError
 
@@ -47,12 +52,15 @@ def methods_of(cls: object) -> None:
     hubcore_find_slot(cls, cls.__dict__["_fd_waits"])
     cls.close = close
     cls._real_close = _real_close
+    cls.fileno = fileno
 
 
 @cython.cfunc
 @cython.exceptval(-1)
-def _recv(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags: cython.int) -> cython.Py_ssize_t:
-    """Call recv(2) once. Return the number of bytes, or _WOULD_BLOCK."""
+def _recv(
+    waits: FdWaits, fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags: cython.int
+) -> cython.Py_ssize_t:
+    """Call recv(2) once on `fd`, the socket's own or its last. Return the number of bytes, or _WOULD_BLOCK."""
     n: cython.Py_ssize_t
     error: cython.int
     while True:
@@ -66,7 +74,9 @@ def _recv(fd: cython.int, buffer: cython.p_char, size: cython.Py_ssize_t, flags:
         if n >= 0:
             return n
         if error == sys.EAGAIN:
-            return _WOULD_BLOCK
+            return 0 if waits.at_end() else _WOULD_BLOCK
+        if error == sys.ECONNRESET and waits.cut:
+            return 0  # the peer's answer to the shutdown that woke this reader came first
         if error != sys.EINTR:
             _raise(error)
 
@@ -137,22 +147,23 @@ def recv(self: object, bufsize, flags=0) -> bytes:
     elif waits.timeout != 0.0:
         waits._spend()
     n: cython.Py_ssize_t
+    fd: cython.int = waits.fd
     while True:
         if bufsize <= _LARGE:
-            n = _recv(waits.fd, _scratch, bufsize, flags)
+            n = _recv(waits, fd, _scratch, bufsize, flags)
             if n >= 0:
                 data = PyBytes_FromStringAndSize(_scratch, n)
                 break
         else:
             data = PyBytes_FromStringAndSize(cython.NULL, bufsize)
-            n = _recv(waits.fd, PyBytes_AS_STRING(data), bufsize, flags)
+            n = _recv(waits, fd, PyBytes_AS_STRING(data), bufsize, flags)
             if n >= 0:
                 data = data[:n]
                 break
             data = None  # so that the wait holds no buffer
         if not _may_wait(waits, flags):
             _would_block()
-        waits.wait_read(waits.timeout)
+        fd = waits.wait_read(waits.timeout)
     if 0 < n < bufsize and flags == 0 and waits.stream:
         waits.short_read = True
     return data
@@ -174,6 +185,7 @@ def recv_into(self: object, buffer: object, nbytes=0, flags=0) -> int:
     view: cython.Py_buffer
     n: cython.Py_ssize_t
     size: cython.Py_ssize_t
+    fd: cython.int
     _get_writable(buffer, cython.address(view))
     try:
         if nbytes < 0:
@@ -187,13 +199,14 @@ def recv_into(self: object, buffer: object, nbytes=0, flags=0) -> int:
             _before_read(waits, flags)
         elif waits.timeout != 0.0:
             waits._spend()
+        fd = waits.fd
         while True:
-            n = _recv(waits.fd, cython.cast(cython.p_char, view.buf), size, flags)
+            n = _recv(waits, fd, cython.cast(cython.p_char, view.buf), size, flags)
             if n >= 0:
                 break
             if not _may_wait(waits, flags):
                 _would_block()
-            waits.wait_read(waits.timeout)
+            fd = waits.wait_read(waits.timeout)
     finally:
         PyBuffer_Release(cython.address(view))
     if 0 < n < size and flags == 0 and waits.stream:
@@ -202,10 +215,14 @@ def recv_into(self: object, buffer: object, nbytes=0, flags=0) -> int:
 
 
 @cython.locals(flags=cython.int)
-def send(self: object, data: object, flags=0) -> int:
-    """Like socket.send: return how many bytes of `data` the kernel accepted. Switches if it accepts none."""
+def send(self: object, data: object, flags=0, timeout: object = _timeout_default) -> int:
+    """Like socket.send: return how many bytes of `data` the kernel accepted. Switches if it accepts none.
+
+    `timeout`, in seconds, replaces the socket's for this call; 0 forbids the wait, None waits without limit.
+    """
     waits: FdWaits = waits_of(self)
-    if waits.timeout != 0.0:
+    limit: cython.double = waits.timeout if timeout is _timeout_default else _seconds_of(timeout)
+    if limit != 0.0:
         waits._spend()
     view: cython.Py_buffer
     n: cython.Py_ssize_t
@@ -215,9 +232,9 @@ def send(self: object, data: object, flags=0) -> int:
             n = _send(waits.fd, cython.cast(cython.p_char, view.buf), view.len, flags)
             if n >= 0:
                 return n
-            if not _may_wait(waits, flags):
+            if limit == 0.0 or (limit < 0.0 and flags & sys.MSG_DONTWAIT):
                 _would_block()
-            waits.wait_write(waits.timeout)
+            waits.wait_write(limit)
     finally:
         PyBuffer_Release(cython.address(view))
 
@@ -266,6 +283,18 @@ def _wait_to_send_more(waits: FdWaits, end: cython.double) -> cython.double:
     return end
 
 
+def fileno(self: object) -> int:
+    """Like socket.fileno. From then on the fd blocks where the standard library's would. Never switches."""
+    if hubcore_in_slot(self) == cython.NULL:
+        return _native_fileno(self)  # __init__ has not run
+    waits: FdWaits = waits_of(self)
+    if not waits.lent:
+        from hubcore._sockets.lending import lend
+
+        lend(self)
+    return waits.fd
+
+
 def close(self: object) -> None:
     """Like socket.close: the fd is closed once every file from makefile() is closed. Never switches."""
     self._closed = True
@@ -274,9 +303,9 @@ def close(self: object) -> None:
 
 
 def _real_close(self: object, _ss: object = None) -> None:
-    """Close the fd. Greenlets that wait for it get OSError (EBADF). Never switches."""
+    """Close the fd. Greenlets that wait for it get OSError (EBADF), unless a shutdown woke them. Never switches."""
     waits: FdWaits = waits_of(self)
-    waits.close()
+    waits.before_close()
     if waits.fd >= 0:
         hub: Hub = hub_here()
         if hub is not None and not hub.loop.closed and waits.fd in hub.loop.fd_watches:
@@ -287,9 +316,12 @@ def _real_close(self: object, _ss: object = None) -> None:
 
 def recv_ready(waits, size):
     """Return up to `size` bytes, at most 64 KiB, of the data that is ready; None if there is none. Never switches."""
-    if waits.fd < 0:
-        return waits.recv_without_fd(size)
-    n: cython.Py_ssize_t = _recv(waits.fd, _scratch, size if size < _LARGE else _LARGE, 0)
+    fd: cython.int = waits.fd
+    if fd < 0:
+        fd = waits.last_fd
+        if fd < 0:
+            return waits.recv_without_fd(size)
+    n: cython.Py_ssize_t = _recv(waits, fd, _scratch, size if size < _LARGE else _LARGE, 0)
     if n < 0:
         return None
     return PyBytes_FromStringAndSize(_scratch, n)

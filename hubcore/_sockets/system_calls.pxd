@@ -1,6 +1,6 @@
 # The system calls of the socket fast path.
 
-from libc.errno cimport EAGAIN, EINTR, errno
+from libc.errno cimport EAGAIN, ECONNRESET, EINTR, EINVAL, errno
 
 cdef extern from "Python.h":
     const char* PyUnicode_AsUTF8(object text) except NULL
@@ -94,6 +94,7 @@ cdef extern from *:
         sockaddr_un un
     Py_ssize_t hubcore_path_offset
     int MSG_DONTWAIT, MSG_TRUNC
+    int connect(int fd, const sockaddr* address, socklen_t length)
     int hubcore_accept(int fd, sockaddr* address, socklen_t* length)
     ssize_t recvfrom(int fd, void* buffer, size_t size, int flags, sockaddr* address, socklen_t* length)
     ssize_t sendto(int fd, const void* buffer, size_t size, int flags, const sockaddr* address, socklen_t length)

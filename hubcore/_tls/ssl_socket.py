@@ -167,7 +167,9 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         _read_ahead.leave(self._number())
         tls = self._sslobj
         self._sslobj = self._outer = None
-        if tls is not None and tls.leaves_unread():
+        self._fd_waits.before_close()
+        # A reader that goes on takes the input itself.
+        if tls is not None and tls.leaves_unread() and self._fd_waits.last_fd < 0:
             self._close_unread()
         else:
             super()._real_close()

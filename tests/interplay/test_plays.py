@@ -29,11 +29,13 @@ class Needs(NamedTuple):
 
 PLAYS = {
     "grpc": Needs(("grpc",)),
+    "ldap3": Needs(("ldap3",)),
     "logging": Needs(()),
     "mail": Needs(("aiosmtpd", "pyftpdlib")),
     "psycopg": Needs(("psycopg",), ("postgres",)),
     "psycopg2": Needs(("psycopg2",), ("postgres",)),
     "pymongo": Needs(("pymongo",)),
+    "pyopenssl": Needs(("OpenSSL",)),
     "pymysql": Needs(("pymysql",), ("mariadb",)),
     "redis": Needs(("redis",), ("redis",)),
     "requests": Needs(("requests", "urllib3")),

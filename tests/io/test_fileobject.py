@@ -192,6 +192,38 @@ def test_threads_take_any_binary_file(hub):
         assert list(file) == ["x\n", "y"]
 
 
+@pytest.mark.parametrize("cls", [FileObjectPosix, FileObjectThread, FileObjectBlock])
+def test_gevents_names_of_two_arguments(cls, path, hub):
+    fd = os.open(path, os.O_RDWR | os.O_CREAT)
+    with cls(fd, "wb", close=False, bufsize=0) as file:
+        assert isinstance(file.io, io.RawIOBase), "it has a buffer"
+        file.write(b"abc")
+        assert path.read_bytes() == b"abc"
+    os.fstat(fd)
+    with cls(fd, "wb", bufsize=100) as file:
+        file.write(b"d")
+        assert path.read_bytes() == b"abc"
+    assert path.read_bytes() == b"abcd"
+    with pytest.raises(OSError, match="Bad file"):
+        os.fstat(fd)
+
+
+@pytest.mark.parametrize("cls", [FileObjectPosix, FileObjectThread, FileObjectBlock])
+@pytest.mark.parametrize(
+    ("both", "said"),
+    [
+        ({"closefd": True, "close": True}, "closefd and close are two names of one argument"),
+        ({"closefd": True, "close": False}, "closefd and close"),
+        ({"buffering": -1, "bufsize": -1}, "buffering and bufsize"),
+        ({"buffering": 0, "bufsize": 5}, "buffering and bufsize"),
+    ],
+)
+def test_both_names_of_an_argument(cls, both, said, path, hub):
+    with pytest.raises(TypeError, match=said):
+        cls(path, "wb", **both)
+    assert not path.exists()
+
+
 def test_what_is_no_file(hub):
     for kind in (FileObjectPosix, FileObjectBlock):
         with pytest.raises(TypeError, match="takes a path, an fd or a file"):

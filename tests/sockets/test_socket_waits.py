@@ -238,3 +238,28 @@ def test_a_reset_that_comes_with_data_is_told_after_the_data():
         peer.close()
         with pytest.raises(ConnectionResetError):
             reading.get()
+
+
+def test_a_send_may_have_a_timeout_of_its_own(pair, hub):
+    first, _second = pair
+    assert first.send(b"x", timeout=socket.timeout_default) == 1
+    assert first.send(b"x", 0, 5) == 1
+    with pytest.raises(BlockingIOError):
+        while True:
+            first.send(bytes(1 << 20), timeout=0.0)
+    assert first.gettimeout() is None, "the socket's own is unchanged"
+    began = hub.loop.update_now()
+    with pytest.raises(TimeoutError, match="timed out"):
+        first.send(b"x", timeout=0.01)
+    assert hub.loop.update_now() - began >= 0.01
+    first.settimeout(0.01)
+    sending = spawn(first.send, b"x", timeout=None)
+    hubcore.sleep(0.02)
+    assert not sending.ready()
+    sending.kill()
+    first.setblocking(False)
+    with pytest.raises(TimeoutError):
+        first.send(b"x", timeout=0.01)
+    for bad, kind in ((-1, ValueError), (float("nan"), ValueError), ("1", TypeError)):
+        with pytest.raises(kind, match="timeout must be"):
+            first.send(b"x", timeout=bad)

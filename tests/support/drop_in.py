@@ -32,8 +32,7 @@ DROPPED = {"ssl:RAND_pseudo_bytes": (3, 12), "ssl:match_hostname": (3, 12), "ssl
 OF_STDLIB = {"thread": "_thread"}
 # Gaps that stay, and why.
 STAYS = {
-    "socket:socket.send()": "no timeout for one call, as in the standard library: settimeout, or a Timeout around it",
-    "ssl:SSLSocket.send()": "the same",
+    "ssl:SSLSocket.send()": "no timeout for one call, as in the standard library: settimeout, or a Timeout around it",
     "ssl:SSLSocket.read()": "the standard library's name for nbytes is len",
     "subprocess:Popen()": "from `user` on by keyword only, as in the standard library",
     "subprocess:Popen.pipe_cloexec": "of Python 2",

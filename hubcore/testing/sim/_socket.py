@@ -15,8 +15,10 @@ from typing import Any
 
 from hubcore._sockets.arguments import octets as _octets
 from hubcore._sockets.arguments import reiterable as _again
+from hubcore._sockets.call_timeout import seconds_of, timeout_default
+from hubcore._sockets.name_lookups import resolved_for as _resolved
 from hubcore.hub import get_hub
-from hubcore.socket import _resolved, socket
+from hubcore.socket import socket
 from hubcore.testing.sim import _options
 from hubcore.testing.sim._network import address_of
 from hubcore.testing.sim._socket_base import FOREVER, SimSocketBase, blank, process_here, simulated_classes
@@ -33,10 +35,12 @@ class SimSocket(SimSocketBase):
 
     # Receiving.
 
-    def _until(self, call: Any, flags: int, wait: Any) -> Any:
+    def _until(self, call: Any, flags: int, wait: Any, limit: float | None = None) -> Any:
         """What `call()` gives once it does not give None. Switches to wait, unless the socket or `flags` say not to."""
         waits = self._fd_waits
-        if waits.timeout != 0.0:
+        if limit is None:
+            limit = waits.timeout
+        if limit != 0.0:
             get_hub().spend()
         while True:
             if not waits.is_open:
@@ -44,9 +48,9 @@ class SimSocket(SimSocketBase):
             found = call()
             if found is not None:
                 return found
-            if waits.timeout == 0.0 or (flags & _DONTWAIT and waits.timeout < 0.0):
+            if limit == 0.0 or (flags & _DONTWAIT and limit < 0.0):
                 raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
-            wait(waits.timeout)
+            wait(limit)
 
     def _receive(self, size: int, flags: int) -> bytes:
         waits = self._fd_waits
@@ -145,18 +149,19 @@ class SimSocket(SimSocketBase):
 
     # Sending.
 
-    def send(self, data: Any, flags: int = 0) -> int:
+    def send(self, data: Any, flags: int = 0, timeout: Any = timeout_default) -> int:
         """As socket.send. Switches when there is no room."""
+        limit = None if timeout is timeout_default else seconds_of(timeout)
         with memoryview(data) as view, _octets(view) as octets:
-            return self._send(octets, index(flags))
+            return self._send(octets, index(flags), limit=limit)
 
-    def _send(self, octets: memoryview, flags: int, address: Any = None) -> int:
+    def _send(self, octets: memoryview, flags: int, address: Any = None, limit: float | None = None) -> int:
         waits = self._fd_waits
         endpoint = self._endpoint
         if waits.stream:
-            count: int = self._until(lambda: endpoint.send(octets), flags, waits.wait_write)
+            count: int = self._until(lambda: endpoint.send(octets), flags, waits.wait_write, limit)
             return count
-        size: int = self._until(lambda: endpoint.send_to(octets, address), flags, waits.wait_write)
+        size: int = self._until(lambda: endpoint.send_to(octets, address), flags, waits.wait_write, limit)
         return size
 
     def sendall(self, data: Any, flags: int = 0) -> None:

@@ -15,8 +15,9 @@ from operator import index
 from typing import Any
 
 from hubcore._io import read_ahead as _read_ahead
+from hubcore._sockets.name_lookups import resolved_for as _resolved
 from hubcore.hub import get_hub, get_hub_if_any
-from hubcore.socket import _resolved, socket
+from hubcore.socket import socket
 from hubcore.testing.sim import _mirror, _options
 from hubcore.testing.sim._errors import Unsimulated
 from hubcore.testing.sim._tcp import Tcp

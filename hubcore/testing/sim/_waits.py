@@ -100,14 +100,15 @@ class SimWaits(FdWaits):
             endpoint.owners += 1
             endpoint.kernel.open[endpoint] = None
 
-    def wait_read(self, timeout: float) -> None:
-        """Wait until it is readable."""
+    def wait_read(self, timeout: float) -> int:
+        """Wait until it is readable. Return -1: there is no fd to read from."""
         if not self.is_open:
             raise bad_fd()
         if self.endpoint.readable():
             get_hub().yield_now()
         else:
             self.reading.wait(timeout)
+        return self.fd
 
     def wait_write(self, timeout: float) -> None:
         """Wait until it is writable."""
