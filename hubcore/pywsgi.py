@@ -230,14 +230,14 @@ class WSGIServer(StreamServer):
     # As the base class has them, but with the arguments one by one: calls with * take C stack, of which each idle
     # connection would hold a copy.
 
-    def _run_handler(self, sock: Any, address: Any) -> None:  # type: ignore[override]
+    def _run_handler(self, sock: Any, address: Any) -> None:
         self._unstarted.pop(getcurrent(), None)
         try:
             self._call_handle(sock, address)
         finally:
             self.do_close(sock, address)
 
-    def _call_handle(self, sock: Any, address: Any) -> None:  # type: ignore[override]
+    def _call_handle(self, sock: Any, address: Any) -> None:
         if self._proxies is not None:
             found = proxyprotocol.read(sock, address, self._proxies, self.limits.header_timeout)
             if not found:
