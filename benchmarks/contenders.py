@@ -20,6 +20,8 @@ THREADS = "threads"  # the standard library's own counterpart, which blocks the 
 LIMIT = "limit"  # raw greenlet, or C: what no library above it can beat
 CONTENDERS = (*GREENLETS, *COROUTINES, THREADS, LIMIT)
 
+HTTP = ("bjoern", "uvicorn", "granian", "gunicorn-hubcore", "gunicorn-gevent")  # servers, in the cases of HTTP alone
+
 GreenletStyle = Callable[[Any, int], object]  # (library, rounds)
 CoroutineStyle = Callable[[int], Coroutine[Any, Any, object]]
 PlainStyle = Callable[[int], object]

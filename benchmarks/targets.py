@@ -38,6 +38,9 @@ WAITING = {
     "local": 1.5,
 }
 
+# A request of 12 bytes, beside other servers.
+HELLO = {GEVENT: 9, "bjoern": 0.7, "uvicorn": 3, "granian": 2.3}
+
 TARGETS = (
     *(Target("spawn", variant, 4, GEVENT) for variant in BOTH),
     *(Target("switch", variant, 2.5, GEVENT) for variant in BOTH),
@@ -52,6 +55,11 @@ TARGETS = (
     *(Target(case, variant, 3, GEVENT) for case in ("udp", "accept") for variant in BOTH),
     *(Target("tls-echo", variant, 2, GEVENT) for variant in BOTH),
     *(Target("tls-echo", variant, 1, "uvloop-streams") for variant in BOTH),
+    *(Target("http-hello", LIBEV, factor, base) for base, factor in HELLO.items()),
+    *(Target("http-10k", LIBEV, factor, base) for base, factor in {GEVENT: 7.5, "bjoern": 0.9}.items()),
+    *(Target("http-post-10k", LIBEV, factor, base) for base, factor in {GEVENT: 6, "bjoern": 0.95}.items()),
+    Target("http-hello", LIBUV, 0.9, LIBEV),
+    Target("http-hello", "gunicorn-hubcore", 8, "gunicorn-gevent"),
     *(Target("memory", variant, 6.5 * KILOBYTE) for variant in BOTH),
     *(Target("connections", variant, 7 * KILOBYTE) for variant in BOTH),
     *(Target("import", variant, 2, GEVENT) for variant in BOTH),

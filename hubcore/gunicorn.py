@@ -143,7 +143,7 @@ class Worker(_Base):  # type: ignore[misc]
 
     def _server(self, listener: Any) -> Any:
         from hubcore import socket
-        from hubcore.pool import Pool
+        from hubcore._http.room import Room
         from hubcore.pywsgi import WSGIServer
 
         # A socket of its own on the same open file: the other workers and gunicorn go on with theirs.
@@ -151,7 +151,7 @@ class Worker(_Base):  # type: ignore[misc]
         server = WSGIServer(
             sock,
             self.wsgi,
-            spawn=Pool(self.cfg.worker_connections),
+            spawn=Room(self.cfg.worker_connections),
             log=None,
             error_log=_ErrorLog(self.log),
             handler_class=_handler_class(self),

@@ -63,6 +63,8 @@ class WSGIHandler(Handler):
     own is the fastest; start_response, handle, handle_error and log_error cost nothing, the others up to a fifth.
     """
 
+    __slots__ = ()
+
 
 class WSGIServer(StreamServer):
     """Serves the WSGI `application` on `listener`, which is as for StreamServer, as are `spawn` and `ssl_args`.
@@ -225,12 +227,26 @@ class WSGIServer(StreamServer):
         """Serve a connection to its end. Switches."""
         self.handler_class(sock, address, self).handle()
 
-    def _call_handle(self, *args: Any) -> None:
+    # As the base class has them, but with the arguments one by one: calls with * take C stack, of which each idle
+    # connection would hold a copy.
+
+    def _run_handler(self, sock: Any, address: Any) -> None:
+        self._unstarted.pop(getcurrent(), None)
+        try:
+            self._call_handle(sock, address)
+        finally:
+            self.do_close(sock, address)
+
+    def _call_handle(self, sock: Any, address: Any) -> None:
         if self._proxies is not None:
-            args = proxyprotocol.read(args[0], args[1], self._proxies, self.limits.header_timeout)
-            if not args:
+            found = proxyprotocol.read(sock, address, self._proxies, self.limits.header_timeout)
+            if not found:
                 return
-        super()._call_handle(*args)
+            sock, address = found
+        if self._wrap is not None:
+            self.wrap_socket_and_handle(sock, address)
+        else:
+            self.handle(sock, address)
 
     def do_handle(self, *args: Any) -> None:
         """Have a connection served."""

@@ -87,7 +87,7 @@ step_system() {
 
 step_services() {
     local missing=() name
-    for name in curl openssl redis-server wrk; do
+    for name in curl openssl redis-server wrk chromium; do
         command -v "$name" >/dev/null || missing+=("$name")
     done
     # These packages contain the programs alone: they start no service on this machine and create no data.

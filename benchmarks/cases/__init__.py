@@ -5,6 +5,7 @@ from benchmarks.cases import (
     connections,
     echo,
     fanout,
+    http,
     imports,
     local,
     locks,
@@ -23,7 +24,7 @@ from benchmarks.model import Case
 
 _SCHEDULING = (spawn, switch, yield_alone, sleepers, timeout)
 _WAITING = (locks, queues, fanout, pools, local)
-_INPUT_AND_OUTPUT = (pingpong, echo, network, children)
+_INPUT_AND_OUTPUT = (pingpong, echo, network, http, children)
 _FOOTPRINT = (parked, connections, imports)
 
 CASES: dict[str, Case] = {

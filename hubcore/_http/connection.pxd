@@ -18,7 +18,7 @@ cdef class Connection(Exchange):
     cdef object _tls_waits
     cdef object __weakref__
 
-    cdef bint _serve_next(self) except -1
+    cdef bint _hooked_request(self) except -1
     @cython.locals(rules=Rules, end=Py_ssize_t)
     cdef bint _one_request(self) except -1
     @cython.locals(data=bytes, end=Py_ssize_t, end_of_time=double)

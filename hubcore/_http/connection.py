@@ -56,17 +56,16 @@ class Connection(Exchange):
         """Serve the connection to its end, and close it. Switches."""
         connections = self.rules.connections
         connections[self] = None
+        hooked = self._hooks & ONE_REQUEST
         try:
-            while self._serve_next():
+            while self._hooked_request() if hooked else self._one_request():
                 pass
         finally:
             connections.pop(self, None)
             self._end()
 
-    def _serve_next(self) -> bool:
-        """Serve one request; whether another may follow."""
-        if not self._hooks & ONE_REQUEST:
-            return self._one_request()
+    def _hooked_request(self) -> bool:
+        """Serve one request where a subclass does so; whether another may follow."""
         outcome: Any = self.handle_one_request()
         if isinstance(outcome, tuple):
             self.status, data = outcome

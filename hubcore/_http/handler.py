@@ -18,6 +18,8 @@ class ApplicationError(AssertionError):
 class Handler(Connection):
     """A Connection that finds its rules with its server, and has the request's fields as a message."""
 
+    __slots__ = ()
+
     protocol_version = "HTTP/1.1"
     MessageClass = HTTPMessage
     ApplicationError = ApplicationError

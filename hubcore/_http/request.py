@@ -208,7 +208,7 @@ class Request(Wire):
         remote = self._remote
         environ["REMOTE_ADDR"] = remote[0]
         environ["REMOTE_PORT"] = remote[1]
-        if rules.trusted is not None:
+        if rules.trusted is not None and ("HTTP_X_FORWARDED_FOR" in environ or "HTTP_X_FORWARDED_PROTO" in environ):
             rules.trusted.apply(environ, self.client_address)
         self.environ = environ
 

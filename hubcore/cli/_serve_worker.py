@@ -174,9 +174,9 @@ def _servers(settings: dict[str, Any], application: Any, sockets: list[tuple[str
     if settings["server_header"] is not None:
         more["server_header"] = settings["server_header"]
     if settings["concurrency"]:
-        from hubcore.pool import Pool
+        from hubcore._http.room import Room
 
-        more["spawn"] = Pool(settings["concurrency"])
+        more["spawn"] = Room(settings["concurrency"])
     environ = {"wsgi.multiprocess": settings["workers"] > 1}
     del backlog  # the sockets listen already
     made = [WSGIServer(sock, application, log=log, environ=environ, **limits, **more) for _, sock in sockets]

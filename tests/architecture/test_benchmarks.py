@@ -39,7 +39,7 @@ class TestCases:
     def test_every_variant_is_a_contender_or_a_style_of_one(self):
         for case in CASES.values():
             for variant in case.variants:
-                assert variant.startswith(contenders.CONTENDERS)
+                assert variant.startswith(contenders.CONTENDERS + contenders.HTTP)
 
     def test_every_target_names_a_case_and_variants_that_exist(self):
         for target in targets.TARGETS:

@@ -224,6 +224,25 @@ def test_a_pool_counts_requests_so_that_idle_clients_starve_nobody():
             client.close()
 
 
+def test_room_for_requests_is_a_pool_that_costs_less():
+    from hubcore._http.room import Room
+
+    app = Held()
+    room = Room(2)
+    with serving(app, spawn=room) as server:
+        asking = [Client(server).send(get()) for _ in range(5)]
+        while app.running < 2:
+            sleep(0.001)
+        settle(get_hub())
+        assert (app.running, server.full()) == (2, True)
+        app.go.set()
+        for client in asking:
+            assert client.response().body == b"hello"
+            client.close()
+        assert app.most == 2
+        assert (room.full(), room.wait_available()) == (False, 2)
+
+
 def test_a_pool_may_count_connections_and_then_makes_idle_ones_end():
     with serving(spawn=2, pool_counts="connections") as server:
         first, second = Client(server), Client(server)

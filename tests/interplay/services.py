@@ -33,6 +33,7 @@ PROGRAMS = {
     "openssl": ("openssl", "", "openssl"),
     "nginx": ("nginx", "/usr/sbin", "nginx-light"),
     "wrk": ("wrk", "", "wrk"),
+    "chromium": ("chromium", "", "chromium"),
 }
 
 
