@@ -16,6 +16,7 @@ from hubcore._patching.libraries.grpc import patch_grpc
 from hubcore._patching.libraries.psycopg import patch_psycopg
 from hubcore._patching.libraries.pydevd import patch_pydevd
 from hubcore._patching.libraries.pyopenssl import patch_pyopenssl
+from hubcore._patching.loaded_early import load_early
 from hubcore._patching.replace import check_flags, patch_item, patch_module, warn
 
 TYPE_CHECKING = False
@@ -68,6 +69,7 @@ def patch_thread(
     }  # fmt: skip
     check_flags("patch_thread", flags)
     _cpython_internals.check("threading")
+    load_early()
     ours = import_module("hubcore.thread")
     more = import_module("hubcore._patching.threads") if threading else None
     if not patch_module(import_module("_thread"), ours, _warnings=_warnings):
