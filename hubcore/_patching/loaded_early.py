@@ -1,8 +1,8 @@
 """Modules that the engine imports only when it needs them, imported when threads are patched.
 
-From then on importlib's locks are cooperative ones, as `_thread` makes them: an import that meets another thread's import
-of the same module parks. The engine must not import while a greenlet parks or in the hub's turn: the park inside the park
-would be handed what the outer one waits for, and the hub's own greenlet cannot park at all.
+From then on importlib's locks are cooperative ones, as `_thread` makes them: an import that meets another thread's
+import of the same module parks. The engine must not import while a greenlet parks or in the hub's turn: the park inside
+the park would be handed what the outer one waits for, and the hub's own greenlet cannot park at all.
 """
 
 from __future__ import annotations
