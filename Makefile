@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all test-newest cpython-tests interplay fuzz-http plugin-backends plugin-backends-tests lint bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay fuzz-http plugin-backends plugin-backends-tests ecosystem lint bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
@@ -25,6 +25,7 @@ help:
 	@echo "interplay        run the tests with real libraries and servers"
 	@echo "fuzz-http        compare random HTTP requests with h11's reading; SECONDS=600 says for how long"
 	@echo "plugin-backends  run tests on the example backends, pyev and pyuv"
+	@echo "ecosystem        run other projects' test suites plain and on hubcore (takes hours); PROJECTS='urllib3 redis' chooses"
 	@echo "soak             run the long tests"
 	@echo "lint             run ruff, mypy and pyright"
 	@echo "bench            measure hubcore, gevent, asyncio and uvloop"
@@ -65,6 +66,11 @@ plugin-backends:
 
 plugin-backends-tests: $(STAMPS)/build $(STAMPS)/group-plugin-backends
 	@VENV='$(VENV)' tools/plugin-backends.sh
+
+# Other projects' own test suites, plain and patched, compared test by test; writes docs/ecosystem.md. Takes hours.
+ecosystem: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-ecosystem
+	$(BIN)/python -m tools.ecosystem $(PROJECTS)
+
 # Random requests, read by hubcore.pywsgi and by h11, until one is read in two ways.
 SECONDS ?= 60
 fuzz-http: $(STAMPS)/build $(STAMPS)/group-test
