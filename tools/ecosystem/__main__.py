@@ -28,7 +28,7 @@ def main(arguments: list[str]) -> int:
     """Run the command; return its exit status."""
     parser = argparse.ArgumentParser(prog="python -m tools.ecosystem", description=(__doc__ or "").splitlines()[0])
     parser.add_argument("project", nargs="*", help="a name of projects.toml; all by default")
-    parser.add_argument("--home", type=Path, default=TREE / ".ecosystem", help="where sources and environments are kept")
+    parser.add_argument("--home", type=Path, default=TREE / ".ecosystem", help="where sources and environments lie")
     parser.add_argument("--list", action="store_true", help="print the projects and end")
     options = parser.parse_args(arguments)
     if options.list:

@@ -12,9 +12,7 @@ from tools.ecosystem.setting_up import TREE
 
 PAGE = TREE / "docs" / "ecosystem.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-HEAD = (
-    "| project | version | pass plain | differ on libev | differ on libuv | remark | run |\n|---|---|---|---|---|---|---|"
-)
+HEAD = "| project | version | pass plain | differ on libev | differ on libuv | remark | run |\n|---|---|---|---|---|---|---|"
 
 
 def row(project: Project, compared: dict[str, Comparison]) -> str:

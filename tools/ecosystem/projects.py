@@ -44,7 +44,7 @@ def read(file: Path = FILE) -> dict[str, Project]:
 
 
 def _project(name: str, entry: dict[str, Any]) -> Project:
-    given = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
+    given: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in entry.items()}
     try:
         project = Project(name, **given)
     except TypeError as error:
