@@ -12,7 +12,8 @@ from tools.ecosystem.setting_up import TREE
 
 PAGE = TREE / "docs" / "ecosystem.md"
 BEGIN, END = "<!-- results -->", "<!-- end of results -->"
-HEAD = "| project | version | pass plain | differ on libev | differ on libuv | remark | run |\n|---|---|---|---|---|---|---|"
+COLUMNS = ("project", "version", "pass plain", "differ on libev", "differ on libuv", "remark", "run")
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 
 
 def row(project: Project, compared: dict[str, Comparison]) -> str:
