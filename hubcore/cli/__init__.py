@@ -1,6 +1,7 @@
 """The `hubcore` command: shows the installation (info, demo), runs a program patched (run), finds what blocks (doctor).
 
-`patch-hook` installs the hook that patches every Python of the environment.
+`patch-hook` installs the hook that patches every Python of the environment, `gevent-wheel` writes a package that puts
+hubcore in gevent's place.
 """
 
 from __future__ import annotations
@@ -39,14 +40,15 @@ HUBCORE_SERVE_WORKERS=2, or in pyproject.toml under [tool.hubcore.serve], as wor
 """
 _HOOK = """\
 Once the hook is installed, every Python of this environment that starts with HUB_PATCH=1 patches the standard library.
-HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one.
+HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one. With HUB_DROPIN=gevent `import
+gevent` gives hubcore.
 """
 
 
 def parser(serving: bool = False) -> argparse.ArgumentParser:
     """Return the parser of the command line; with `serving`, with the many options of `serve`."""
     from hubcore._version import __version__
-    from hubcore.cli import _patch_options
+    from hubcore.cli import _dropin, _patch_options
 
     top = argparse.ArgumentParser(prog="hubcore", description="Concurrent Python as simple as blocking Python.")
     top.add_argument("--version", action="version", version=f"hubcore {__version__}")
@@ -86,6 +88,8 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
     )
     _add_program(run)
     _patch_options.add(run)
+    _dropin.add_option(run)
+    run.add_argument("--patch", action="store_true", help="with --as-gevent: patch the standard library, too")
 
     doctor = commands.add_parser(
         "doctor",
@@ -97,6 +101,7 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
     doctor.add_argument("--patch", action="store_true", help="patch the standard library first, as `hubcore run` does")
     doctor.set_defaults(strict=False, leave=None, only=None)
     _add_program(doctor)
+    _dropin.add_option(doctor)
 
     sim = commands.add_parser(
         "sim",
@@ -140,7 +145,8 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, sim, serve, celery, hook):
+    wheel = _dropin.add_wheel_command(commands)
+    for command in (info, demo, run, doctor, sim, serve, celery, hook, wheel):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -165,14 +171,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command in ("run", "doctor", "sim") and not options.program:
             options.own.error("no program given; give a script, or -m and a module")
         if options.command == "run":
-            from hubcore.cli import _patch_options, run
+            from hubcore.cli import _dropin, _patch_options, run
 
-            return run.main(
-                options.program,
-                module=options.module,
-                backend=options.backend,
-                patch=lambda: _patch_options.patch(options),
-            )
+            if options.patch and options.no_patch:
+                options.own.error("--patch and --no-patch contradict each other; give one of them")
+            options.no_patch = not _dropin.patches(options)
+
+            def prepare() -> None:
+                _dropin.install(options)
+                _patch_options.patch(options)
+
+            return run.main(options.program, module=options.module, backend=options.backend, patch=prepare)
         if options.command == "doctor":
             from hubcore.cli import doctor
 
@@ -190,6 +199,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import _patch_options, celery
 
             return celery.main([*unknown, *options.program], lambda: _patch_options.patch(options))
+        if options.command == "gevent-wheel":
+            from hubcore.cli import _dropin
+
+            return _dropin.write_wheel(options)
         if options.command == "patch-hook":
             from hubcore.cli import patch_hook
 

@@ -49,7 +49,7 @@ class Examination:
         from hubcore._patching.existing import stale_references as _stale_references
         from hubcore._patching.libraries import blocking_drivers as _blocking_drivers
 
-        lines = self._patching()
+        lines = [*self._patching(), *_name_of_gevent()]
         found = self.found or (_stale_references.everything() if saved else [])
         if found:
             lines += ["", *_stale_references.report(found)]
@@ -84,9 +84,27 @@ class Examination:
             print("\n".join(["", "hubcore doctor", *self.lines()]), file=sys.stderr, flush=True)
 
 
+def _name_of_gevent() -> list[str]:
+    """Return the lines about `import gevent`: none if the program has nothing to do with it."""
+    from hubcore import dropin
+
+    by, module = dropin.installed_by(), sys.modules.get("gevent")
+    if by:
+        return [f"`import gevent` gives hubcore, as {by} asked."]
+    if module is None:
+        return []
+    where = getattr(module, "__file__", None) or "an unknown place"
+    return [
+        f"The program uses the real gevent, from {where}, "
+        "with a hub of its own beside hubcore's: each blocks the other.",
+        *filter(None, [_import_origins.chain("gevent")]),
+        "Run it with --as-gevent or HUB_DROPIN=gevent, or call hubcore.dropin.install() before that import.",
+    ]
+
+
 def main(options: Any) -> int:
     """Run and examine `options.program`. Return its exit status; SystemExit passes through."""
-    from hubcore.cli import _patch_options, run
+    from hubcore.cli import _dropin, _patch_options, run
 
     examination = Examination(options.patch)
 
@@ -94,6 +112,7 @@ def main(options: Any) -> int:
         _import_origins.start()
         config.monitor_thread = True
         config.print_blocking_reports = False
+        _dropin.install(options)
         if options.patch:
             _patch_options.patch(options)
         events.subscribers.append(examination.on_event)
