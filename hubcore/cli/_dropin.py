@@ -17,10 +17,15 @@ replaces a real gevent, satisfies requirements of gevent, and needs no hook. Do 
 """
 
 
-def add_option(parser: argparse.ArgumentParser) -> None:
-    """Add `--as-gevent` to `parser`."""
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--as-gevent` and `--patch` to `parser`."""
     parser.add_argument(
-        "--as-gevent", action="store_true", help="have `import gevent` give hubcore; patches only with --patch"
+        "--as-gevent",
+        action="store_true",
+        help="have `import gevent` give hubcore, and patch only with --patch or --NAME",
+    )
+    parser.add_argument(
+        "--patch", action="store_true", help="patch the standard library: the default without --as-gevent"
     )
 
 
@@ -53,14 +58,15 @@ def install(options: Any) -> None:
     os.environ[dropin.VARIABLE] = "gevent"
 
 
-def patches(options: Any) -> bool:
-    """Whether the options of `hubcore run` ask for a patch: always without --as-gevent, unless --no-patch is given.
+def decide(options: Any) -> None:
+    """Set `no_patch` of the parsed `options`: with --as-gevent nothing is patched unless the options ask for it.
 
     Programs for gevent patch by themselves, and at their own time: gunicorn does it in its workers.
     """
-    if options.no_patch:
-        return False
-    return not options.as_gevent or bool(options.patch or options.strict or options.leave or options.only)
+    if options.patch and options.no_patch:
+        options.own.error("--patch and --no-patch contradict each other; give one of them")
+    if options.as_gevent and not (options.patch or options.strict or options.leave or options.only):
+        options.no_patch = True
 
 
 def write_wheel(options: Any) -> int:

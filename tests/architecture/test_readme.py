@@ -83,4 +83,4 @@ def test_the_commands_that_are_shown_are_accepted():
     assert len(commands) > 10
     for command in commands:
         words = [word for word in command if word not in ("[URL|HOST", "...]", "...")]
-        assert cli.parser().parse_args(words).command == command[0]
+        assert cli.parse(words)[0].command == command[0]

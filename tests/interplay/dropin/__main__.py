@@ -1,9 +1,9 @@
 """Runs the packages that live on gevent on hubcore under its name; see the package's docstring.
 
-    python -m tests.interplay.dropin                         every job, way and backend; then writes docs/gevent.md
-    python -m tests.interplay.dropin celery --way wheel      some of them
-    python -m tests.interplay.dropin celery --real           on the real gevent: does the job itself make sense?
-    python -m tests.interplay.dropin --scan                  names of gevent that installed packages use and hubcore lacks
+python -m tests.interplay.dropin                         every job, way and backend; then writes docs/gevent.md
+python -m tests.interplay.dropin celery --way wheel      some of them
+python -m tests.interplay.dropin celery --real           on the real gevent: does the job itself make sense?
+python -m tests.interplay.dropin --scan                  names of gevent that installed packages use and hubcore lacks
 """
 
 import argparse
@@ -47,10 +47,8 @@ def main() -> int:
                 for backend in options.backend or ("libev", "libuv"):
                     outcome = run(job, Start(way, backend, folder), services)
                     outcomes.append(outcome)
-                    print(
-                        f"{'ok  ' if outcome.passed else 'FAIL'}  {job.name}, {way}, {backend}, {outcome.seconds:.1f} s",
-                        flush=True,
-                    )
+                    result = "ok  " if outcome.passed else "FAIL"
+                    print(f"{result}  {job.name}, {way}, {backend}, {outcome.seconds:.1f} s", flush=True)
                     if not outcome.passed:
                         print("    " + outcome.text[-3000:].replace("\n", "\n    "), flush=True)
     bad = [each for each in outcomes if not each.passed and each.job not in page.KNOWN]

@@ -224,7 +224,13 @@ def celery(start: Start, folder: Path) -> None:
             env = {name: text for name, text in os.environ.items() if not name.startswith("HUB")} | {"REDIS": url}
             env |= {"JOB_REAL": "1"}
             done = subprocess.run(
-                [sys.executable, "-c", ASK], cwd=folder, env=env, capture_output=True, text=True, timeout=90, check=False
+                [sys.executable, "-c", ASK],
+                cwd=folder,
+                env=env,
+                capture_output=True,
+                text=True,
+                timeout=90,
+                check=False,
             )
             assert done.returncode == 0, done.stderr + program.said()
             found = json.loads(done.stdout.splitlines()[-1])
@@ -314,7 +320,16 @@ def locust_page(start: Start, folder: Path) -> None:
     with _web_server(start, folder) as port:
         web, master = services.free_port(), services.free_port()
         common = ["-m", "locust", "-H", f"http://127.0.0.1:{port}"]
-        leader = [*common, "--master", "--master-bind-port", str(master), "--web-port", str(web), "--expect-workers", "2"]
+        leader = [
+            *common,
+            "--master",
+            "--master-bind-port",
+            str(master),
+            "--web-port",
+            str(web),
+            "--expect-workers",
+            "2",
+        ]
         worker = [*common, "--worker", "--master-port", str(master)]
         for name in ("one", "two"):
             (folder / name).mkdir()
@@ -451,7 +466,7 @@ def huey(start: Start, folder: Path) -> None:
 
 
 def uwsgi(start: Start, folder: Path) -> None:
-    """uWSGI --gevent, which takes the names from C: 10 requests at once, TERM. Not by `run`: it is no Python program."""
+    """uWSGI --gevent, which takes the names from C: 10 requests at once, TERM."""
     (folder / "app.py").write_text(WEB)
     port = services.free_port()
     command = [str(Path(sys.executable).with_name("uwsgi")), "--http-socket", f"127.0.0.1:{port}", "--master"]

@@ -1,4 +1,4 @@
-"""ddtrace patch(gevent=True): a span's children have it as their parent across spawn, spawn_later, Pool.map and imap."""
+"""ddtrace patch(gevent=True): a span is the parent of its children across spawn, spawn_later, Pool.map and imap."""
 
 import ddtrace  # isort: skip
 

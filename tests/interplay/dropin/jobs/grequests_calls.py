@@ -1,7 +1,8 @@
 """grequests: map, imap, imap_enumerated, gtimeout, errors."""
 
-import grequests  # patches by itself
-import gevent  # isort: skip
+import grequests  # isort: skip  # patches by itself
+
+import gevent
 from common import Together, run
 from gevent.pywsgi import WSGIServer
 

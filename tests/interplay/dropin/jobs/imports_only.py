@@ -1,4 +1,5 @@
 """Packages that need a server of their own to do more are imported: gnsq, flask-sockets."""
+
 from common import run
 
 

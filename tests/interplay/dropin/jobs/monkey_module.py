@@ -21,7 +21,9 @@ def main():
         env = os.environ | {"PYTHONPATH": folder + os.pathsep + os.environ.get("PYTHONPATH", "")}
 
         def said(*arguments):
-            done = subprocess.run([*launch, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False)
+            done = subprocess.run(
+                [*launch, *arguments], cwd=folder, env=env, capture_output=True, text=True, check=False
+            )
             assert done.returncode == 0, done.stderr
             return done.stdout.split()
 

@@ -7,7 +7,7 @@ from pssh.clients import ParallelSSHClient
 
 
 def main():
-    assert Hub.NOT_ERROR == (Exception,)
+    assert issubclass(Exception, Hub.NOT_ERROR)
     client = ParallelSSHClient(
         ["127.0.0.1"] * 3, port=free_port(), num_retries=2, retry_delay=0.2, timeout=2, user="x", password="x"
     )
