@@ -22,6 +22,11 @@ if TYPE_CHECKING:
 
     from hubcore.loop import Loop
 
+#: The backends that are slower than libev and libuv, and the remedy.
+SLOW = {
+    "select": "it asks the kernel about every file descriptor at each turn, and runs in Python. Use libev or libuv.",
+}
+
 
 def main(as_json: bool = False) -> int:
     """Print the information. Return 0, or 1 if no backend can be used."""
@@ -131,6 +136,8 @@ def show(found: dict[str, Any], out: Plain) -> None:
         out.line(f"no backend can be used: {chosen['error']}", "red")
     else:
         out.line(f"chosen: {chosen['backend']}, by {chosen['by']} ({chosen['choice']})", "green")
+        if chosen["backend"] in SLOW:
+            out.line(f"{chosen['backend']} is in use, which is slow: {SLOW[chosen['backend']]}", "yellow")
     cache = found["arena_cache"]
     out.line(f"arena cache: on, up to {cache['most']} chunks" if cache["on"] else "arena cache: off")
     count = len(found["compiled"])
