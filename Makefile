@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all test-newest cpython-tests interplay fuzz-http plugin-backends plugin-backends-tests lint docs bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay interplay-gevent interplay-gevent-jobs fuzz-http plugin-backends plugin-backends-tests ecosystem lint docs bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
@@ -23,8 +23,10 @@ help:
 	@echo "test-newest      run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
 	@echo "cpython-tests    run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay        run the tests with real libraries and servers"
+	@echo "interplay-gevent run packages that live on gevent on hubcore under its name (also part of interplay)"
 	@echo "fuzz-http        compare random HTTP requests with h11's reading; SECONDS=600 says for how long"
 	@echo "plugin-backends  run tests on the example backends, pyev and pyuv"
+	@echo "ecosystem        run other projects' test suites plain and on hubcore (takes hours); PROJECTS='urllib3 redis' chooses"
 	@echo "soak             run the long tests"
 	@echo "lint             run ruff, mypy and pyright"
 	@echo "docs             build the documentation site into docs/_build/html"
@@ -59,6 +61,15 @@ cpython-tests:
 # those for which it finds both.
 interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
 	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)' interplay-gevent
+
+# Runs packages that live on gevent on hubcore under its name, in an environment of its own, and writes docs/gevent.md.
+# JOBS=celery runs some of them.
+interplay-gevent:
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-gevent' interplay-gevent-jobs
+
+interplay-gevent-jobs: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-gevent
+	$(BIN)/python -m tests.interplay.dropin $(JOBS)
 
 # Builds pyev and pyuv in an environment of its own, and runs tests on the backends of examples/backends.
 plugin-backends:
@@ -66,6 +77,11 @@ plugin-backends:
 
 plugin-backends-tests: $(STAMPS)/build $(STAMPS)/group-plugin-backends
 	@VENV='$(VENV)' tools/plugin-backends.sh
+
+# Other projects' own test suites, plain and patched, compared test by test; writes docs/ecosystem.md. Takes hours.
+ecosystem: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-ecosystem
+	$(BIN)/python -m tools.ecosystem $(PROJECTS)
+
 # Random requests, read by hubcore.pywsgi and by h11, until one is read in two ways.
 SECONDS ?= 60
 fuzz-http: $(STAMPS)/build $(STAMPS)/group-test
