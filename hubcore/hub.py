@@ -2,6 +2,8 @@
 
 `_core.scheduler` implements the scheduling. This module adds the Hub that programs use, the hub of each thread, and
 `sleep`.
+
+Long because: `get_hub` and its callers are compiled together with Hub; apart, each look-up would be a Python call.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ from greenlet import GreenletExit
 from hubcore import config
 from hubcore._base.argument_checks import as_exception, check_function, check_greenlet
 from hubcore._base.hints import Any, Callable, P, R, TracebackType
+from hubcore._base.main_thread import in_main_thread
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -28,7 +31,14 @@ from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._capi.fallback import get_ident, getcurrent, hide_from_collector, import_greenlet, may_be_async
+    from hubcore._capi.fallback import (
+        get_ident,
+        getcurrent,
+        hide_from_collector,
+        import_greenlet,
+        may_be_async,
+        open_class,
+    )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -80,6 +90,8 @@ class Hub(Scheduler):
             own = loop
             own.check_thread()
         else:
+            if default is None:
+                default = default_in_main_thread and in_main_thread()
             own = loop_class(loop if loop is not None else backend)(None, default)
         self._set_up(own)
         own.error_handler = self
@@ -332,6 +344,10 @@ class Hub(Scheduler):
         return f"<{type(self).__name__}{name} on {self.loop.name}, thread {self.thread_ident:#x}, {state}>"
 
 
+# Programs for gevent set NOT_ERROR, SYSTEM_ERROR and methods of the class, for hubs that exist too.
+open_class(Hub)
+
+
 class _Cleaner:
     """Lives in the thread's locals, so it ends with the thread, and then destroys the thread's hub.
 
@@ -372,6 +388,24 @@ _ending: dict[int, Hub] = {}
 _cached_hub: Hub | None = None
 
 
+_hub_class: type[Hub] = Hub
+#: Whether the loop of the main thread's hub says that it is the default one, as under gevent's name. No other effect.
+default_in_main_thread = False
+
+
+def get_hub_class() -> type[Hub]:
+    """Return the class of the hubs that `get_hub` makes."""
+    return _hub_class
+
+
+def set_default_hub_class(cls: type[Hub]) -> None:
+    """Have `get_hub` make hubs of `cls`, a subclass of Hub, in every thread from now on. Hubs that exist stay."""
+    global _hub_class
+    if not (isinstance(cls, type) and issubclass(cls, Hub)):
+        raise TypeError(f"the class of new hubs is {cls!r}; it takes Hub or a subclass of it")
+    _hub_class = cls
+
+
 def get_hub() -> Hub:
     """Return the hub of the calling thread; make it at the first call. Never switches."""
     global _cached_hub
@@ -381,7 +415,7 @@ def get_hub() -> Hub:
         return hub
     hub = get_hub_if_any()
     if hub is None:
-        hub = Hub()
+        hub = _hub_class()
     _cached_hub = hub
     return hub
 

@@ -40,6 +40,7 @@ __all__ = [
     "is_text",
     "kind_of",
     "may_be_async",
+    "open_class",
     "own",
     "process_ends",
     "put_item",
@@ -99,6 +100,10 @@ def raise_failure() -> NoReturn:
 
 def hide_from_collector(thing: object) -> None:
     """Nothing: Python cannot do it, and the collector goes on knowing `thing`."""
+
+
+def open_class(cls: type) -> None:
+    """Nothing: programs may set the attributes of a class that Python code made."""
 
 
 def import_greenlet() -> int:
