@@ -65,7 +65,7 @@ def _holder(module: str) -> str:
     for name, other in list(sys.modules.items()):
         if other is wanted or name == parent or not _raw.is_a(other, ModuleType):
             continue
-        for value in list(object.__getattribute__(other, "__dict__").values()):
+        for value in list(_raw.globals_of(other).values()):
             if value is wanted or (not _raw.is_a(value, ModuleType) and _raw.module_of(value) == module):
                 return name
     return ""
