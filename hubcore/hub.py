@@ -19,6 +19,7 @@ from greenlet import GreenletExit
 from hubcore import config
 from hubcore._base.argument_checks import as_exception, check_function, check_greenlet
 from hubcore._base.hints import Any, Callable, P, R, TracebackType
+from hubcore._base.main_thread import in_main_thread
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -94,6 +95,8 @@ class Hub(Scheduler):
             own = loop
             own.check_thread()
         else:
+            if default is None:
+                default = default_in_main_thread and in_main_thread()
             own = loop_class(loop if loop is not None else backend)(None, default)
         self._set_up(own)
         own.error_handler = self
@@ -388,6 +391,10 @@ _ending: dict[int, Hub] = {}
 # The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
 _default_class: type[Hub] = Hub
+
+
+#: Whether the loop of the main thread's hub says that it is the default one, as under gevent's name. No other effect.
+default_in_main_thread = False
 
 
 def get_hub() -> Hub:
