@@ -128,6 +128,13 @@ class InterruptMixin(greenlet):
         waiting = self._interrupts_of(target)
         return waiting is not None and any(other is exception for other in waiting)
 
+    def is_about_to_raise(self, target: greenlet, kind: type[BaseException]) -> bool:
+        """Return whether `target` has still to raise an interrupt that is an instance of `kind`."""
+        waiter = self._waiter_of(target)
+        if waiter is not None and waiter.ended and isinstance(waiter.value, kind):
+            return True
+        return any(isinstance(each, kind) for each in self._interrupts_of(target) or ())
+
     def take_interrupt(self, target: greenlet) -> object:
         """Take back the first `interrupt` of `target` that was not raised yet, and return it; None if there is none."""
         waiting = self._interrupts_of(target)

@@ -15,9 +15,7 @@ from types import FrameType
 
 from greenlet import getcurrent
 
-from hubcore._base.hints import Any
 from hubcore._base.originals import saved
-from hubcore._core.raising import was_raised
 from hubcore._process.handler_greenlets import Handler, HandlerGreenlet
 from hubcore._watchers.signals import watched_by
 from hubcore.hub import get_hub_if_any
@@ -39,28 +37,15 @@ class CtrlC(Handler):
             self.function(signum, frame)
             return
         current = getcurrent()
-        error = KeyboardInterrupt()
-        if current is hub.main or isinstance(current, HandlerGreenlet):
-            raise error
-        if is_pending(hub):
-            raise error
-        _last[:] = [hub, error]
-        if current is hub or hub.loop.polling:
-            raise error  # the hub raises it in the main greenlet
-        hub.interrupt_now(hub.main, error)
-
-
-_last: list[Any] = []  # the hub and the KeyboardInterrupt of the latest Ctrl-C that did not come in the main greenlet
+        in_main = current is hub.main or isinstance(current, HandlerGreenlet)
+        if in_main or current is hub or hub.loop.polling or is_pending(hub):
+            raise KeyboardInterrupt  # if the hub was interrupted, it raises it in the main greenlet
+        hub.interrupt_now(hub.main, KeyboardInterrupt())
 
 
 def is_pending(hub: Hub) -> bool:
     """Return whether the main greenlet of `hub` has still to raise a KeyboardInterrupt."""
-    if not _last or _last[0] is not hub:
-        return False
-    if was_raised(_last[1]):
-        _last.clear()
-        return False
-    return True
+    return hub.is_about_to_raise(hub.main, KeyboardInterrupt)
 
 
 CTRL_C = CtrlC(_signal.default_int_handler)

@@ -8,12 +8,14 @@ along.
 
 from __future__ import annotations
 
+import sys
 import threading as _stdlib
 
 from hubcore._base.hints import Any
 from hubcore._sync.retake import retake
 
 _private: Any = _stdlib  # for its private names; see hubcore._patching.cpython_internals
+_REFUSES_NAN = sys.version_info >= (3, 15)
 
 
 def wait(self: Any, timeout: float | None = None) -> bool:
@@ -35,8 +37,10 @@ def wait(self: Any, timeout: float | None = None) -> bool:
     try:
         if timeout is None:
             notified = waiter.acquire()
+        elif timeout > 0 or (timeout != timeout and _REFUSES_NAN):
+            notified = waiter.acquire(True, timeout)
         else:
-            notified = waiter.acquire(True, timeout) if timeout > 0 else waiter.acquire(False)
+            notified = waiter.acquire(False)
     except BaseException as error:
         failure = error
     try:

@@ -91,8 +91,8 @@ def test_the_file_cache_from_many_threads(tmp_path):
     def work(number):
         def run():
             for count in range(10):
-                cache.set(f"key {number}", count)
-                assert cache.get(f"key {number}") == count
+                cache.set(f"key-{number}", count)
+                assert cache.get(f"key-{number}") == count
                 cache.set("shared", number)
                 assert cache.get("shared") in range(8)
             return cache.touch("shared")

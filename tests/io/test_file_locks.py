@@ -83,7 +83,7 @@ def test_others_run_while_another_process_holds_the_lock_and_a_kill_or_a_timeout
     done = run_python(
         PRELUDE
         + """
-            for name, (lock, unlock) in LOCKS_OF_CHILD.items():
+    for name, (lock, unlock) in LOCKS_OF_CHILD.items():
         holder = Holder(name)
         with open(path, "r+b") as file:
             try:

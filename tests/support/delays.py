@@ -1,7 +1,6 @@
 """Delays at random points of a child process, by a seed: for soaks that look for races between threads."""
 
-#: Goes in front of a program. A thread that serves hubcore takes the GIL from the others at any
-#: byte code, and keeps it.
+#: Goes in front of a program. A thread that serves hubcore takes the GIL from the others at any byte code and keeps it.
 DELAYS = """
 import faulthandler as _faulthandler
 import random as _random
