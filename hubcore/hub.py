@@ -3,7 +3,8 @@
 `_core.scheduler` implements the scheduling. This module adds the Hub that programs use, the hub of each thread, and
 `sleep`.
 
-Long because: `get_hub` and its callers are compiled together with Hub; apart, each look-up would be a Python call.
+Long because: the Hub is one compiled class, and programs import the functions around it from this module, as from
+gevent's.
 """
 
 from __future__ import annotations
@@ -36,8 +37,8 @@ if not cython.compiled:
         getcurrent,
         hide_from_collector,
         import_greenlet,
+        make_mutable,
         may_be_async,
-        open_class,
     )
 
 TYPE_CHECKING = False
@@ -59,6 +60,10 @@ class Hub(Scheduler):
 
     `get_hub()` makes it. Make one yourself only to choose the backend of a thread that has no hub yet. `loop` is a Loop
     of this thread, or a backend by name or class; `backend` is another name for that argument.
+
+    The attributes NOT_ERROR and SYSTEM_ERROR and the methods `handle_error`, `handle_system_error`, `print_exception`
+    and `switch` can be set on the class, for all hubs, or replaced in a subclass. hubcore itself parks without
+    `switch`.
     """
 
     loop: Loop
@@ -344,8 +349,7 @@ class Hub(Scheduler):
         return f"<{type(self).__name__}{name} on {self.loop.name}, thread {self.thread_ident:#x}, {state}>"
 
 
-# Programs for gevent set NOT_ERROR, SYSTEM_ERROR and methods of the class, for hubs that exist too.
-open_class(Hub)
+make_mutable(Hub)
 
 
 class _Cleaner:
@@ -386,24 +390,9 @@ _owned: dict[int, Hub | None] = {}
 _ending: dict[int, Hub] = {}
 # The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
-
-
-_hub_class: type[Hub] = Hub
+_default_class: type[Hub] = Hub
 #: Whether the loop of the main thread's hub says that it is the default one, as under gevent's name. No other effect.
 default_in_main_thread = False
-
-
-def get_hub_class() -> type[Hub]:
-    """Return the class of the hubs that `get_hub` makes."""
-    return _hub_class
-
-
-def set_default_hub_class(cls: type[Hub]) -> None:
-    """Have `get_hub` make hubs of `cls`, a subclass of Hub, in every thread from now on. Hubs that exist stay."""
-    global _hub_class
-    if not (isinstance(cls, type) and issubclass(cls, Hub)):
-        raise TypeError(f"the class of new hubs is {cls!r}; it takes Hub or a subclass of it")
-    _hub_class = cls
 
 
 def get_hub() -> Hub:
@@ -415,7 +404,7 @@ def get_hub() -> Hub:
         return hub
     hub = get_hub_if_any()
     if hub is None:
-        hub = _hub_class()
+        hub = _default_class()
     _cached_hub = hub
     return hub
 
@@ -433,6 +422,20 @@ def get_hub_if_any() -> Hub | None:
     if _ending and get_ident() in _ending:
         return _ending[get_ident()]
     return getattr(_thread, "hub", None)
+
+
+def get_hub_class() -> type[Hub]:
+    """Return the class of the calling thread's hub or, if it has none, the class that `get_hub` would make it of."""
+    hub = get_hub_if_any()
+    return _default_class if hub is None else type(hub)
+
+
+def set_default_hub_class(hubtype: type[Hub]) -> None:
+    """Make the hubs of threads that have none yet instances of `hubtype`, a class derived from Hub. Any thread."""
+    global _default_class
+    if not (isinstance(hubtype, type) and issubclass(hubtype, Hub)):
+        raise TypeError(f"the class of hubs must be hubcore.hub.Hub or derived from it, not {hubtype!r}")
+    _default_class = hubtype
 
 
 def set_hub(hub: Hub | None) -> None:

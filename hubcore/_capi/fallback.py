@@ -41,7 +41,6 @@ __all__ = [
     "is_text",
     "kind_of",
     "may_be_async",
-    "open_class",
     "own",
     "process_ends",
     "put_item",
@@ -103,8 +102,8 @@ def hide_from_collector(thing: object) -> None:
     """Nothing: Python cannot do it, and the collector goes on knowing `thing`."""
 
 
-def open_class(cls: type) -> None:
-    """Nothing: programs may set the attributes of a class that Python code made."""
+def make_mutable(cls: type) -> None:
+    """Do nothing: attributes of a class written in Python can be set."""
 
 
 def import_greenlet() -> int:

@@ -1,110 +1,156 @@
-"""The class Hub takes attributes from programs, for hubs that exist too, and another class may make the hubs."""
+"""The class of hubs: its attributes can be set for all hubs, also existing ones, and another class can be chosen."""
+
+import threading
 
 import pytest
 
 import hubcore
+from hubcore import get_hub, sleep, spawn
 from hubcore.hub import Hub, get_hub_class, set_default_hub_class
-from hubcore.testing import run_python
+from hubcore.testing import run_python, settle
+
+
+class Expected(Exception):
+    pass
+
+
+def fail(error=Expected):
+    raise error("reason")
+
+
+def in_thread(function, *args):
+    results = []
+    thread = threading.Thread(target=lambda: results.append(function(*args)))
+    thread.start()
+    thread.join()
+    return results[0]
+
+
+def run_and_settle(error):
+    spawn(fail, error)
+    settle(get_hub())
+
+
+def test_not_error_is_looked_up_where_a_greenlet_fails(hub, monkeypatch, caplog):
+    monkeypatch.setattr(Hub, "NOT_ERROR", (*Hub.NOT_ERROR, Expected))
+    run_and_settle(Expected)
+    in_thread(run_and_settle, Expected)
+    assert caplog.records == []
+    monkeypatch.undo()
+    run_and_settle(Expected)
+    assert len(caplog.records) == 1
+
+
+def test_system_error_is_looked_up_where_a_greenlet_fails(hub, monkeypatch, caplog):
+    monkeypatch.setattr(Hub, "SYSTEM_ERROR", (Expected,))
+    spawn(fail)
+    with pytest.raises(Expected, match="reason"):
+        sleep(1)
+    monkeypatch.undo()
+    run_and_settle(Expected)
+
+
+def test_handle_error_is_looked_up_where_a_greenlet_or_a_callback_fails(hub, monkeypatch, caplog):
+    seen = []
+    before = Hub.handle_error
+
+    def handle_error(self, context, type, value, tb):
+        seen.append((self, type))
+
+    monkeypatch.setattr(Hub, "handle_error", handle_error)
+    run_and_settle(Expected)
+    hub.loop.run_callback(fail, ValueError)
+    settle(hub)
+    timer = hub.loop.timer(0)
+    timer.start(fail, LookupError)
+    sleep(0.001)
+    timer.close()
+    assert seen == [(hub, Expected), (hub, ValueError), (hub, LookupError)]
+    assert caplog.records == []
+    monkeypatch.undo()
+    assert Hub.handle_error is before
+    run_and_settle(Expected)
+    assert len(seen) == 3
+    assert len(caplog.records) == 1
+
+
+def test_switch_is_looked_up_by_programs_that_switch_by_hand(hub, monkeypatch):
+    before, seen = Hub.switch, []
+
+    def switch(self):
+        seen.append(self)
+        return before(self)
+
+    monkeypatch.setattr(Hub, "switch", switch)
+
+    def by_hand():
+        hub.loop.run_callback(hubcore.getcurrent().switch, "result")
+        return hub.switch()
+
+    assert spawn(by_hand).get() == "result"
+    assert seen == [hub]
+    sleep(0.001)
+    assert seen == [hub]
+
+
+def test_an_attribute_of_its_own_and_one_of_greenlet(hub, monkeypatch):
+    monkeypatch.setattr(Hub, "of_the_program", 5, raising=False)
+    assert (hub.of_the_program, in_thread(lambda: get_hub().of_the_program)) == (5, 5)
+    monkeypatch.undo()
+    assert not hasattr(hub, "of_the_program")
+    monkeypatch.setattr(Hub, "__repr__", lambda self: "a hub")
+    assert repr(hub) == "a hub"
+    monkeypatch.undo()
+    assert repr(hub).startswith("<Hub ")
+
+
+class OtherHub(Hub):
+    NOT_ERROR = (*Hub.NOT_ERROR, Expected)
 
 
 @pytest.fixture
-def opened(monkeypatch):
-    """Sets attributes of Hub, and takes them back."""
-    return lambda name, value: monkeypatch.setattr(Hub, name, value)
+def other_class():
+    set_default_hub_class(OtherHub)
+    yield OtherHub
+    set_default_hub_class(Hub)
 
 
-def failures(hub, caplog):
-    caplog.clear()
-    hubcore.joinall([hubcore.spawn(lambda: 1 / 0)])
-    hubcore.sleep(0)
-    return len(caplog.records)
+def test_a_hub_is_an_instance_of_the_default_class(hub, other_class, caplog):
+    assert get_hub_class() is type(hub) is Hub  # it exists already
+    assert in_thread(get_hub_class) is OtherHub
+    assert in_thread(lambda: (type(get_hub()), get_hub_class())) == (OtherHub, OtherHub)
+    in_thread(run_and_settle, Expected)
+    assert caplog.records == []
+    set_default_hub_class(Hub)
+    assert in_thread(lambda: type(get_hub())) is Hub
 
 
-def test_what_is_not_an_error_is_not_reported(hub, opened, caplog):
-    assert failures(hub, caplog) == 1
-    opened("NOT_ERROR", (Exception,))
-    assert failures(hub, caplog) == 0
+def test_a_forked_child_has_a_hub_of_the_default_class(hub_backend):
+    done = run_python(
+        """
+        import os, hubcore
+        from hubcore.hub import Hub, get_hub, get_hub_class, set_default_hub_class
 
-
-def test_after_it_is_taken_back_it_is_as_before(hub, monkeypatch, caplog):
-    before = Hub.NOT_ERROR
-    with monkeypatch.context() as patch:
-        patch.setattr(Hub, "NOT_ERROR", (ZeroDivisionError,))
-        assert failures(hub, caplog) == 0
-    assert before == Hub.NOT_ERROR
-    assert failures(hub, caplog) == 1
-
-
-def test_a_system_error_of_the_programs_choice_ends_the_wait_of_the_main_greenlet(hub, opened):
-    opened("SYSTEM_ERROR", (KeyError,))
-    hubcore.spawn(lambda: {}["x"])
-    with pytest.raises(KeyError):
-        hubcore.sleep(10)
-
-
-def test_a_method_of_the_program_gets_the_failures_of_greenlets_callbacks_and_links(hub, opened):
-    found = []
-    opened("handle_error", lambda self, context, type, value, tb: found.append((self, type)))
-    failing = hubcore.spawn(lambda: 1 / 0)
-    hubcore.joinall([failing])
-    hub.loop.run_callback(lambda: {}["x"])
-    hubcore.sleep(0)
-    hubcore.spawn(int).link(lambda g: [][1])
-    hubcore.sleep(0)
-    hubcore.sleep(0)
-    hubcore.sleep(0)
-    assert found == [(hub, ZeroDivisionError), (hub, KeyError), (hub, IndexError)]
-
-
-def test_a_switch_of_the_program_is_called_where_a_program_switches_to_the_hub(hub, monkeypatch):
-    native, calls = Hub.switch, []
-
-    def switch(self):
-        calls.append(self)
-        return native(self)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Hub, "switch", switch)
-        hub.loop.run_callback(hubcore.getcurrent().switch, 7)
-        assert hub.switch() == 7
-        hubcore.sleep(0.001)  # hubcore's own waits do not call it
-    assert calls == [hub]
-    assert Hub.switch is native
-
-
-def test_subclasses_and_their_hubs_see_it(opened):
-    class Mine(Hub):
-        pass
-
-    opened("NOT_ERROR", (LookupError,))
-    assert (LookupError,) == Mine.NOT_ERROR
-    Mine.NOT_ERROR = (ValueError,)
-    assert (LookupError,) == Hub.NOT_ERROR
-
-
-def test_the_class_of_new_hubs(hub_backend):
-    code = """
-        import threading, hubcore
-        from hubcore.hub import Hub, get_hub_class, set_default_hub_class
-        class Mine(Hub):
+        class OtherHub(Hub):
             pass
-        set_default_hub_class(Mine)
-        print(get_hub_class() is Mine, type(hubcore.get_hub()) is Mine)
-        found = []
-        thread = threading.Thread(target=lambda: found.append(type(hubcore.get_hub())))
-        thread.start()
-        thread.join()
-        set_default_hub_class(Hub)
-        thread = threading.Thread(target=lambda: found.append(type(hubcore.get_hub())))
-        thread.start()
-        thread.join()
-        print(found == [Mine, Hub], type(hubcore.get_hub()) is Mine)
-    """
-    assert run_python(code, hub_backend).stdout == "True True\nTrue True\n"
+
+        set_default_hub_class(OtherHub)
+        def forks():
+            pid = os.fork()
+            if pid == 0:
+                print(type(get_hub()).__name__, get_hub_class().__name__, flush=True)
+            else:
+                hubcore.os.waitpid(pid, 0)
+        import hubcore.os
+        hubcore.spawn(forks).get()
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("OtherHub OtherHub\n", "")
 
 
-@pytest.mark.parametrize("wrong", [None, object, 3, "Hub"])
-def test_a_class_that_makes_no_hubs_is_refused(wrong):
-    with pytest.raises(TypeError, match="it takes Hub or a subclass of it"):
+@pytest.mark.parametrize("wrong", [None, int, "Hub", hubcore.Greenlet, object()])
+def test_a_class_that_is_no_hub_is_refused(hub, wrong):
+    with pytest.raises(TypeError, match=r"the class of hubs must be hubcore\.hub\.Hub or derived from it, not "):
         set_default_hub_class(wrong)
-    assert get_hub_class() is Hub
+    assert in_thread(get_hub_class) is Hub
