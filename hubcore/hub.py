@@ -391,8 +391,6 @@ _ending: dict[int, Hub] = {}
 # The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
 _default_class: type[Hub] = Hub
-
-
 #: Whether the loop of the main thread's hub says that it is the default one, as under gevent's name. No other effect.
 default_in_main_thread = False
 
