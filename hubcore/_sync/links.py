@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any, Callable
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore.hub import get_hub
