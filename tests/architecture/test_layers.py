@@ -66,6 +66,8 @@ ORDER_BY_FLOOR = """
     aio
     __init__
     _patching
+    _gevent
+    dropin
     cli
     monkey _patch_hook
     gunicorn celery
