@@ -13,10 +13,10 @@ import sys
 from _thread import _local
 from os import environ
 
-import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import as_exception, check_function, check_greenlet
 from hubcore._base.hints import Any, Callable, P, R, TracebackType
 from hubcore._base.main_thread import in_main_thread

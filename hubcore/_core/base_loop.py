@@ -9,8 +9,7 @@ from _thread import get_ident as _get_ident
 from math import inf
 from time import monotonic
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import Deadline, DeadlineHeap
 from hubcore._core.ready_queue import Callback, ReadyQueue
 from hubcore.exceptions import BlockingSwitchOutError, InvalidThreadUseError

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-import cython
 from greenlet import GreenletExit
 
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import as_exception
 from hubcore._base.package import PACKAGE
 from hubcore._core.deadlines import Deadline

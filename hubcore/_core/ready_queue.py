@@ -12,7 +12,7 @@ from __future__ import annotations
 from _collections import deque
 from _thread import get_ident as _get_ident
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     from hubcore._capi.fallback import publish, put_item, take_item

@@ -17,8 +17,7 @@ from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core import tracing as _tracing
 
 if not cython.compiled:

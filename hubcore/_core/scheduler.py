@@ -19,9 +19,9 @@ from __future__ import annotations
 import os
 import sys
 
-import cython
 from greenlet import GreenletExit
 
+from hubcore._base import uncompiled as cython
 from hubcore._core.coverage import resumed
 from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.interrupts import InterruptMixin
