@@ -6,9 +6,11 @@ from hubcore._core.interrupts cimport ForeignState, InterruptMixin
 from hubcore._core.coverage_tracer cimport is_measured
 from hubcore._core.waiter cimport FAILED, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
+from hubcore._core.observer cimport Observer
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference
-from hubcore._core.running_loop cimport PerGreenletState, forget_running_loop, save_state, restore_state, switch_sharing, switch_saving
+from hubcore._core.noted_switch cimport begin_noting, note_leaving, note_return, switch_noting
+from hubcore._core.running_loop cimport OBSERVED, SAVES, PerGreenletState, forget_running_loop, restore_state, save_state
 from hubcore._capi.thread_state cimport get_ident
 from hubcore._core.base_loop cimport BaseLoop
 
@@ -22,6 +24,9 @@ cdef class Scheduler(InterruptMixin):
     cdef readonly unsigned long thread_ident
     cdef readonly bint destroyed
     cdef Py_ssize_t _batch
+    cdef Py_ssize_t _whole_batch
+    cdef long long _ran
+    cdef readonly long long started
     cdef Py_ssize_t _smallest_batch
     cdef int _budget
     cdef int _whole_budget
@@ -47,13 +52,13 @@ cdef class Scheduler(InterruptMixin):
     cpdef run_now(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)
-    @cython.locals(ready=ReadyQueue)
+    @cython.locals(ready=ReadyQueue, observer=Observer)
     cdef bint _poll(self, bint may_block) except -1
     cdef _thrown_before_its_turn(self, Waiter waiter)
     cdef _thrown(self, greenlet current, Waiter waiter)
     cdef _set_deadline(self, Waiter waiter, timeout, bint ref)
     cdef bint _not_woken(self, greenlet current, Waiter waiter) except -1
-    @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet)
+    @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet, observer=Observer)
     cdef _run_one(self)
     cpdef _nothing_left(self)
     cpdef bint _woken_from_outside(self) except -1
@@ -69,7 +74,7 @@ cdef class Scheduler(InterruptMixin):
     cdef bint _is_interrupted(self, greenlet current, RawGreenlet raw) except -1
     cdef _check_may_wait(self, greenlet current, Waiter waiter)
 
-@cython.locals(following=Waiter, target=greenlet)
+@cython.locals(following=Waiter, target=greenlet, failed=bint)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1
 
 cdef bint _after_switch(bint failed) noexcept

@@ -46,8 +46,9 @@ if not cython.compiled:
         switch_to,
     )
     from hubcore._core.coverage import is_measured
+    from hubcore._core.noted_switch import begin_noting, note_leaving, note_return, switch_noting
     from hubcore._core.raw_greenlet import NEW, SCHEDULED
-    from hubcore._core.running_loop import switch_saving, switch_sharing
+    from hubcore._core.running_loop import OBSERVED, SAVES
     from hubcore._core.waiter import FAILED, WAITING, WOKEN, new_waiter
 
 TYPE_CHECKING = False
@@ -85,7 +86,9 @@ class Scheduler(InterruptMixin):
         self.thread_ident: int = get_ident()
         self.parked: WaiterList = WaiterList()
         self.destroyed = False
-        self._batch = 0
+        self._batch = self._whole_batch = 0
+        self._ran = 0  # entries that ran in earlier batches
+        self.started = 0  # greenlets that have begun to run
         self._smallest_batch = _SMALLEST_BATCH
         self._whole_budget = _BUDGET
         self._budget = _BUDGET
@@ -93,6 +96,8 @@ class Scheduler(InterruptMixin):
         self._forking_pid = 0  # the process that began the latest fork
         self._per_greenlet = per_greenlet_state
         self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
+        if self._per_greenlet.enabled & OBSERVED:
+            self.ready.observe(self._per_greenlet.make_observer(self))  # type: ignore[misc]
         self._set_up_interrupts()
 
     def set_pace(self, smallest_batch: int, budget: int) -> None:
@@ -243,7 +248,9 @@ class Scheduler(InterruptMixin):
         if self.ready.count == 0:
             self._poll(False)
         waiter = self._queue_up(current)
-        if _after_switch(switch_saving(self) if self._per_greenlet.enabled else switch_fails(self)):
+        if self._per_greenlet.enabled:
+            note_leaving(self.ready, waiter)
+        if _after_switch(switch_noting(self.ready, self) if self._per_greenlet.enabled else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         waiter.greenlet = None  # as in `yield_now`
         self._budget = self._whole_budget
@@ -291,7 +298,9 @@ class Scheduler(InterruptMixin):
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
         budget, self._budget = self._budget, self._whole_budget  # a handler has its own
-        failed = _after_switch(switch_sharing(new) if self._per_greenlet.enabled else switch_fails(new))
+        if self._per_greenlet.enabled:
+            note_leaving(self.ready, waiter)
+        failed = _after_switch(begin_noting(self.ready, new) if self._per_greenlet.enabled else switch_fails(new))
         self._budget = budget
         if failed:
             self._thrown_before_its_turn(waiter)
@@ -318,12 +327,14 @@ class Scheduler(InterruptMixin):
         waiter.fall_asleep()
         self.parked.link(waiter)
         aside = save_state() if self._per_greenlet.enabled else None
+        note_leaving(self.ready, waiter)
         try:
             result: object = greenlet.switch(self, *args, **kwargs)
         finally:
             _after_switch(False)
             if aside is not None:
                 restore_state(aside)
+            note_return(self.ready, False)
             self.parked.unlink(waiter)
             self._note_parked(current, None)
             failed = waiter.outcome == FAILED
@@ -374,7 +385,11 @@ class Scheduler(InterruptMixin):
             self.interrupt_now(self.main, error)
             if self.loop.closed and ready.count == 0:
                 return False  # the program closed the loop: every further poll would fail in the same way
-        self._batch = ready.count if ready.count > self._smallest_batch else self._smallest_batch
+        observer = ready.observer
+        if observer is not None:
+            observer.pass_over()
+        self._ran += self._whole_batch - self._batch
+        self._batch = self._whole_batch = ready.count if ready.count > self._smallest_batch else self._smallest_batch
         return True
 
     def run(self, *ended: object) -> None:
@@ -397,12 +412,17 @@ class Scheduler(InterruptMixin):
                     self.interrupt_now(self.main, error)
 
     def _run_one(self) -> None:
+        observer = None
         if self._per_greenlet.enabled:
-            forget_running_loop()
+            if self._per_greenlet.enabled & SAVES:
+                forget_running_loop()
+            observer = self.ready.observer
+            if observer is not None:
+                observer.hub_runs()
         waiter = self._next()
         if waiter is not None:
             target: Any = waiter.greenlet
-            waiter = None
+            waiter = observer = None
             switch_to(target)
             return
         entry = self.ready.pop()
@@ -414,16 +434,27 @@ class Scheduler(InterruptMixin):
             if self._closing & 1:
                 raw._finish_unstarted(HubDestroyed(self))
             elif raw._phase == SCHEDULED:
+                self.started += 1
+                if observer is not None:
+                    observer.begins(raw)
+                    observer = None
                 try:
                     switch_to(raw)
                 finally:
                     if raw._phase == SCHEDULED:  # a trace function's error ended it before its first line
                         raw._finish_unstarted(InvalidSwitchError(f"{raw!r} ended before it could begin"))
+            elif observer is not None:
+                observer.never_ran(raw)
         else:
             try:
                 entry.run()  # type: ignore[attr-defined]
             except BaseException:
                 self.handle_error(entry, *sys.exc_info())
+
+    @property
+    def switches(self) -> int:
+        """How many entries (turns of greenlets, callbacks) have run so far."""
+        return self._ran + self._whole_batch - self._batch
 
     def progress(self) -> tuple[int, int, bool]:
         """Return how far the scheduling is: (passes, rest of the batch, whether the loop polls now). Any thread.
@@ -495,13 +526,21 @@ class Scheduler(InterruptMixin):
 
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     """Switch to the next greenlet; return whether a throw resumed the caller. Its error is then set."""
+    if hub._per_greenlet.enabled:
+        note_leaving(hub.ready, waiter)
     following = hub._next()
-    if following is waiter:
-        return False
     # A separate local: `following` holds the value that its greenlet was woken with, and the caller may sleep for long.
     target: Any = hub if following is None else following.greenlet
+    if following is waiter:
+        note_return(hub.ready, False)
+        return False
     following = None
-    return _after_switch(switch_saving(target) if hub._per_greenlet.enabled else switch_fails(target))
+    if hub._per_greenlet.enabled:
+        return _after_switch(switch_noting(hub.ready, target))
+    failed = switch_fails(target)
+    if hub._per_greenlet.enabled:  # an observer has come meanwhile
+        note_return(hub.ready, failed)
+    return _after_switch(failed)
 
 
 def _after_switch(failed: bool) -> bool:

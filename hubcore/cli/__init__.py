@@ -8,6 +8,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from importlib import import_module
 
 TYPE_CHECKING = False
@@ -46,7 +47,7 @@ HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this 
 def parser(serving: bool = False) -> argparse.ArgumentParser:
     """Return the parser of the command line; with `serving`, with the many options of `serve`."""
     from hubcore._version import __version__
-    from hubcore.cli import _patch_options
+    from hubcore.cli import _observe_options, _patch_options
 
     top = argparse.ArgumentParser(prog="hubcore", description="Concurrent Python as simple as blocking Python.")
     top.add_argument("--version", action="version", version=f"hubcore {__version__}")
@@ -84,6 +85,7 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
         usage="%(prog)s [-h] [--backend NAME] [--no-patch | --[no-]NAME ...] (script.py | -m module) [argument ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    run.add_argument("--trace", metavar="FILE", help="record what the greenlets do; see `hubcore trace`")
     _add_program(run)
     _patch_options.add(run)
 
@@ -140,7 +142,8 @@ def parser(serving: bool = False) -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, sim, serve, celery, hook):
+    looking = _observe_options.add(commands)
+    for command in (info, demo, run, doctor, sim, serve, celery, hook, *looking):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -156,6 +159,8 @@ def _add_program(parser: argparse.ArgumentParser) -> None:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line `arguments` (default: the process's) and return its exit status."""
+    from hubcore.cli import _observe_options
+
     given = _split_module(sys.argv[1:] if arguments is None else arguments)
     top = parser(serving=given[:1] == ["serve"])
     options, unknown = top.parse_known_args(given)
@@ -167,11 +172,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if options.command == "run":
             from hubcore.cli import _patch_options, run
 
+            begin = None
+            if options.trace is not None:
+                from hubcore.cli import trace
+
+                if not trace.usable(options.trace):
+                    return 2
+                begin = partial(trace.record_until_exit, options.trace)
             return run.main(
                 options.program,
                 module=options.module,
                 backend=options.backend,
                 patch=lambda: _patch_options.patch(options),
+                begin=begin,
             )
         if options.command == "doctor":
             from hubcore.cli import doctor
@@ -194,7 +207,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import patch_hook
 
             return patch_hook.main(options.action)
-        if options.command == "info":
+        if options.command in _observe_options.COMMANDS:
+            status = _observe_options.run(options)
+        elif options.command == "info":
             from hubcore.cli import info
 
             status = info.main(as_json=options.json)
@@ -226,7 +241,7 @@ def _split_module(arguments: Sequence[str]) -> list[str]:
             given[at : at + 1] = ["-m", given[at][2:]]
         if given[at] in ("-m", "-", "--"):
             break
-        at += 2 if given[at] in ("--backend", "--seeds", "--seed") else 1
+        at += 2 if given[at] in ("--backend", "--seeds", "--seed", "--trace") else 1
     return given
 
 
