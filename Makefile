@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all test-newest cpython-tests interplay fuzz-http plugin-backends plugin-backends-tests lint bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay interplay-gevent interplay-gevent-jobs fuzz-http plugin-backends plugin-backends-tests ecosystem lint docs bench wheel soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
@@ -23,10 +23,13 @@ help:
 	@echo "test-newest      run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
 	@echo "cpython-tests    run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay        run the tests with real libraries and servers"
+	@echo "interplay-gevent run packages that live on gevent on hubcore under its name (also part of interplay)"
 	@echo "fuzz-http        compare random HTTP requests with h11's reading; SECONDS=600 says for how long"
 	@echo "plugin-backends  run tests on the example backends, pyev and pyuv"
+	@echo "ecosystem        run other projects' test suites plain and on hubcore (takes hours); PROJECTS='urllib3 redis' chooses"
 	@echo "soak             run the long tests"
 	@echo "lint             run ruff, mypy and pyright"
+	@echo "docs             build the documentation site into docs/_build/html"
 	@echo "bench            measure hubcore, gevent, asyncio and uvloop"
 	@echo "wheel            build a wheel that contains libev and libuv"
 	@echo "build            compile the modules in place"
@@ -58,6 +61,15 @@ cpython-tests:
 # those for which it finds both.
 interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
 	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)' interplay-gevent
+
+# Runs packages that live on gevent on hubcore under its name, in an environment of its own, and writes docs/gevent.md.
+# JOBS=celery runs some of them.
+interplay-gevent:
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-gevent' interplay-gevent-jobs
+
+interplay-gevent-jobs: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-gevent
+	$(BIN)/python -m tests.interplay.dropin $(JOBS)
 
 # Builds pyev and pyuv in an environment of its own, and runs tests on the backends of examples/backends.
 plugin-backends:
@@ -65,6 +77,11 @@ plugin-backends:
 
 plugin-backends-tests: $(STAMPS)/build $(STAMPS)/group-plugin-backends
 	@VENV='$(VENV)' tools/plugin-backends.sh
+
+# Other projects' own test suites, plain and patched, compared test by test; writes docs/ecosystem.md. Takes hours.
+ecosystem: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-ecosystem
+	$(BIN)/python -m tools.ecosystem $(PROJECTS)
+
 # Random requests, read by hubcore.pywsgi and by h11, until one is read in two ways.
 SECONDS ?= 60
 fuzz-http: $(STAMPS)/build $(STAMPS)/group-test
@@ -77,6 +94,11 @@ lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python tools/type_completeness.py
 
+# Warnings are errors: a link to a page or a heading that does not exist is one.
+docs: $(STAMPS)/build $(STAMPS)/group-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs docs/_build/html
+	@echo "the site is docs/_build/html/index.html"
+
 bench: $(STAMPS)/build $(STAMPS)/group-bench
 	$(BIN)/python -m benchmarks
 
@@ -86,7 +108,7 @@ wheel: $(STAMPS)/group-build $(STAMPS)/group-wheel $(STAMPS)/system
 build: $(STAMPS)/build
 
 clean:
-	rm -rf build dist wheelhouse .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info .venv*/stamps/build
+	rm -rf build dist wheelhouse docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info .venv*/stamps/build
 	find hubcore \( -name '*.c' -o -name '*.so' \) -delete
 	find . -name __pycache__ -not -path './.venv*' -not -path './.newest/*' -prune -exec rm -rf {} +
 

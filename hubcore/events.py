@@ -25,6 +25,7 @@ __all__ = [
     "DidPatchModuleEvent",
     "DoNotPatch",
     "EventLoopBlocked",
+    "EventLoopUnblocked",
     "GeventDidPatchAllEvent",
     "GeventDidPatchBuiltinModulesEvent",
     "GeventDidPatchEvent",
@@ -152,6 +153,20 @@ class EventLoopBlocked(IEventLoopBlocked):
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.greenlet!r} for {self.blocking_time:.3g} s in {self.hub!r}>"
+
+
+class EventLoopUnblocked:
+    """The greenlet of the event `blocked` lets others run again, after `blocking_time` seconds in all.
+
+    While a greenlet blocks, the monitor looks every tenth of `config.max_blocking_time`; the time is as exact as that.
+    """
+
+    def __init__(self, blocked: EventLoopBlocked, blocking_time: float) -> None:
+        self.blocked = blocked
+        self.blocking_time = blocking_time
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} after {self.blocking_time:.3g} s: {self.blocked!r}>"
 
 
 class _MemoryUsageEvent:

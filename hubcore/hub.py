@@ -2,6 +2,9 @@
 
 `_core.scheduler` implements the scheduling. This module adds the Hub that programs use, the hub of each thread, and
 `sleep`.
+
+Long because: the Hub is one compiled class, and programs import the functions around it from this module, as from
+gevent's.
 """
 
 from __future__ import annotations
@@ -28,7 +31,14 @@ from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._capi.fallback import get_ident, getcurrent, hide_from_collector, import_greenlet, may_be_async
+    from hubcore._capi.fallback import (
+        get_ident,
+        getcurrent,
+        hide_from_collector,
+        import_greenlet,
+        make_mutable,
+        may_be_async,
+    )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +59,10 @@ class Hub(Scheduler):
 
     `get_hub()` makes it. Make one yourself only to choose the backend of a thread that has no hub yet. `loop` is a Loop
     of this thread, or a backend by name or class; `backend` is another name for that argument.
+
+    The attributes NOT_ERROR and SYSTEM_ERROR and the methods `handle_error`, `handle_system_error`, `print_exception`
+    and `switch` can be set on the class, for all hubs, or replaced in a subclass. hubcore itself parks without
+    `switch`.
     """
 
     loop: Loop
@@ -332,6 +346,9 @@ class Hub(Scheduler):
         return f"<{type(self).__name__}{name} on {self.loop.name}, thread {self.thread_ident:#x}, {state}>"
 
 
+make_mutable(Hub)
+
+
 class _Cleaner:
     """Lives in the thread's locals, so it ends with the thread, and then destroys the thread's hub.
 
@@ -370,6 +387,7 @@ _owned: dict[int, Hub | None] = {}
 _ending: dict[int, Hub] = {}
 # The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
+_default_class: type[Hub] = Hub
 
 
 def get_hub() -> Hub:
@@ -381,7 +399,7 @@ def get_hub() -> Hub:
         return hub
     hub = get_hub_if_any()
     if hub is None:
-        hub = Hub()
+        hub = _default_class()
     _cached_hub = hub
     return hub
 
@@ -399,6 +417,20 @@ def get_hub_if_any() -> Hub | None:
     if _ending and get_ident() in _ending:
         return _ending[get_ident()]
     return getattr(_thread, "hub", None)
+
+
+def get_hub_class() -> type[Hub]:
+    """Return the class of the calling thread's hub or, if it has none, the class that `get_hub` would make it of."""
+    hub = get_hub_if_any()
+    return _default_class if hub is None else type(hub)
+
+
+def set_default_hub_class(hubtype: type[Hub]) -> None:
+    """Make the hubs of threads that have none yet instances of `hubtype`, a class derived from Hub. Any thread."""
+    global _default_class
+    if not (isinstance(hubtype, type) and issubclass(hubtype, Hub)):
+        raise TypeError(f"the class of hubs must be hubcore.hub.Hub or derived from it, not {hubtype!r}")
+    _default_class = hubtype
 
 
 def set_hub(hub: Hub | None) -> None:

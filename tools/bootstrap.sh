@@ -104,7 +104,8 @@ step_services() {
 
 step_group() {
     say "installing the packages of the group '$1'"
-    "$VENV/bin/python" -m pip install --quiet --group "$1"
+    # Of all packages only uWSGI reads it: its build then has the plug-in for gevent.
+    UWSGI_PROFILE=gevent "$VENV/bin/python" -m pip install --quiet --group "$1"
 }
 
 step_install() {

@@ -69,8 +69,6 @@ cdef class HubObserver(Observer):
     cpdef pushed(self, entry, bint from_outside)
     @cython.locals(own=Waiter, current=greenlet, gives_way=bint, ring=Ring, texts=Texts)
     cpdef left(self, waiter)
-    @cython.locals(raw=RawGreenlet, ring=Ring, texts=Texts)
-    cpdef begins(self, new)
     @cython.locals(before=greenlet, raw=RawGreenlet, ended=bint, ring=Ring, texts=Texts)
     cpdef hub_runs(self)
     @cython.locals(before=greenlet, ring=Ring, texts=Texts)

@@ -194,7 +194,7 @@ class HubObserver(Observer):
         by: Any = None
         if not from_outside and not self._in_pass:
             by = getcurrent()
-            if by is self.hub:
+            if by is not self._running:  # the hub, or a signal handler's start
                 by = None
         # Local variables, here and below: another thread may end the recording at any call of Python code.
         ring, texts = self.ring, self.texts
@@ -235,10 +235,6 @@ class HubObserver(Observer):
         self._goes_on(current)
 
     def begins(self, new: object) -> None:
-        raw = cython.cast(RawGreenlet, new)
-        ring, texts = self.ring, self.texts
-        if ring is not None and texts is not None and raw._serial == 0:  # it runs aside, and was never in the queue
-            _record_spawn(ring, texts, ring.now(), new, raw.get_serial(), 0)
         self._goes_on(new)
 
     def hub_runs(self) -> None:

@@ -51,5 +51,10 @@ def traceback_of(exception: BaseException) -> TracebackType | None:
     return found
 
 
+def was_raised(exception: BaseException) -> bool:
+    """Return whether one of the functions above has raised `exception`."""
+    return traceback_of(exception) is not exception.__traceback__
+
+
 # Their frames mark, in a traceback, where the part of a greenlet ends.
 _RAISES = (raise_here.__code__, raise_with.__code__)

@@ -9,6 +9,7 @@ from hubcore._core.observer cimport Observer
 cdef class Callback:
     cdef readonly object callback
     cdef readonly tuple args
+    cdef readonly object source
 
     cpdef run(self)
 

@@ -27,13 +27,19 @@ class Blocking:
         self._progress: tuple[int, int, bool] | None = None
         self._since = 0.0
         self._reported = False
+        #: The event that was sent for the block that lasts.
+        self.present: events.EventLoopBlocked | None = None
 
     def look(self, hub: Scheduler) -> bool:
         """Report the greenlet that runs in `hub` if it has blocked the hub for too long; return whether it did so."""
         progress = hub.progress()
         now = monotonic()
         if progress != self._progress:
+            before, self.present = self.present, None
+            seconds = now - self._since
             self._progress, self._since, self._reported = progress, now, False
+            if before is not None:
+                events.notify(events.EventLoopUnblocked(before, seconds))
             return False
         polling = progress[2]
         seconds = now - self._since
@@ -46,7 +52,7 @@ class Blocking:
         self._reported = True
         if found is None or found in self.ignored:
             return False
-        _report(hub, found, seconds, format_frame(frame))
+        self.present = _report(hub, found, seconds, format_frame(frame))
         return True
 
 
@@ -55,7 +61,7 @@ def _holds_anybody_up(hub: Scheduler) -> bool:
     return hub.parked.count > 0 or hub.loop.alive()
 
 
-def _report(hub: Scheduler, found: greenlet, seconds: float, stack: list[str]) -> None:
+def _report(hub: Scheduler, found: greenlet, seconds: float, stack: list[str]) -> events.EventLoopBlocked:
     from hubcore._core.raw_greenlet import RawGreenlet
 
     who = "the hub, in a callback" if found is hub else "the main greenlet" if found is hub.main else shown(found)
@@ -66,7 +72,9 @@ def _report(hub: Scheduler, found: greenlet, seconds: float, stack: list[str]) -
         import logging
 
         logging.getLogger("hubcore").warning("%s", "\n".join(info))
-    events.notify(events.EventLoopBlocked(found, seconds, info, hub=hub))  # type: ignore[arg-type]
+    event = events.EventLoopBlocked(found, seconds, info, hub=hub)  # type: ignore[arg-type]
+    events.notify(event)
+    return event
 
 
 # Deadlocks that were logged and still last: key -> waiters. The reference keeps the ids in the key from being reused.

@@ -51,6 +51,9 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     #: The shortest and the longest single sleep of the thread, in seconds.
     min_sleep_time: float = 0.005
     inactive_sleep_time: float = 2.0
+    #: How often it looks within `config.max_blocking_time`; with 2, a blocking greenlet is reported before it has run
+    #: for twice the limit.
+    looks_per_limit: int = 2
     #: The shortest period of the memory check, in seconds.
     min_memory_monitor_period = 2
 
@@ -115,8 +118,9 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
     def _period(self, job: _Job) -> float:
         if job.period is not None:
             return job.period
-        # Half the limit, so that a blocking greenlet is reported before it has run for twice the limit.
-        return max(self.min_sleep_time, config.max_blocking_time / 2)
+        # While a greenlet blocks, the duration in EventLoopUnblocked is as exact as the period.
+        parts = self.looks_per_limit if self._blocking.present is None else max(10, self.looks_per_limit)
+        return max(self.min_sleep_time, config.max_blocking_time / parts)
 
     # Blocking.
 
@@ -233,13 +237,14 @@ class PeriodicMonitoringThread(events.IPeriodicMonitorThread):
                 break
             if job.due > now:
                 continue
-            job.due = now + self._period(job)
             try:
                 job.function(hub)
             except Exception as error:
                 from hubcore._diagnostics.describe import report_failure
 
                 report_failure(job.function, type(error), error, error.__traceback__)
+            finally:
+                job.due = now + self._period(job)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'watching' if self.alive else 'ended'} {self.hub!r}>"

@@ -42,7 +42,7 @@ def of_hub(hub: Scheduler) -> Statistics:
         references=loop.refs + loop.jobs + loop.deadlines.refs,
         external=loop.external + loop.jobs,
         polls=loop.passes,
-        switches=hub.switches,
+        switches=hub.ran + hub.whole_batch - hub.progress()[1],
         started=hub.started,
         slept=loop.slept,
         stretches=tuple(loop.stretches),

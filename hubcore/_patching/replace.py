@@ -73,6 +73,15 @@ def patch_item(module: ModuleType, attr: str, newitem: Any) -> None:
     setattr(module, attr, newitem)
 
 
+def patch_attribute(cls: type, name: str, new: Any) -> None:
+    """Set the method `name` of the standard library's class `cls` to `new`, which says that it is that method."""
+    old = vars(cls)[name]
+    if old is not new:
+        new.__module__, new.__qualname__ = old.__module__, old.__qualname__
+        saved.setdefault(cls.__module__, {}).setdefault(old.__qualname__, old)
+        setattr(cls, name, new)
+
+
 def remove_item(module: ModuleType, attr: str) -> None:
     """Delete `attr` from `module` if it exists; `get_original` still returns its value."""
     _check_module(module)

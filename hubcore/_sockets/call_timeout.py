@@ -6,6 +6,11 @@ from hubcore._base.hints import Any
 
 
 class _TimeoutDefault:
+    __module__ = "hubcore.socket"  # where its one instance is public
+
+    def __reduce__(self) -> str:
+        return "timeout_default"
+
     def __repr__(self) -> str:
         return "timeout_default"
 

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import ast
+import functools
 import http.client
 import http.server
+import inspect
 import itertools
+import ssl as stdlib_ssl
 from dataclasses import dataclass, field
 from time import perf_counter
 from urllib.parse import urlsplit
 
 import hubcore
-from hubcore import socket
+from hubcore import socket, ssl
 from hubcore.hub import Hub, get_hub_if_any
+from hubcore.pool import Pool
 from hubcore.server import StreamServer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from contextlib import AbstractContextManager
     from typing import Any
 
+    Function = Callable[[str], object]
     Progress = Callable[[str, int], AbstractContextManager[Callable[[], None]]]
 
 ANSWER_AFTER = 0.1
@@ -62,15 +68,40 @@ def _answer(connection: Any, address: Any) -> None:
 
 
 class _Connection(http.client.HTTPConnection):
+    secure: stdlib_ssl.SSLContext | None = None
+
     def connect(self) -> None:
         self.sock = socket.create_connection((self.host, self.port), self.timeout)
+        if self.secure is not None:
+            self.sock = self.secure.wrap_socket(self.sock, server_hostname=self.host)
+
+
+def concurrently(fetch: Function, urls: Sequence[str], look_up: Function, names: Sequence[str], at_once: int) -> None:
+    """Call `fetch` for each URL and `look_up` for each name, each in a greenlet of its own. Switches."""
+    pool = Pool(at_once)  # so many greenlets at most; the limit of file descriptors decides
+    for name in names:
+        pool.spawn(look_up, name)
+    for url in urls:
+        pool.spawn(fetch, url)  # waits only while the pool is full
+    pool.join(raise_error=True)
+
+
+def lines_of_concurrently() -> list[str]:
+    """Return the source of `concurrently` as a program would write it: without annotations and docstring."""
+    node = ast.parse(inspect.getsource(concurrently)).body[0]
+    assert isinstance(node, ast.FunctionDef)
+    lines = inspect.getsource(concurrently).splitlines()
+    start = node.body[1].lineno
+    return [f"def {node.name}({', '.join(each.arg for each in node.args.args)}):", *lines[start - 1 :]]
 
 
 def fetch(url: str) -> str | None:
     """Fetch one page. Return the failure as text, or None. Switches."""
     parts = urlsplit(url)
-    connection = _Connection(parts.hostname or "", parts.port or 80, timeout=_PATIENCE)
+    secure = parts.scheme.lower() == "https"
+    connection = _Connection(parts.hostname or "", parts.port or (443 if secure else 80), timeout=_PATIENCE)
     try:
+        connection.secure = _trusting() if secure else None
         connection.request("GET", (parts.path or "/") + (f"?{parts.query}" if parts.query else ""))
         response = connection.getresponse()
         response.read()
@@ -79,6 +110,11 @@ def fetch(url: str) -> str | None:
     finally:
         connection.close()
     return None if response.status < 400 else f"{url}: {response.status} {response.reason}"
+
+
+@functools.cache
+def _trusting() -> stdlib_ssl.SSLContext:
+    return ssl.create_default_context()
 
 
 def resolve(name: str) -> str | None:
@@ -123,17 +159,13 @@ def work(backend: str, urls: list[str], names: list[str], pages: int, one_by_one
 
 
 def _concurrently(outcome: Outcome, urls: list[str], names: list[str], room: int, advance: Callable[[], None]) -> None:
-    """Use a greenlet for each page, or as many as the limit of file descriptors allows, and one for each name."""
-    left = iter(urls)
-
-    def fetch_some() -> None:
-        for url in left:
-            failure = fetch(url)
-            if failure is None:
-                outcome.fetched += 1
-            else:
-                outcome.page_failures.append(failure)
-            advance()
+    def fetch_one(url: str) -> None:
+        failure = fetch(url)
+        if failure is None:
+            outcome.fetched += 1
+        else:
+            outcome.page_failures.append(failure)
+        advance()
 
     def look_up(name: str) -> None:
         failure = resolve(name)
@@ -144,9 +176,7 @@ def _concurrently(outcome: Outcome, urls: list[str], names: list[str], room: int
         advance()
 
     began = perf_counter()
-    jobs = [hubcore.spawn(look_up, name) for name in names]
-    jobs += [hubcore.spawn(fetch_some) for _ in range(min(len(urls), room))]
-    hubcore.joinall(jobs, raise_error=True)
+    concurrently(fetch_one, urls, look_up, names, room)
     outcome.seconds = perf_counter() - began
 
 

@@ -8,8 +8,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-COMMANDS = ("ps", "dump", "top", "trace")
-
 _PS = """\
 Without PID: show the processes of this machine that use hubcore. With PID: show what the greenlets of that process do
 and wait for; greenlets that do the same are counted. The program needs no preparation; you need the right to debug it.

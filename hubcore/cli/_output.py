@@ -1,13 +1,18 @@
-"""The command's output: with `rich` on a terminal if it is installed, else plain text."""
+"""The command's output: with `rich` on a terminal if it is installed, else plain text. Progress goes to stderr."""
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
 from contextlib import contextmanager
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+
+_FRAME = 3  # characters of a rich table around each cell
+_UNLIMITED = 500
 
 
 def complain(text: str) -> None:
@@ -23,9 +28,24 @@ class Plain:
         print(text, flush=True)
 
     def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> None:
-        """Print `rows` under `heads`; columns from index `right` on are aligned to the right."""
+        """Print `rows` under `heads`; columns from index `right` on are aligned to the right.
+
+        A terminal that is too narrow gets one line for each cell.
+        """
         cells = [list(heads), *(list(row) for row in rows)]
         widths = [max(len(row[i]) for row in cells) for i in range(len(heads))]
+        if sum(widths) + self._frame(len(widths)) > width_of_stdout():
+            for row in rows:
+                self.line(row[0], "bold")
+                for head, cell in zip(heads[1:], row[1:], strict=True):
+                    self.line(f"  {head}: {cell}")
+            return
+        self._table(cells, widths, right)
+
+    def _frame(self, columns: int) -> int:
+        return 2 * (columns - 1)
+
+    def _table(self, cells: Sequence[Sequence[str]], widths: Sequence[int], right: int) -> None:
         for row in cells:
             parts = [
                 cell.rjust(width) if i >= right else cell.ljust(width)
@@ -36,7 +56,7 @@ class Plain:
     @contextmanager
     def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
         """Show the progress of `total` steps; the block receives a function to call after each step."""
-        self.line(f"{label} ...")
+        print(f"{label} ...", file=sys.stderr, flush=True)
         yield _nothing
 
 
@@ -46,21 +66,24 @@ class Rich(Plain):
     def __init__(self) -> None:
         from rich.console import Console
 
-        self.console = Console(file=sys.stdout, highlight=False)
+        self.console = Console(file=sys.stdout, highlight=False, width=width_of_stdout())
+        self.progress_console = Console(file=sys.stderr, highlight=False)
 
     def line(self, text: str, style: str = "") -> None:
         """See Plain.line."""
         self.console.print(text, style=style or None, markup=False)
 
-    def table(self, heads: Sequence[str], rows: Sequence[Sequence[str]], right: int) -> None:
-        """See Plain.table."""
+    def _frame(self, columns: int) -> int:
+        return _FRAME * columns + 1
+
+    def _table(self, cells: Sequence[Sequence[str]], widths: Sequence[int], right: int) -> None:
         from rich.table import Table
         from rich.text import Text
 
         table = Table()
-        for i, head in enumerate(heads):
+        for i, head in enumerate(cells[0]):
             table.add_column(head, justify="right" if i >= right else "left")
-        for row in rows:
+        for row in cells[1:]:
             table.add_row(*(Text(cell) for cell in row))
         self.console.print(table)
 
@@ -68,10 +91,15 @@ class Rich(Plain):
     def progress(self, label: str, total: int) -> Iterator[Callable[[], None]]:
         """See Plain.progress."""
         from rich.markup import escape
-        from rich.progress import Progress
+        from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
+        if not sys.stderr.isatty():
+            with super().progress(label, total) as advance_nothing:
+                yield advance_nothing
+            return
         # Draw after each step, without rich's refresh thread: that thread would draw while the hub waits.
-        with Progress(console=self.console, auto_refresh=False, transient=True) as progress:
+        columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn())
+        with Progress(*columns, console=self.progress_console, auto_refresh=False, transient=True) as progress:
             task = progress.add_task(escape(label), total=total)
             progress.refresh()
             done = 0
@@ -87,13 +115,18 @@ class Rich(Plain):
 
 
 def output() -> Plain:
-    """Return the output that suits stdout."""
-    if sys.stdout.isatty():
+    """Return the output that suits stdout; FORCE_COLOR asks for colour where stdout is no terminal, too."""
+    if sys.stdout.isatty() or os.environ.get("FORCE_COLOR"):
         try:
             return Rich()
         except ImportError:
             pass
     return Plain()
+
+
+def width_of_stdout() -> int:
+    """Return the columns of the terminal that stdout is; many if it is none."""
+    return shutil.get_terminal_size().columns if sys.stdout.isatty() else _UNLIMITED
 
 
 def _nothing() -> None:

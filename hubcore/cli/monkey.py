@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import argparse
 import sys
 
-from hubcore.cli import _patch_options
+from hubcore.cli import _patch_options, _program
+from hubcore.cli._parser import Parser
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,18 +14,19 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str]) -> int:
     """Run the command line `arguments`. Return the program's exit status; SystemExit passes through."""
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="python -m hubcore.monkey",
         description="Patch the standard library, then run a Python program.",
-        usage="%(prog)s [-h] [--verbose] [--[no-]NAME ...] (script.py | -m module) [argument ...]",
+        usage="%(prog)s [-h] [--verbose] [--[no-]NAME ...] (script.py | -m module | -c code) [argument ...]",
     )
     parser.add_argument("--verbose", action="store_true", help="list the replaced names on stderr")
-    parser.add_argument("-m", "--module", action="store_true", help="the program is a module, not a file")
+    parser.add_argument("-m", "--module", metavar="MODULE", help="run this module, as python -m does")
+    parser.add_argument("-c", metavar="CODE", help="run this code, as python -c does")
     _patch_options.add(parser, no_patch=False)
-    parser.add_argument("program", nargs=argparse.REMAINDER, metavar="program", help="the program and its arguments")
-    options = parser.parse_args(arguments)
-    if not options.program:
-        parser.error("no program given; give a script, or -m and a module")
+    own, program = _program.split(arguments, ())
+    options = parser.parse_args(own)
+    if program is None or not program.words:
+        parser.error(_program.missing(program))
 
     def patch() -> None:
         _patch_options.patch(options)
@@ -37,4 +38,4 @@ def main(arguments: Sequence[str]) -> int:
 
     from hubcore.cli import run
 
-    return run.main(options.program, module=options.module, patch=patch)
+    return run.main(program, patch=patch)

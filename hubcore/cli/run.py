@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib.machinery import BYTECODE_SUFFIXES, ModuleSpec, PathFinder, SourceFileLoader, SourcelessFileLoader
+from importlib.machinery import (
+    BYTECODE_SUFFIXES,
+    BuiltinImporter,
+    ModuleSpec,
+    PathFinder,
+    SourceFileLoader,
+    SourcelessFileLoader,
+)
 from importlib.util import find_spec
 from types import ModuleType
 
@@ -16,20 +23,25 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
+    from hubcore.cli._program import Program
+
 
 class NotThere(Exception):
-    """The program does not exist or cannot be run; the text names it and the reason."""
+    """The program does not exist or cannot be run; the text names it and the reason. `status` is python's for that."""
+
+    def __init__(self, text: str, status: int = 1) -> None:
+        super().__init__(text)
+        self.status = status
 
 
 def main(
-    program: list[str],
+    program: Program,
     *,
-    module: bool = False,
     backend: str | None = None,
     patch: Callable[[], object] | None = None,
     begin: Callable[[], object] | None = None,
 ) -> int:
-    """Run `program`, a script or a module with its arguments. Return its exit status.
+    """Run `program`. Return its exit status, which is python's, also if there is no such program.
 
     SystemExit passes through; so does KeyboardInterrupt, after its report. run calls `patch` before it imports anything
     of the program, and `begin` once it has found the program. For an error in the environment, or a StaleReferences,
@@ -52,11 +64,11 @@ def main(
     except (StaleReferences, ImportError, ValueError) as error:
         complain(str(error))
         return 2
-    if program[0] == "--" and len(program) > 1 and not module:
-        program = program[1:]
-    sys.argv[:] = program
+    name = program.words[0]
+    sys.argv[:] = program.words
+    find = {"script": find_script, "module": find_module, "code": compile_code}[program.kind]
     try:
-        code, attributes = find_module(program[0]) if module else find_script(program[0])
+        code, attributes = find(name)
         if sys.version_info >= (3, 15):
             attributes.pop("__cached__", None)  # which modules do not have any more
         fresh = ModuleType("__main__")
@@ -70,7 +82,7 @@ def main(
         exec(code, fresh.__dict__)
     except NotThere as error:
         complain(str(error))
-        return 2
+        return error.status
     except SystemExit:
         raise
     except BaseException as error:
@@ -94,7 +106,7 @@ def find_script(name: str) -> tuple[CodeType, dict[str, Any]]:
     try:
         os.stat(name)
     except (OSError, ValueError) as error:
-        raise NotThere(f"cannot run {name!r}: {getattr(error, 'strerror', None) or error}") from None
+        raise NotThere(f"cannot run {name!r}: {getattr(error, 'strerror', None) or error}", 2) from None
     path = os.path.join(os.getcwd(), name)
     spec = PathFinder.find_spec("__main__", [path])
     if spec is not None:
@@ -114,11 +126,27 @@ def find_script(name: str) -> tuple[CodeType, dict[str, Any]]:
         try:
             source = loader.get_data(path)
         except OSError as error:
-            raise NotThere(f"cannot run {name!r}: {error.strerror}") from None
+            raise NotThere(f"cannot run {name!r}: {error.strerror}", 2) from None
         code = loader.source_to_code(source, path)
     if code is None:
         raise NotThere(f"cannot run {name!r}: the file has no code in it")
     return code, {"__file__": path, "__loader__": loader, "__package__": None, "__spec__": None, "__cached__": None}
+
+
+def compile_code(text: str) -> tuple[CodeType, dict[str, Any]]:
+    """Return the code of `text`, as python -c runs it, and the attributes of its module; set argv[0] to `-c`."""
+    sys.argv[0] = "-c"
+    _set_first_path("")
+    source = f"{text}\n"
+    if sys.version_info >= (3, 14):
+        import textwrap
+
+        source = textwrap.dedent(source)
+    if sys.version_info >= (3, 13):  # whose tracebacks show the lines of the code
+        import linecache
+
+        linecache.cache["<string>"] = (len(source), None, source.splitlines(True), "<string>")
+    return compile(source, "<string>", "exec", dont_inherit=True), {"__loader__": BuiltinImporter}
 
 
 def find_module(name: str) -> tuple[CodeType, dict[str, Any]]:

@@ -28,11 +28,11 @@ def command(*arguments, without_rich=False, status=0, cwd=None, **variables):
     return done.stdout, done.stderr
 
 
-def on_a_terminal(*arguments, without_rich=False):
+def on_a_terminal(*arguments, without_rich=False, columns=200):
     """What `hubcore *arguments` prints on a terminal."""
     start = NO_RICH if without_rich else "import sys\n"
     ours, theirs = pty.openpty()
-    env = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "200"}
+    env = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": str(columns)}
     env.pop("NO_COLOR", None)
     code = start + "import hubcore.cli; sys.exit(hubcore.cli.main())"
     process = subprocess.Popen([sys.executable, "-c", code, *arguments], env=env, stdout=theirs, stderr=theirs)
@@ -64,9 +64,10 @@ def test_the_version():
 def test_a_wrong_command_line_is_status_2_and_a_line_that_says_why(arguments):
     out, error = command(*arguments, status=2)
     assert out == ""
-    assert "usage: hubcore" in error
-    assert "error: " in error.splitlines()[-1]
-    assert "Traceback" not in error
+    assert len(error.splitlines()) == 1
+    assert error.startswith("hubcore")
+    assert "error: " in error
+    assert error.endswith(" --help)\n")
 
 
 @pytest.mark.parametrize("without_rich", [False, True])
@@ -100,6 +101,23 @@ def test_info_as_json():
     assert found["arena_cache"] == {"on": True, "most": 1024}
     assert {"hub", "_core.scheduler", "_sockets.stream_calls"} < set(found["compiled"])
     assert found["uncompiled"] == []
+
+
+def test_a_narrow_terminal_gets_lines_in_place_of_a_table_that_is_cut():
+    for without_rich in (False, True):
+        text = on_a_terminal("info", without_rich=without_rich, columns=40)
+        assert "  available: yes" in text
+        assert "…" not in text
+
+
+def test_colour_can_be_asked_for_where_stdout_is_no_terminal():
+    assert "\x1b[" in command("info", FORCE_COLOR="1")[0]
+    assert "\x1b" not in command("info", FORCE_COLOR="1", without_rich=True)[0]
+
+
+def test_info_says_that_the_slow_backend_is_in_use():
+    assert "select is in use, which is slow: " in command("info", HUB_BACKEND="select")[0]
+    assert "slow" not in command("info")[0]
 
 
 def test_info_says_who_chose():

@@ -1,21 +1,27 @@
 """`hubcore demo`."""
 
+import json
 import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
+import textwrap
 import threading
 import time
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
+import trustme
 
 from hubcore.cli.demo import choose, sort_out
 from hubcore.exceptions import BackendUnavailable
 from tests.cli.test_cli import command, on_a_terminal
 from tests.support.paths import ROOT
+
+BACKENDS = ("libev", "libuv", "select", "virtual")
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -42,24 +48,24 @@ def url():
 def rows(text):
     """The table's lines, split at runs of spaces, by backend."""
     lines = (re.split(r"\s{2,}", line) for line in text.splitlines())
-    return {parts[0]: parts[1:] for parts in lines if len(parts) == 7 and parts[0] != "backend"}
+    return {parts[0]: parts[1:] for parts in lines if len(parts) in (5, 6, 7) and parts[0] in BACKENDS}
 
 
 @pytest.mark.parametrize("without_rich", [False, True])
 def test_both_native_backends_fetch_and_resolve(without_rich):
     for _ in range(3):
         text, error = command("demo", "--pages", "5", without_rich=without_rich)
-        assert error == ""
-        assert "\x1b" not in text
+        assert error.splitlines()[0] == "libev: 5 pages concurrently ..."  # progress is for stderr
+        assert "\x1b" not in text + error
         found = rows(text)
         assert set(found) == {"libev", "libuv"}
-        for pages, names, seconds, one_by_one, _, _ in found.values():
+        for pages, names, seconds, one_by_one, _ in found.values():
             assert pages == "5 of 5"
             assert re.fullmatch(r"[23] of 3", names)  # a machine may not know its own name
             # Each page takes 0.1 s, so five in a row cannot take less than 0.5 s.
             assert float(seconds.removesuffix(" s")) >= 0.1
             assert float(one_by_one.removesuffix(" s")) >= 0.5
-        speed_ups = [float(row[5].removesuffix(" x")) for row in found.values()]
+        speed_ups = [float(row[4].removesuffix(" x")) for row in found.values()]
         if min(speed_ups) > 1:  # five at once take less, unless the machine has just then no time for them
             break
     assert min(speed_ups) > 1
@@ -75,15 +81,73 @@ def test_more_pages_than_are_fetched_one_by_one_are_extrapolated():
 def test_urls_and_names_of_ones_own(url):
     text, _ = command("demo", f"{url}/one", f"{url}/two?x=1", "localhost", "--backend", "libuv")
     (row,) = rows(text).values()
-    assert row[:2] == ["2 of 2", "1 of 1"]
+    assert row[:2] == ["10 of 10", "1 of 1"]
+
+
+def test_one_url_is_fetched_as_often_as_shows_something_and_one_page_is_not_compared(url):
+    text, _ = command("demo", url, "localhost", "--backend", "libev")
+    assert rows(text)["libev"][0] == "10 of 10"
+    assert "speed-up" in text
+    text, _ = command("demo", url, "localhost", "--backend", "libev", "--pages", "1")
+    assert rows(text)["libev"][0] == "1 of 1"
+    assert text.startswith(f"1 page of {url}, ")
+    assert "speed-up" not in text
+    assert "--pages 20" in text
+
+
+def test_json(url):
+    text, error = command("demo", url, "localhost", "--backend", "libev,libuv", "--json")
+    found = json.loads(text)
+    assert [(one["backend"], one["fetched"], one["page_failures"]) for one in found] == [
+        ("libev", 10, []),
+        ("libuv", 10, []),
+    ]
+    assert "libuv: 10 pages concurrently" in error
+
+
+def test_pages_by_https(url, tmp_path):
+    authority = trustme.CA()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+    thread.start()
+    authority.cert_pem.write_to_path(tmp_path / "ca.pem")
+    page = f"https://127.0.0.1:{server.server_port}/"
+    try:
+        text, _ = command("demo", page, "localhost", "--backend", "libev,libuv", SSL_CERT_FILE=str(tmp_path / "ca.pem"))
+        assert {name: row[0] for name, row in rows(text).items()} == {"libev": "10 of 10", "libuv": "10 of 10"}
+        text, _ = command("demo", page, "localhost", "--backend", "libev", status=1)
+        assert "certificate verify failed" in text
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def test_it_ends_with_the_lines_that_it_ran_and_with_what_to_try_next():
+    text, _ = command("demo", "--pages", "2", "--backend", "libev")
+    shown = text.partition("blocking functions:\n\n")[2].partition("\n\n")[0]
+    names = {}
+    exec(textwrap.dedent(shown), names)
+    called = []
+    names["concurrently"](called.append, "abc", called.append, "de", 2)
+    assert sorted(called) == ["a", "b", "c", "d", "e"]
+    assert len(shown.splitlines()) == 8
+    for line in ("hubcore run your_program.py", "hubcore doctor your_program.py", "hubcore demo https://"):
+        assert f"  {line}" in text
 
 
 def test_a_page_that_cannot_be_fetched_is_shown_and_status_1(url):
-    text, error = command("demo", url, f"{url}/missing", "http://127.0.0.1:1/", "--backend", "libev", status=1)
-    assert error == ""
+    text, error = command(
+        "demo", url, f"{url}/missing", "http://127.0.0.1:1/", "--backend", "libev", "--pages", "3", status=1
+    )
+    assert "failed" not in error
     assert rows(text)["libev"][0] == "1 of 3"
-    assert f"page failed: {url}/missing: 404 Not Found" in text
-    assert "page failed: http://127.0.0.1:1/: [Errno 111] Connection refused" in text
+    assert text.count("page failed: ") == 2  # each once, although each was fetched twice
+    assert f"page failed: {url}/missing: 404 Not Found (2 times)" in text
+    assert "page failed: http://127.0.0.1:1/: [Errno 111] Connection refused (2 times)" in text
 
 
 def test_a_given_name_that_nobody_has_is_shown_and_fails_the_demo_but_not_its_pages():
@@ -95,8 +159,7 @@ def test_a_given_name_that_nobody_has_is_shown_and_fails_the_demo_but_not_its_pa
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("https://localhost/",), "give an http:// URL"),
-        (("ftp://localhost/",), "only http://"),
+        (("ftp://localhost/",), "only http:// and https://"),
         (("http:///path",), "no host"),
         (("http://localhost:port/",), "http://localhost:port/"),
         (("not a name",), "neither"),
@@ -116,12 +179,18 @@ def test_bad_input_is_status_2_and_one_clear_line(arguments, words):
     assert "Traceback" not in error
 
 
-def test_without_a_native_backend_it_says_why():
-    _, error = command("demo", status=2, HUBCORE_PURE="1")
-    assert "libev" in error
-    assert "pip install" in error
-    text, _ = command("demo", "--pages", "2", "--backend", "select", HUBCORE_PURE="1")
+def test_without_a_native_backend_it_says_why_and_runs_on_select():
+    text, error = command("demo", "--pages", "2", HUBCORE_PURE="1")
+    assert error.startswith("hubcore: no native backend is available, so the demo runs on select")
+    assert "pip install" in error.splitlines()[0]
     assert rows(text)["select"][0] == "2 of 2"
+
+
+def test_a_narrow_terminal_gets_lines_in_place_of_a_table_that_is_cut():
+    for without_rich in (False, True):
+        text = on_a_terminal("demo", "--pages", "3", "--backend", "libev", without_rich=without_rich, columns=50)
+        assert "  pages: 3 of 3" in text
+        assert "…" not in text
 
 
 def test_few_file_descriptors_are_enough():

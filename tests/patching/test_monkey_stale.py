@@ -130,18 +130,18 @@ sys.exit(3)
 
 def test_the_doctor_tells_what_blocks(library):
     (library / "app.py").write_text(APP)
-    out, report = doctor(library, "app.py", "patch", status=3)
+    out, report = doctor(library, "--no-patch", "app.py", "patch", status=3)
     assert out == "done\n"
     assert "The program itself patched the standard library." in report
     assert "  library, imported by __main__ -> between -> library\n    library.getaddrinfo is socket.get" in report
     assert "  mysqlclient: use PyMySQL" in report
     assert ", in busy" in report
-    out, report = doctor(library, "--patch", "-m", "app", status=3)
+    out, report = doctor(library, "-m", "app", status=3)
     assert "hubcore patched the standard library before the program began" in report
     assert "library.socket" not in report
     assert "mysqlclient" in report
-    _, report = doctor(library, "app.py", status=3)
-    assert "The program did not patch the standard library. Patch it with `hubcore run`" in report
+    _, report = doctor(library, "--no-patch", "app.py", status=3)
+    assert "The program did not patch the standard library. `hubcore run` patches it first" in report
     assert report.count("hubcore doctor\n") == 1
 
 

@@ -25,14 +25,12 @@ def main(program: list[str], *, module: bool, seeds: int | None, seed: int | Non
     _again.execute()
     for what in _again.what_is_drawn():
         complain(f"this process has drawn {what}: in another, what depends on that differs")
-    if program[0] == "--" and len(program) > 1 and not module:
-        program = program[1:]
     sys.argv[:] = program
     try:
         code, attributes = find_module(program[0]) if module else find_script(program[0])
     except NotThere as error:
         complain(str(error))
-        return 2
+        return error.status
 
     def simulated(sim: Any) -> None:
         fresh = ModuleType("__main__")
