@@ -77,6 +77,8 @@ class Hub(Scheduler):
     resolver: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:resolver_for")
     resolver_class: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:class_for")
 
+    answer: LazyAttribute[Any] = LazyAttribute("hubcore._observe.answer:answer_for")  #: answers what a debugger asked
+
     hears_signals = True  #: whether it watches for the process's signals, if it is the main thread's first hub
 
     def __init__(
@@ -144,8 +146,7 @@ class Hub(Scheduler):
         if waiter is not None:
             waiter.fail(exit)
         else:
-            # It is not parked: it switched here by hand, so only a throw resumes it.
-            self.main.throw(exit)
+            self.main.throw(exit)  # it is not parked but switched here by hand, so only a throw resumes it
 
     def adopt(self, orphan: RawGreenlet) -> None:
         """In a forked child, make `orphan`, the greenlet that forked, the main greenlet of this hub.
@@ -208,8 +209,7 @@ class Hub(Scheduler):
         waiter = self.new_waiter(self)
         self._joiners.append(waiter)
         try:
-            # This deadline must not itself keep the loop alive.
-            return self.park(waiter, timeout, False)
+            return self.park(waiter, timeout, False)  # a deadline that does not itself keep the loop alive
         finally:
             if waiter in self._joiners:
                 self._joiners.remove(waiter)
