@@ -79,7 +79,7 @@ class PyuvFdWatch(FdWatch):
             set_blocking(self.fd, True)  # libuv makes it non-blocking, which others who share the file would notice
         self.handle.start(mask, self.loop.note)  # READ and WRITE are UV_READABLE and UV_WRITABLE
         self.loop.handles[self.handle] = self
-        self.loop.unregistered.append(self)
+        self.loop.unregistered.add(self)
 
     def release(self) -> None:
         """As FdWatch.release."""
@@ -104,7 +104,7 @@ class PyuvLoop(Loop):
         super().__init__(flags, default)
         self.always_ready: set[PyuvFdWatch] = set()
         self.handles: dict[Any, PyuvFdWatch] = {}  # the open ones
-        self.unregistered: list[PyuvFdWatch] = []  # watches that libuv will register with the kernel at its next run
+        self.unregistered: set[PyuvFdWatch] = set()  # watches that libuv will register with the kernel at its next run
         self.fired: dict[PyuvFdWatch, tuple[int, bool]] = {}  # events, and whether the handle was stopped by an error
         self.raised: list[BaseException] = []
         self.woken: deque[object] = deque(maxlen=1)  # filled in C by the waker's callback
@@ -212,6 +212,9 @@ class PyuvLoop(Loop):
 
     def _wait_warily(self, timeout: float) -> None:
         """Wait for events while there are stale numbers, from whose events libuv does not return."""
+        self.uv.run(pyuv.UV_RUN_NOWAIT)  # libuv registers new watches in a run
+        if self.fired or self.woken or self.raised:
+            return
         poll = original("select", "poll")()
         poll.register(self.kernel, select.POLLIN)
         ready = poll.poll(None if timeout < 0.0 else _milliseconds(timeout))
