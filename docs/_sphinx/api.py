@@ -123,6 +123,10 @@ def process_signature(
 
 def process_docstring(app: Sphinx, what: str, name: str, thing: Any, options: Any, lines: list[str]) -> None:
     """Turn hubcore's docstrings into reStructuredText: examples are literal blocks, code is in double backquotes."""
+    if what == "module":
+        del lines[_notes_for_contributors(lines) :]
+    if what in ("property", "attribute") and (kind := property_type(name, thing)) is not None:
+        lines += ["", f"Type: `{kind}`"]
     if lines and re.match(r"[\w.]+\(.*\)( -> .*)?$", lines[0]) and len(lines) > 1 and lines[1].strip() in ("--", ""):
         del lines[:2]  # the signature in front of a compiled class's text
     out: list[str] = []
@@ -140,16 +144,43 @@ def process_docstring(app: Sphinx, what: str, name: str, thing: Any, options: An
             literal = False
             in_list = bool(ITEM.match(line)) or (in_list and line.startswith(" "))
         out.append(line if literal else line.replace("\\", "\\\\"))
-    text = re.sub(r"(?<!`)`([^`]+)`(?!`)", lambda each: f"``{' '.join(each[1].split())}``", "\n".join(out))
-    text = re.sub(r"(``[^`]+``)(?=\w)", r"\1\\ ", text)  # "`start`ed"
+    text = re.sub(r"(?<!`)`([^`]+)`(?!`)(?=(\w?))", _literal, "\n".join(out))
     out = text.split("\n")
     lines[:] = [*out, ""]
+
+
+def _literal(each: re.Match[str]) -> str:
+    """Code in double backquotes; a letter right behind it, as in "`start`ed", needs a separator."""
+    return f"``{' '.join(each[1].split())}``" + ("\\ " if each[2] else "")
+
+
+def _notes_for_contributors(lines: list[str]) -> int:
+    """Where a module's text begins to speak to contributors: a paragraph on the length of the file."""
+    return next((at for at, line in enumerate(lines) if line.startswith("Long because")), len(lines))
+
+
+def property_type(full_name: str, thing: object) -> str | None:
+    """The type that the source gives a property; a compiled one is a descriptor without annotations."""
+    attribute = full_name.rpartition(".")[2]
+    owner = getattr(thing, "__objclass__", None) or getattr(getattr(thing, "fget", None), "__objclass__", None)
+    name = f"{getattr(owner, '__name__', full_name.split('.')[-2])}.{attribute}"
+    for file in modules_of(name):
+        node = definitions(file)[name]
+        if isinstance(node, ast.FunctionDef) and node.returns is not None:
+            return ast.unparse(node.returns).strip("'")
+    return None
+
+
+#: Public for other modules of hubcore, and of no use to programs.
+INTERNAL = {"DirectLink", "Expiry"}
 
 
 def skip_member(app: Sphinx, what: str, name: str, thing: Any, skip: bool, options: Any) -> bool | None:
     """Leave out what hubcore does not define: the names of the standard library in modules that stand for its own."""
     if name.startswith("_"):
         return None
+    if name in INTERNAL:
+        return True
     if isinstance(thing, classmethod):  # `class_getitem`, which classes have as `__class_getitem__`
         return True
     module = getattr(thing, "__module__", None)

@@ -125,7 +125,6 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
     worker = _Worker()
     if _starting:
         _starting.pop()
-    _be_traced()
     while call is not None:
         try:
             call()
@@ -145,15 +144,29 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
         worker.call = None
 
 
-def _be_traced() -> None:
-    # Like threading's own threads, use the functions given to threading.settrace and setprofile, by a debugger or by
-    # coverage.py.
+def trace_as_threads() -> None:
+    """Trace and profile the calling worker thread by the functions given to threading.settrace and setprofile.
+
+    A debugger, a profiler or coverage.py gives them, at any time; so a worker looks before each call.
+    """
+    if instead_of_threads is not None:
+        return  # the calls run in the program's own threads
     threading = sys.modules["threading"]  # see start_thread
     trace, profile = threading.gettrace(), threading.getprofile()
     if trace is not None:
         sys.settrace(trace)
     if profile is not None:
         sys.setprofile(profile)
+
+
+def trace_no_more() -> None:
+    """Undo `trace_as_threads`, and what the call itself has set: it must not act on the worker's next call."""
+    if instead_of_threads is not None:
+        return
+    if sys.gettrace() is not None:
+        sys.settrace(None)
+    if sys.getprofile() is not None:
+        sys.setprofile(None)
 
 
 def will_wake_nobody(ident: int, so: bool = True) -> None:
@@ -214,7 +227,11 @@ class Workers:
             result: object = None
             error: BaseException | None = None
             try:
-                result = call()
+                try:
+                    trace_as_threads()
+                    result = call()
+                finally:
+                    trace_no_more()
             except BaseException as raised:
                 error = raised
             try:

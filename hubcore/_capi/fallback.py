@@ -37,6 +37,7 @@ __all__ = [
     "import_greenlet",
     "instance_dict",
     "is_last_reference",
+    "is_public",
     "is_text",
     "kind_of",
     "may_be_async",
@@ -241,6 +242,11 @@ def instance_dict(owner: greenlet) -> dict[str, Any]:
 def is_text(name: object, text: str) -> bool:
     """Return whether `name` is the str `text`."""
     return name == text
+
+
+def is_public(name: object) -> bool:
+    """Return whether `name` is a str, of no subclass, that does not begin with an underscore."""
+    return type(name) is str and not name.startswith("_") and name != ""
 
 
 class own:

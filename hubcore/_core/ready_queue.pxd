@@ -8,6 +8,7 @@ from hubcore._capi.public_names cimport publish
 cdef class Callback:
     cdef readonly object callback
     cdef readonly tuple args
+    cdef readonly object source
 
     cpdef run(self)
 

@@ -34,9 +34,10 @@ _FIRST_SIZE = 64  # every size of the ring is a power of two, so that an index i
 class Callback:
     """A call that the hub greenlet makes once. Created by `Loop.run_callback`."""
 
-    __slots__ = ("args", "callback")
+    __slots__ = ("args", "callback", "source")
 
     def __init__(self, callback: Callable[..., object], args: tuple[object, ...]) -> None:
+        self.source: object = None  # the watcher whose callback it is
         self.callback: Callable[..., object] | None = callback
         self.args: tuple[object, ...] | None = args
 

@@ -4,7 +4,7 @@ from hubcore._capi.deferred_errors cimport call_keeping_failure, raise_failure, 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
 from hubcore._core.interrupts cimport ForeignState, InterruptMixin
 from hubcore._core.coverage_tracer cimport is_measured
-from hubcore._core.waiter cimport FAILED, WAITING, WOKEN, Waiter, WaiterList, new_waiter
+from hubcore._core.waiter cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference
@@ -45,6 +45,8 @@ cdef class Scheduler(InterruptMixin):
     cpdef schedule(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, budget=cython.int)
     cpdef run_now(self, RawGreenlet new)
+    cpdef run_from_hub(self, RawGreenlet new)
+    cdef _start(self, RawGreenlet raw)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)
     @cython.locals(ready=ReadyQueue)
@@ -52,6 +54,7 @@ cdef class Scheduler(InterruptMixin):
     cdef _thrown_before_its_turn(self, Waiter waiter)
     cdef _thrown(self, greenlet current, Waiter waiter)
     cdef _set_deadline(self, Waiter waiter, timeout, bint ref)
+    cdef _park_within(self, Waiter waiter, limit)
     cdef bint _not_woken(self, greenlet current, Waiter waiter) except -1
     @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet)
     cdef _run_one(self)

@@ -23,7 +23,7 @@ import cython
 from greenlet import GreenletExit
 
 from hubcore._core.coverage import resumed
-from hubcore._core.deadlines import as_seconds
+from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.interrupts import InterruptMixin
 from hubcore._core.raising import raise_here
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -48,7 +48,7 @@ if not cython.compiled:
     from hubcore._core.coverage import is_measured
     from hubcore._core.raw_greenlet import NEW, SCHEDULED
     from hubcore._core.running_loop import switch_saving, switch_sharing
-    from hubcore._core.waiter import FAILED, WAITING, WOKEN, new_waiter
+    from hubcore._core.waiter import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -112,9 +112,10 @@ class Scheduler(InterruptMixin):
     def park(self, waiter: Waiter, timeout: float | None = None, ref: bool = True) -> bool:
         """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False). Switches, unless it was woken.
 
-        With `ref` False the deadline does not keep the loop alive. Raises the exception given to `waiter.fail` or
-        `interrupt`; BlockingSwitchOutError in the hub greenlet, InvalidThreadUseError in another thread, HubDestroyed
-        while the hub is being destroyed.
+        `timeout` may also be a Timeout: the wait starts it, unless it runs, and cancels it. With `ref` False the
+        deadline does not keep the loop alive. Raises the exception given to `waiter.fail` or `interrupt`;
+        BlockingSwitchOutError in the hub greenlet, InvalidThreadUseError in another thread, HubDestroyed while the hub
+        is being destroyed.
         """
         current = getcurrent()
         if current is not waiter.greenlet:
@@ -161,11 +162,27 @@ class Scheduler(InterruptMixin):
         waiter.ref = ref
         try:
             self.loop.add_deadline(waiter, timeout)
+            return
         except BaseException:
             self._note_parked(getcurrent(), None)
-            waiter.abandon()  # from now on no waker can hand anything to this wait
-            as_seconds(timeout, "a timeout")
-            raise
+            if not isinstance(timeout, TimeLimit):
+                waiter.abandon()  # from now on no waker can hand anything to this wait
+                as_seconds(timeout, "a timeout")
+                raise
+        self._park_within(waiter, timeout)
+
+    def _park_within(self, waiter: Waiter, limit: Any) -> None:
+        """Park until `waiter` is woken or `limit` ends the wait, and cancel `limit`; raise an exception given to it."""
+        try:
+            limit._begin_here()
+            self.park(waiter)
+        except BaseException as raised:
+            waiter.abandon()
+            if raised is not limit:
+                raise
+            waiter.outcome = TIMED_OUT
+        finally:
+            limit.cancel()
 
     def _not_woken(self, current: greenlet, waiter: Waiter) -> bool:
         if waiter.outcome == FAILED:
@@ -296,6 +313,16 @@ class Scheduler(InterruptMixin):
         if failed:
             self._thrown_before_its_turn(waiter)
 
+    def run_from_hub(self, new: RawGreenlet) -> None:
+        """Run `new`, which was never started, at once, until it waits or ends; in another greenlet than this hub,
+        schedule it. For links, whose greenlets come in the order of the waiters. The hub's thread only.
+        """
+        if getcurrent() is not self or self._closing & 1:
+            self.schedule(new)
+            return
+        new._phase = SCHEDULED
+        self._start(new)
+
     def fork_begins(self) -> None:
         """Note that the current greenlet is about to fork: until `fork_ends` it can wait here, but not in the child."""
         self._closing += 2
@@ -414,16 +441,20 @@ class Scheduler(InterruptMixin):
             if self._closing & 1:
                 raw._finish_unstarted(HubDestroyed(self))
             elif raw._phase == SCHEDULED:
-                try:
-                    switch_to(raw)
-                finally:
-                    if raw._phase == SCHEDULED:  # a trace function's error ended it before its first line
-                        raw._finish_unstarted(InvalidSwitchError(f"{raw!r} ended before it could begin"))
+                self._start(raw)
         else:
             try:
                 entry.run()  # type: ignore[attr-defined]
             except BaseException:
-                self.handle_error(entry, *sys.exc_info())
+                watcher = getattr(entry, "source", None)
+                self.handle_error(entry if watcher is None else watcher, *sys.exc_info())
+
+    def _start(self, raw: RawGreenlet) -> None:
+        try:
+            switch_to(raw)
+        finally:
+            if raw._phase == SCHEDULED:  # a trace function's error ended it before its first line
+                raw._finish_unstarted(InvalidSwitchError(f"{raw!r} ended before it could begin"))
 
     def progress(self) -> tuple[int, int, bool]:
         """Return how far the scheduling is: (passes, rest of the batch, whether the loop polls now). Any thread.

@@ -26,7 +26,7 @@ if not cython.compiled:
     from _thread import allocate_lock
     from _thread import get_ident as get_ident
 
-    from hubcore._base.hints import Iterator
+    from hubcore._base.hints import Any, Iterator
     from hubcore._capi.fallback import atomic
 
     WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
@@ -357,6 +357,19 @@ class WaitQueue:
         last = self._added
         while self._first is not None and self._first._number <= last:
             self.wake(self._first, value)
+
+    def claim_all(self, value: object, claimed: list[Any]) -> None:
+        """As `wake_all`, but resume no waiter: append each and its number in the queue to `claimed`.
+
+        No other code runs before this returns.
+        """
+        last = self._added
+        while self._first is not None and self._first._number <= last:
+            number = self._first._number
+            waiter = self.claim(self._first, value)
+            if waiter is not None:
+                claimed.append(waiter)
+                claimed.append(number)
 
     def entries(self) -> list[WaitEntry]:
         """Return the present entries, in the order in which they joined."""

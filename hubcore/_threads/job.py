@@ -8,7 +8,7 @@ from contextvars import copy_context
 import cython
 
 from hubcore._base import worker_threads as _worker_threads
-from hubcore._base.worker_threads import here, running, start
+from hubcore._base.worker_threads import here, running, start, trace_as_threads, trace_no_more
 from hubcore._sync.waitable import hub_of_main_thread
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
@@ -85,7 +85,11 @@ class Job(AsyncResult["T"]):
         running[ident] = self
         try:
             if function is not None:
-                result = context.run(function, *args, **kwargs)
+                try:
+                    trace_as_threads()
+                    result = context.run(function, *args, **kwargs)
+                finally:
+                    trace_no_more()
         except BaseException as error:
             # Without this frame, which refers to the result and so to the error itself.
             trace = error.__traceback__

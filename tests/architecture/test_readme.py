@@ -13,7 +13,7 @@ def test_what_it_names_is_there():
     targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for command in re.findall(r"`make ([a-z-]+)`", README):
         assert command in targets
-    paths = re.findall(r"\]\(([^):]+)\)", README)
+    paths = re.findall(r"\]\(([^):]+)\)", README) + re.findall(r'src="([^"]+)"', README)
     assert len(paths) > 20
     for path in paths:
         assert (ROOT / path).exists(), path

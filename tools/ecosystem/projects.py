@@ -18,6 +18,7 @@ class Project:
     version: str
     tests: tuple[str, ...]  # files and folders, from the root of the source distribution
     requires: tuple[str, ...] = ()  # requirements of the tests, beside pytest and the package itself
+    alone: tuple[str, ...] = ()  # requirements that are installed without their own: httpbin wants an old greenlet
     extras: tuple[str, ...] = ()
     options: tuple[str, ...] = ()  # of pytest
     env: dict[str, str] = field(default_factory=dict)

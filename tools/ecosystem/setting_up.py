@@ -24,7 +24,7 @@ def set_up(project: Project, home: Path) -> tuple[Path, Path]:
     folder = home / f"{project.name}-{project.version}"
     source, environment, stamp = folder / "source", folder / "venv", folder / "stamp"
     python = environment / "bin" / "python"
-    wanted = repr((project.requires, project.extras, COMMON, sys.version_info[:3]))
+    wanted = repr((project.requires, project.alone, project.extras, COMMON, sys.version_info[:3]))
     if stamp.exists() and stamp.read_text() == wanted:
         return source, python
     shutil.rmtree(folder, ignore_errors=True)
@@ -34,6 +34,8 @@ def set_up(project: Project, home: Path) -> tuple[Path, Path]:
     extras = f"[{','.join(project.extras)}]" if project.extras else ""
     package = f"{project.name}{extras}=={project.version}"
     _call([python, "-m", "pip", "install", "--quiet", "--prefer-binary", package, *project.requires, *COMMON])
+    if project.alone:
+        _call([python, "-m", "pip", "install", "--quiet", "--no-deps", *project.alone])
     # hubcore itself: the tree as it is built in place, without its metadata, so that its pytest plugin stays out.
     site = next((environment / "lib").glob("python*/site-packages"))
     (site / "hubcore-tree.pth").write_text(f"{TREE}\n")
