@@ -13,7 +13,7 @@ STAMPS := $(VENV)/stamps
 BOOTSTRAP := PYTHON='$(PYTHON)' VENV='$(VENV)' tools/bootstrap.sh
 SOURCES := $(shell find hubcore \( -name '*.py' -o -name '*.pxd' \) -print)
 
-.PHONY: help demo test test-all test-newest cpython-tests interplay fuzz-http plugin-backends plugin-backends-tests lint bench wheel soak build clean
+.PHONY: help demo test test-all test-newest cpython-tests interplay interplay-gevent interplay-gevent-jobs fuzz-http plugin-backends plugin-backends-packages plugin-backends-tests ecosystem lint docs bench wheel wheels soak build clean
 .NOTPARALLEL: # two pips in one environment interfere with each other
 
 help:
@@ -23,16 +23,20 @@ help:
 	@echo "test-newest      run the tests with the newest CPythons, from Debian unstable (as root); NEWEST=3.15 chooses"
 	@echo "cpython-tests    run CPython's own tests on hubcore (takes hours)"
 	@echo "interplay        run the tests with real libraries and servers"
+	@echo "interplay-gevent run packages that live on gevent on hubcore under its name (also part of interplay)"
 	@echo "fuzz-http        compare random HTTP requests with h11's reading; SECONDS=600 says for how long"
 	@echo "plugin-backends  run tests on the example backends, pyev and pyuv"
+	@echo "ecosystem        run other projects' test suites plain and on hubcore (takes hours); PROJECTS='urllib3 redis' chooses"
 	@echo "soak             run the long tests"
 	@echo "lint             run ruff, mypy and pyright"
+	@echo "docs             build the documentation site into docs/_build/html"
 	@echo "bench            measure hubcore, gevent, asyncio and uvloop"
-	@echo "wheel            build a wheel that contains libev and libuv"
+	@echo "wheel            build a wheel that contains libev and libuv, and try it in a bare environment"
+	@echo "wheels           the same for every CPython from 3.11 up on this machine"
 	@echo "build            compile the modules in place"
 	@echo "clean            remove everything that was built"
 
-demo: $(STAMPS)/build $(STAMPS)/group-cli
+demo: $(STAMPS)/quick $(STAMPS)/group-cli
 	$(BIN)/hubcore demo
 
 # Runs in two processes on two or more cores; PARTS=1 runs plain pytest.
@@ -58,13 +62,35 @@ cpython-tests:
 # those for which it finds both.
 interplay: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-interplay
 	$(BIN)/python -m pytest --hub-backend=all -rs tests/interplay
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)' interplay-gevent
+
+# Runs packages that live on gevent on hubcore under its name, in an environment of its own, and writes docs/gevent.md.
+# JOBS=celery runs some of them.
+interplay-gevent:
+	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-gevent' interplay-gevent-jobs
+
+interplay-gevent-jobs: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-gevent
+	$(BIN)/python -m tests.interplay.dropin $(JOBS)
 
 # Builds pyev and pyuv in an environment of its own, and runs tests on the backends of examples/backends.
+# With ALLOW_OFFLINE=1 a download that fails is said, and fails nothing.
 plugin-backends:
-	@$(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-plugin-backends' plugin-backends-tests
+	@if $(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-plugin-backends' plugin-backends-packages; then \
+	    $(MAKE) --no-print-directory PYTHON='$(PYTHON)' VENV='$(VENV)-plugin-backends' plugin-backends-tests; \
+	else \
+	    echo 'plug-in backends: the packages that their tests need cannot be had here, so pyev and pyuv were not tried'; \
+	    [ '$(ALLOW_OFFLINE)' = 1 ]; \
+	fi
 
-plugin-backends-tests: $(STAMPS)/build $(STAMPS)/group-plugin-backends
+plugin-backends-packages: $(STAMPS)/system $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/group-plugin-backends
+
+plugin-backends-tests: plugin-backends-packages $(STAMPS)/build
 	@VENV='$(VENV)' tools/plugin-backends.sh
+
+# Other projects' own test suites, plain and patched, compared test by test; writes docs/ecosystem.md. Takes hours.
+ecosystem: $(STAMPS)/build $(STAMPS)/services $(STAMPS)/group-ecosystem
+	$(BIN)/python -m tools.ecosystem $(PROJECTS)
+
 # Random requests, read by hubcore.pywsgi and by h11, until one is read in two ways.
 SECONDS ?= 60
 fuzz-http: $(STAMPS)/build $(STAMPS)/group-test
@@ -77,16 +103,24 @@ lint: $(STAMPS)/group-lint $(STAMPS)/group-build
 	$(BIN)/pyright --pythonpath $(BIN)/python
 	$(BIN)/python tools/type_completeness.py
 
+# Warnings are errors: a link to a page or a heading that does not exist is one.
+docs: $(STAMPS)/build $(STAMPS)/group-docs
+	$(BIN)/python -m sphinx -W --keep-going -q -E -b html docs docs/_build/html
+	@echo "the site is docs/_build/html/index.html"
+
 bench: $(STAMPS)/build $(STAMPS)/group-bench
 	$(BIN)/python -m benchmarks
 
-wheel: $(STAMPS)/group-build $(STAMPS)/group-wheel $(STAMPS)/system
-	$(BIN)/python tools/wheel.py --output wheelhouse
+wheel: $(STAMPS)/build $(STAMPS)/group-wheel
+	$(BIN)/python tools/wheel.py --output wheelhouse --try-out
+
+wheels:
+	tools/wheels.sh
 
 build: $(STAMPS)/build
 
 clean:
-	rm -rf build dist wheelhouse .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info .venv*/stamps/build
+	rm -rf build dist wheelhouse docs/_build .pytest_cache .mypy_cache .ruff_cache .hypothesis *.egg-info .venv*/stamps/build .venv*/stamps/quick .venv*/stamps/compiled-quickly
 	find hubcore \( -name '*.c' -o -name '*.so' \) -delete
 	find . -name __pycache__ -not -path './.venv*' -not -path './.newest/*' -prune -exec rm -rf {} +
 
@@ -106,8 +140,13 @@ $(STAMPS)/group-%: pyproject.toml $(STAMPS)/venv
 	@$(BOOTSTRAP) group $*
 
 # The compiled modules, in place beside their sources.
-$(STAMPS)/build: $(SOURCES) setup.py tools/cython_additions.py $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/system
+NEEDED_TO_BUILD := $(SOURCES) setup.py tools/cython_additions.py $(STAMPS)/install $(STAMPS)/group-build $(STAMPS)/system
+$(STAMPS)/build: $(NEEDED_TO_BUILD)
 	@$(BOOTSTRAP) build
+
+# The same, compiled in half of the time, unless there is a build already.
+$(STAMPS)/quick: $(NEEDED_TO_BUILD)
+	@$(BOOTSTRAP) quick
 
 # The `hubcore` command and the entry points, which refer to this tree.
 $(STAMPS)/install: pyproject.toml $(STAMPS)/group-build

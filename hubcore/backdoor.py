@@ -10,6 +10,7 @@ its own user can open, or on a loopback address.
 
 from __future__ import annotations
 
+import builtins
 import os
 import sys
 
@@ -43,7 +44,12 @@ class BackdoorServer(StreamServer):
         **server_args: Any,
     ) -> None:
         self.allow_remote = allow_remote
-        self.locals: dict[str, Any] = {"__doc__": None, "__name__": "__console__", **(locals or {})}
+        self.locals: dict[str, Any] = {
+            "__doc__": None,
+            "__name__": "__console__",
+            "__builtins__": builtins,  # exec would set the module's dict, which is long when shown
+            **(locals or {}),
+        }
         self.banner = banner
         super().__init__(default_path() if listener is None else listener, **{"spawn": "default", **server_args})
         if isinstance(self.address, tuple):

@@ -8,7 +8,7 @@ from hubcore._core.waiter cimport WaitEntry, Waiter
 cdef class Event(Waitable):
     cdef bint _flag
 
-    cdef _raise_flag(self)
+    cdef _raise_flag(self, list claimed)
     cdef Waiter _join(self, WaitEntry entry, Waiter waiter)
 
 
@@ -20,7 +20,7 @@ cdef class AsyncResult(Waitable):
     cdef bint _looked
 
     cdef _settle(self, value, exception, exc_info)
-    cdef _take_over(self, value, exception, exc_info)
+    cdef _take_over(self, value, exception, exc_info, list claimed)
     cdef _wait_or_raise(self, bint block, timeout)
     @cython.locals(waiter=Waiter)
     cdef bint _wait(self, timeout) except -1

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import refuse_copy
 from hubcore._base.hints import class_getitem
+from hubcore._core.deadlines import ended_by
 from hubcore._core.raising import raise_with, traceback_of
 from hubcore._sync.waitable import Waitable
 
@@ -41,13 +41,18 @@ class Event(Waitable):
 
     def set(self) -> None:
         """Set the flag and wake all waiters. Never switches; any thread, also a finalizer."""
-        self._raise_flag()
-        self._notify_links()
+        claimed: list[Any] | None = None if self._links is None else []
+        self._raise_flag(claimed)
+        if claimed is not None:
+            self._notify_links(claimed)
 
-    def _raise_flag(self) -> None:
+    def _raise_flag(self, claimed: list[Any] | None) -> None:
         self._flag = True
         if self._waiters.count:
-            self._waiters.wake_all(True)
+            if claimed is None:
+                self._waiters.wake_all(True)
+            else:
+                self._waiters.claim_all(True, claimed)  # they go on in turn with the links
 
     def clear(self) -> None:
         """Clear the flag: later waiters wait for the next `set`. Never switches; any thread."""
@@ -136,10 +141,14 @@ class AsyncResult(Waitable, Generic["T"]):
             self.set_exception(source.exception, getattr(source, "exc_info", None))
 
     def _settle(self, value: object, exception: BaseException | None, exc_info: Any) -> None:
-        self._take_over(value, exception, exc_info)
-        self._notify_links()
+        claimed: list[Any] | None = None if self._links is None else []
+        self._take_over(value, exception, exc_info, claimed)
+        if claimed is not None:
+            self._notify_links(claimed)
 
-    def _take_over(self, value: object, exception: BaseException | None, exc_info: Any) -> None:
+    def _take_over(
+        self, value: object, exception: BaseException | None, exc_info: Any, claimed: list[Any] | None
+    ) -> None:
         # The previous values are freed last: a finalizer of theirs may read this object.
         before = (self._value, self._exception, self._exc_info)
         self._value = value
@@ -147,7 +156,10 @@ class AsyncResult(Waitable, Generic["T"]):
         self._exc_info = exc_info
         self._is_ready = True
         if self._waiters.count:
-            self._waiters.wake_all(None)
+            if claimed is None:
+                self._waiters.wake_all(None)
+            else:
+                self._waiters.claim_all(None, claimed)
         del before
 
     # Reading.
@@ -222,7 +234,7 @@ class AsyncResult(Waitable, Generic["T"]):
             return
         from hubcore.timeout import Timeout
 
-        raise Timeout(timeout if block else None)
+        raise ended_by(timeout, Timeout(timeout)) if block else Timeout
 
     def _wait(self, timeout: float | None) -> bool:
         waiter = self._queue_up(None)

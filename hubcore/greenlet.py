@@ -12,13 +12,13 @@ from _weakref import ref as weak_reference
 from contextvars import copy_context
 from heapq import heappush
 
-import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import check_exception, check_function
 from hubcore._base.hints import class_getitem
-from hubcore._core.deadlines import as_seconds
+from hubcore._core.deadlines import as_seconds, ended_by
 from hubcore._core.minimal_idents import _free, _idents, minimal_ident
 from hubcore._core.raising import forget_raises, raise_here
 from hubcore._core.raw_greenlet import CALL_FAILED, StartDeadline
@@ -348,14 +348,10 @@ class Greenlet(Linkable, Generic["T_co"]):
         return self._phase == FINISHED and self._killed
 
     @property
-    def exc_info(
-        self,
-    ) -> tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None] | None:
-        """Its failure in the form of sys.exc_info(); None before it has ended, three Nones on success."""
-        if self._phase != FINISHED:
+    def exc_info(self) -> tuple[type[BaseException], BaseException, TracebackType | None] | None:
+        """Its failure in the form of sys.exc_info(); None unless it has failed."""
+        if self._phase != FINISHED or self.exception is None:
             return None
-        if self.exception is None:
-            return (None, None, None)
         return (type(self.exception), self.exception, self._traceback)
 
     def join(self, timeout: float | None = None) -> None:
@@ -390,7 +386,7 @@ class Greenlet(Linkable, Generic["T_co"]):
             self._observers += 1
             try:
                 if not self._join(timeout):
-                    raise Timeout(timeout)
+                    raise ended_by(timeout, Timeout(timeout))
             finally:
                 self._observers -= 1
         if self.exception is not None:
@@ -450,7 +446,16 @@ class Greenlet(Linkable, Generic["T_co"]):
         return self
 
     def __exit__(self, kind: object, value: object, traceback: object) -> None:
-        """Wait until it has ended. If the body or this wait fails, kill it."""
+        """Wait until it has ended. If the body fails, kill it with that exception; if this wait fails, kill it."""
+        if isinstance(value, BaseException) and not isinstance(value, Cancelled):
+            trace, context = value.__traceback__, value.__context__
+            self._observers += 1  # the caller has the exception
+            try:
+                self.kill(value)
+            finally:
+                self._observers -= 1
+                value.__traceback__, value.__context__ = trace, context
+            return
         try:
             if kind is None:
                 self.join()

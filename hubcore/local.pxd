@@ -12,7 +12,9 @@ cdef extern from "Python.h":
     object c_dict "PyObject_GenericGetDict"(object owner, void* context)
     bint c_compare "PyObject_RichCompareBool"(object a, object b, int operator) except -1
     bint c_is_str "PyUnicode_Check"(object value)
+    bint c_is_exact_str "PyUnicode_CheckExact"(object value)
     Py_ssize_t c_length "PyUnicode_GET_LENGTH"(object value)
+    Py_UCS4 c_char "PyUnicode_READ_CHAR"(object value, Py_ssize_t index)
 
 cdef inline object get_attribute(object owner, object name, dict attributes):
     return c_get(owner, name, attributes, 0)
@@ -31,6 +33,9 @@ cdef inline bint is_text(object name, str text) except -1:
     if c_is_str(name) and c_length(name) != c_length(text):
         return False
     return c_compare(name, text, Py_EQ)
+
+cdef inline bint is_public(object name):
+    return c_is_exact_str(name) and c_length(name) > 0 and c_char(name, 0) != c'_'
 
 cdef inline local own(local owner):
     return owner
@@ -52,6 +57,7 @@ cdef object _this_thread
 @cython.final
 @cython.no_gc
 cdef class Residence:
+    cdef long key
     cdef str number
     cdef object owners
 
@@ -68,6 +74,8 @@ cdef class local:
     cdef tuple _local_args
     cdef dict _local_kwargs
     cdef dict _local_dicts
+    cdef dict _latest
+    cdef long _latest_key
     cdef object __weakref__
 
 
@@ -79,6 +87,6 @@ cdef dict _first_use(local owner, greenlet current)
 @cython.locals(mine=dict)
 cdef dict _add_dict(local owner, Residence residence, dict fresh)
 @cython.locals(dicts=dict)
-cdef _take_out(local owner, str number)
+cdef _take_out(local owner, long key, str number)
 @cython.locals(fresh=Residence, found=Residence, raw=RawGreenlet)
 cdef Residence _residence(greenlet current)

@@ -15,8 +15,7 @@ from _collections import deque
 from _weakref import ref as weak_reference
 from itertools import count
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.originals import _local as ThreadLocal
 from hubcore._core.raw_greenlet import RawGreenlet
 
@@ -29,6 +28,7 @@ if not cython.compiled:
         greenlet,
         import_greenlet,
         instance_dict,
+        is_public,
         is_text,
         own,
         set_attribute,
@@ -61,10 +61,11 @@ _this_thread = ThreadLocal()
 class Residence:
     """The identity of one greenlet in all locals. When it is freed, the greenlet's attributes in them are removed."""
 
-    __slots__ = ("number", "owners")
+    __slots__ = ("key", "number", "owners")
 
     def __init__(self) -> None:
-        self.number: str = str(next(_numbers))  # never reused; a str, because dicts with only str keys are the fastest
+        self.key: int = next(_numbers)  # never reused
+        self.number: str = str(self.key)  # a str, because dicts with only str keys are the fastest
         self.owners: deque[weak_reference[local]] = _make_deque()
 
     def note(self, owner: local) -> None:
@@ -86,7 +87,7 @@ class Residence:
         while self.owners:
             owner = self.owners.pop()()
             if owner is not None:
-                _take_out(owner, self.number)
+                _take_out(owner, self.key, self.number)
 
 
 class ThreadEnd:
@@ -113,13 +114,17 @@ class local:
     a new object with the same constructor arguments; in the current greenlet it begins with a copy of the attributes.
     """
 
-    __slots__ = ("__weakref__", "_local_args", "_local_dicts", "_local_kwargs")
+    __slots__ = ("__weakref__", "_latest", "_latest_key", "_local_args", "_local_dicts", "_local_kwargs")
 
     def __cinit__(self, *args: Any, **kwargs: Any) -> None:
         if (args or kwargs) and type(self).__init__ is object.__init__:
             raise TypeError("Initialization arguments are not supported")
         mine = own(self)
         mine._local_dicts = {}
+        # The dict that was used last, and the key of its greenlet. `_local_dicts` has it, too, so that dropping it here
+        # frees nothing.
+        mine._latest = None
+        mine._latest_key = 0
         mine._local_args = args
         mine._local_kwargs = kwargs
         # In the greenlet that makes the object, type.__call__ calls __init__, as for any object.
@@ -137,6 +142,9 @@ class local:
 
     def __setattr__(self, name: str, value: object) -> None:
         mine = _dict_here(self)
+        if type(self) is local and is_public(name):  # of this class: no descriptor has such a name
+            mine[name] = value
+            return
         if is_text(name, _DICT):
             _refuse_dict(self)
         set_attribute(self, name, value, mine)
@@ -167,9 +175,19 @@ def _dict_here(owner: local) -> dict[str, Any]:
     """Return the attributes of `owner` in the current greenlet."""
     current = getcurrent()
     here = residence_in(current) if isinstance(current, RawGreenlet) else instance_dict(current).get(_RESIDENCE)
+    mine: dict[str, Any] | None
     if here is not None:
-        mine: dict[str, Any] | None = own(owner)._local_dicts.get(here.number)
+        if own(owner)._latest_key == here.key:
+            mine = own(owner)._latest
+            if mine is not None:
+                return mine
+        mine = own(owner)._local_dicts.get(here.number)
         if mine is not None:
+            # Mostly a greenlet uses a local several times before another one does. Uncompiled, another thread could
+            # come between the two assignments.
+            if cython.compiled:
+                own(owner)._latest = mine
+                own(owner)._latest_key = here.key
             return mine
     return _first_use(owner, current)
 
@@ -183,7 +201,7 @@ def _first_use(owner: local, current: greenlet) -> dict[str, Any]:
         try:
             kind.__init__(owner, *own(owner)._local_args, **own(owner)._local_kwargs)
         except BaseException:
-            _take_out(owner, residence.number)  # the next use tries again
+            _take_out(owner, residence.key, residence.number)  # the next use tries again
             raise
     return mine
 
@@ -196,8 +214,11 @@ def _add_dict(owner: local, residence: Residence, fresh: dict[str, Any]) -> dict
     return mine
 
 
-def _take_out(owner: local, number: str) -> None:
+def _take_out(owner: local, key: int, number: str) -> None:
     dicts = own(owner)._local_dicts
+    if own(owner)._latest_key == key:
+        own(owner)._latest_key = 0
+        own(owner)._latest = None
     if dicts is not None:  # as in Residence.note
         dicts.pop(number, None)
 

@@ -12,13 +12,13 @@ from greenlet import greenlet as _raw
 from hubcore._base.hints import Any, Callable, Iterator, P, R
 from hubcore._base.package import publish_all
 from hubcore._core.raising import raise_here
-from hubcore._sync.links import DirectLink
+from hubcore._sync.links import GroupLink
 from hubcore._sync.locks import DummySemaphore, Semaphore
 from hubcore._tasks.imap import IMap, IMapUnordered
 from hubcore._tasks.map_methods import MappingMixin, pass_value
 from hubcore.event import Event
 from hubcore.greenlet import Greenlet
-from hubcore.hub import kill, spawn_raw
+from hubcore.hub import kill
 
 TYPE_CHECKING = False
 
@@ -31,7 +31,7 @@ class PoolFull(Full):
     """Raised if a pool had no room in time; a subclass of queue.Full."""
 
 
-class _Leave(DirectLink):
+class _Leave(GroupLink):
     """A link that removes a member that has ended from its group. It does not keep the group alive."""
 
     __slots__ = ("group",)
@@ -44,21 +44,14 @@ class _Leave(DirectLink):
         if group is not None:
             group._left(source)
 
-    __call__ = notify
+    def notify_last(self, source: Any) -> None:
+        group = self.group()
+        if group is not None:
+            group._note_if_empty()
 
-
-class _CallBack(DirectLink):
-    """A link that starts a greenlet that calls `callback(source)`."""
-
-    __slots__ = ("callback",)
-
-    def __init__(self, callback: pass_value) -> None:
-        self.callback = callback
-
-    def notify(self, source: Any) -> None:
-        spawn_raw(self.callback, source)
-
-    __call__ = notify
+    def __call__(self, source: Any) -> None:
+        self.notify(source)
+        self.notify_last(source)
 
 
 class _Room(Semaphore):
@@ -96,6 +89,7 @@ class Group(MappingMixin):
         self._leave = _Leave(self)
         # The first failure that no join has raised; only one, so that a group that is never joined does not keep all.
         self._failure: BaseException | None = None
+        self._dying: set[Any] = set()  # members that the group has killed
         for each in args:
             self.add(each)
 
@@ -114,22 +108,26 @@ class Group(MappingMixin):
         """Remove `greenlet` from the members; it goes on. Never switches; no effect if it is not a member."""
         if hasattr(greenlet, "unlink"):
             greenlet.unlink(self._leave)
-        self._remove(greenlet)
+        self._take_out(greenlet)
+        self._note_if_empty()
 
     def _left(self, greenlet: Any) -> None:
         """Remove a member that has ended, and record its failure."""
         error = getattr(greenlet, "exception", None)
         if error is not None and self._failure is None:
             self._failure = error
-        self._remove(greenlet)
+        self._take_out(greenlet)
 
-    def _remove(self, greenlet: Any) -> bool:
+    def _take_out(self, greenlet: Any) -> bool:
         if greenlet not in self.greenlets:
             return False
         self.greenlets.discard(greenlet)
+        self._dying.discard(greenlet)
+        return True
+
+    def _note_if_empty(self) -> None:
         if not self.greenlets:
             self._empty.set()
-        return True
 
     def start(self, greenlet: Any) -> None:
         """Add `greenlet`, which has not started, and start it."""
@@ -171,17 +169,20 @@ class Group(MappingMixin):
     def kill(self, exception: Exit = GreenletExit, block: bool = True, timeout: float | None = None) -> None:
         """Kill all members, and those that are added meanwhile; with `block`, wait until they have ended.
 
+        A member is killed once: one that an earlier call has killed, and that still cleans up, is only waited for.
         Return after `timeout` seconds even if some have not. A member may kill its own group: it is killed last.
         """
         current = getcurrent()
         from hubcore.timeout import Timeout
 
         with Timeout(timeout if block else None, False):
-            killed: set[Any] = set()
-            while victims := [each for each in self.greenlets if each is not current and each not in killed]:
+            seen: set[Any] = set()
+            while victims := [each for each in self.greenlets if each is not current and each not in seen]:
                 for each in victims:
-                    kill(each, exception)
-                killed.update(victims)
+                    if each not in self._dying:
+                        self._dying.add(each)
+                        kill(each, exception)
+                seen.update(victims)
                 for each in victims if block else ():
                     if isinstance(each, Greenlet):
                         each.join()
@@ -193,8 +194,9 @@ class Group(MappingMixin):
     def killone(
         self, greenlet: Any, exception: Exit = GreenletExit, block: bool = True, timeout: float | None = None
     ) -> None:
-        """Kill `greenlet` if it is a member; else as `kill`."""
-        if greenlet in self.greenlets:
+        """Kill `greenlet` if it is a member that the group has not killed before; else as `kill`."""
+        if greenlet in self.greenlets and greenlet not in self._dying:
+            self._dying.add(greenlet)
             greenlet.kill(exception, block, timeout)
 
     def full(self) -> bool:
@@ -207,12 +209,6 @@ class Group(MappingMixin):
 
     def _is_inside(self) -> bool:
         return getcurrent() in self.greenlets
-
-    def _call_back(self, task: Any, callback: pass_value) -> None:
-        # The callback starts before the group knows that `task` has ended: it was called when a join of the group ends.
-        task.unlink(self._leave)
-        task.rawlink(_CallBack(callback))
-        task.rawlink(self._leave)
 
     def __len__(self) -> int:
         return len(self.greenlets)
@@ -269,8 +265,8 @@ class Pool(Group):
         self.add(greenlet, *args, **kwargs)
         greenlet.start()
 
-    def _remove(self, greenlet: Any) -> bool:
-        removed = super()._remove(greenlet)
+    def _take_out(self, greenlet: Any) -> bool:
+        removed = super()._take_out(greenlet)
         if removed:
             self._semaphore.release()
         return removed

@@ -1,11 +1,11 @@
 cimport cython
 
-from hubcore._core.deadlines cimport Deadline
+from hubcore._core.deadlines cimport Deadline, TimeLimit
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore.hub cimport Hub, get_hub
 
 
-cdef class Timeout(BaseException):
+cdef class Timeout(TimeLimit):
     cdef public object seconds
     cdef public object exception
     cdef public object ref

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import check_exception
 from hubcore._base.hints import Any, Callable, D, P, R, Self
-from hubcore._core.deadlines import Deadline, as_seconds
+from hubcore._core.deadlines import Deadline, TimeLimit, as_seconds
 from hubcore.hub import get_hub
 
 if not cython.compiled:
@@ -23,30 +22,37 @@ import_greenlet()
 _NOTHING = object()
 
 
-class Timeout(BaseException):
+class Timeout(TimeLimit):
     """Raised in the current greenlet `seconds` after `start`, at its current or next wait, unless cancelled before.
 
-    `seconds` None: never. `exception`: the exception, a class or an instance, to raise in place of the Timeout. False:
-    raise the Timeout itself, and the `with` block that started it swallows it. A Timeout is a BaseException, so an
+    `seconds` None: never; another Timeout: as many as that. `exception`: the exception, a class or an instance, to
+    raise in place of the Timeout. A text: raise the Timeout itself, whose own text ends with it. False: raise the
+    Timeout itself, and the `with` block that started it swallows it. A Timeout is a BaseException, so an
     `except Exception` does not stop it. As a context manager, it starts at the entry and is cancelled at the exit.
+
+    A call with a `timeout` argument takes a Timeout in place of the seconds: it starts it, unless it runs already, and
+    cancels it when its wait ends. If the wait ends by it, a call that would raise Timeout, Empty or Full raises this
+    object; one that returns False or None for a timeout does so. An exception given to the Timeout is raised by both.
 
     With `ref` False the timer alone does not keep the loop alive. `priority` has no effect; gevent has it.
     """
 
     def __init__(
         self,
-        seconds: float | None = None,
-        exception: type[BaseException] | BaseException | bool | None = None,
+        seconds: float | Timeout | None = None,
+        exception: type[BaseException] | BaseException | str | bool | None = None,
         ref: bool = True,
         priority: int = -1,
         _one_shot: bool = False,
     ) -> None:
+        if isinstance(seconds, Timeout):
+            seconds = seconds.seconds
         if seconds is not None and (not isinstance(seconds, (float, int)) or seconds != seconds):
             as_seconds(seconds, "the delay of a Timeout")
-        if exception is not None and not isinstance(exception, bool):
-            check_exception(exception)
-        self.seconds = seconds
-        self.exception = exception
+        if exception is not None and not isinstance(exception, (bool, str)):
+            check_exception(exception, ", a text, False or None")
+        self.seconds: float | None = seconds
+        self.exception: type[BaseException] | BaseException | str | bool | None = exception
         self.ref = ref
         self.priority = priority
         self._expiry: Expiry | None = None
@@ -67,6 +73,10 @@ class Timeout(BaseException):
             hub.loop.check_interruptible()
         expiry = Expiry(self, getcurrent(), hub)
         expiry.ref = bool(self.ref)
+        if hub._noted is not None:
+            notes = hub.notes_of(expiry.target)
+            if notes is not None:
+                notes.disown(self if self.exception is None or isinstance(self.exception, bool) else self.exception)
         hub.loop.add_deadline(expiry, seconds if seconds > 0 else 0.0)
         self._expiry = expiry
 
@@ -74,7 +84,7 @@ class Timeout(BaseException):
     def start_new(
         cls,
         timeout: float | Timeout | None = None,
-        exception: type[BaseException] | BaseException | bool | None = None,
+        exception: type[BaseException] | BaseException | str | bool | None = None,
         ref: bool = True,
         _one_shot: bool = False,
     ) -> Timeout:
@@ -86,6 +96,28 @@ class Timeout(BaseException):
         new = cls(timeout, exception, ref)
         new.start()
         return new
+
+    def _begin_here(self) -> None:
+        """As TimeLimit._begin_here. AssertionError if it runs for another greenlet, and so cannot end this wait."""
+        if not self.pending:
+            self.start()
+        expiry = self._expiry
+        if expiry is not None and expiry.target is not getcurrent():
+            raise AssertionError(
+                f"{self!r} was started by {expiry.target!r} and cannot limit a wait of {getcurrent()!r}; "
+                "give each greenlet a Timeout of its own"
+            )
+
+    def _seconds_here(self) -> float | None:
+        """As TimeLimit._seconds_here."""
+        if self.pending:
+            self._begin_here()
+        return None if self.seconds is None else as_seconds(self.seconds, "the delay of a Timeout")
+
+    def _raised(self) -> Any:
+        """As TimeLimit._raised."""
+        exception = self.exception
+        return self if exception is None or isinstance(exception, (bool, str)) else exception
 
     @property
     def pending(self) -> bool:
@@ -154,9 +186,7 @@ class Expiry(Deadline):
         timeout = self.timeout
         if timeout is None:
             return
-        exception: Any = timeout.exception
-        if exception is None or exception is False or exception is True:
-            exception = timeout
+        exception: Any = timeout._raised()
         # The greenlet that raises a class makes the instance, because that runs the class's code.
         self.raised = exception
         self.hub.interrupt(self.target, exception)
@@ -178,22 +208,27 @@ if TYPE_CHECKING:
 
     @overload
     def with_timeout(
-        seconds: float | None, function: Callable[..., R], *args: Any, timeout_value: D, **kwds: Any
+        seconds: float | Timeout | None, function: Callable[..., R], *args: Any, timeout_value: D, **kwds: Any
     ) -> R | D: ...
     @overload
-    def with_timeout(seconds: float | None, function: Callable[P, R], *args: P.args, **kwds: P.kwargs) -> R: ...
+    def with_timeout(
+        seconds: float | Timeout | None, function: Callable[P, R], *args: P.args, **kwds: P.kwargs
+    ) -> R: ...
 
 
 @cython.binding(True)  # for its signature: the default is no literal
 def with_timeout(
-    seconds: float | None, function: Callable[..., Any], *args: Any, timeout_value: Any = _NOTHING, **kwds: Any
+    seconds: float | Timeout | None,
+    function: Callable[..., Any],
+    *args: Any,
+    timeout_value: Any = _NOTHING,
+    **kwds: Any,
 ) -> Any:
     """Return `function(*args, **kwds)`, called under a Timeout of `seconds`. If it expires, return `timeout_value`.
 
-    Without `timeout_value`, the Timeout is raised.
+    Without `timeout_value`, the Timeout is raised. `seconds` may be a Timeout; its own exception is always raised.
     """
-    timeout = Timeout(seconds)
-    timeout.start()
+    timeout = Timeout.start_new(seconds)
     try:
         return function(*args, **kwds)
     except Timeout as expired:

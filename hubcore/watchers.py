@@ -90,7 +90,8 @@ class Watcher:
 
     def feed(self, revents: int, callback: Callable[..., object], *args: object) -> None:
         """Queue `callback(*args)` as if an event had come. `revents` is accepted for gevent's sake."""
-        self.loop._queue_callback(callback, args)
+        fed = self.loop._queue_callback(callback, args)
+        fed.source = self
 
     @property
     def active(self) -> bool:
@@ -132,7 +133,9 @@ class Watcher:
         args = self.args if self.args is not None else ()
         if self._pass_events:
             args = (events, *args)
-        self._queued = self.loop._queue_callback(self.callback, args)
+        queued = self.loop._queue_callback(self.callback, args)
+        queued.source = self
+        self._queued = queued
 
     def __enter__(self) -> Self:
         return self

@@ -9,12 +9,16 @@ from greenlet import greenlet
 from hubcore._base.hints import Any, NoReturn
 
 
-def check_exception(exception: object) -> None:
-    """Raise TypeError unless `exception` can be raised: an exception instance, or an exception class."""
+def check_exception(exception: object, or_else: str = "") -> None:
+    """Raise TypeError unless `exception` can be raised: an exception instance, or an exception class.
+
+    `or_else` names what else the caller accepts.
+    """
     if not isinstance(exception, BaseException) and not (
         isinstance(exception, type) and issubclass(exception, BaseException)
     ):
-        raise TypeError(f"exception must be an exception instance or an exception class, not {exception!r}")
+        kinds = "an exception instance or an exception class" if not or_else else "an exception instance or class"
+        raise TypeError(f"exception must be {kinds}{or_else}, not {exception!r}")
 
 
 def as_exception(exception: Any) -> Any:

@@ -15,14 +15,23 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-_PREFIX = b"hubcore.plugins."
+_PREFIX = "hubcore.plugins."
+_prefixes = [_PREFIX]  # of groups that are read, in this order, for each group of hubcore's own
 _found: tuple[tuple[str, ...], bool] | None = None  # the sys.path that was searched, and whether it has any
+
+
+def read_also(prefix: str) -> None:
+    """From now on read the groups of `prefix` (such as "gevent.plugins.") as well, for hubcore's of the same name."""
+    global _found
+    if prefix not in _prefixes:
+        _prefixes.append(prefix)
+        _found = None
 
 
 def plugins(group: str) -> list[Callable[[Any], object]]:
     """Load and return the objects that the entry points of `group` (`hubcore.plugins....`) name.
 
-    An exception of the import propagates.
+    With them come those of the other prefixes that `read_also` has added. An exception of the import propagates.
     """
     global _found
     path = tuple(sys.path)
@@ -32,7 +41,8 @@ def plugins(group: str) -> list[Callable[[Any], object]]:
         return []
     from importlib.metadata import entry_points
 
-    return [point.load() for point in entry_points(group=group)]
+    groups = [prefix + group.removeprefix(_PREFIX) for prefix in _prefixes]
+    return [point.load() for each in groups for point in entry_points(group=each)]
 
 
 def _mentioned_in(folder: str) -> bool:
@@ -44,8 +54,9 @@ def _mentioned_in(folder: str) -> bool:
         if name.endswith((".dist-info", ".egg-info")):
             try:
                 with open(os.path.join(folder or ".", name, "entry_points.txt"), "rb") as file:
-                    if _PREFIX in file.read():
-                        return True
+                    text = file.read()
+                if any(prefix.encode() in text for prefix in _prefixes):
+                    return True
             except OSError:
                 pass  # this distribution has no entry points
     return False

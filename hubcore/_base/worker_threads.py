@@ -15,6 +15,7 @@ from greenlet import getcurrent
 
 from hubcore._base.hints import Callable
 from hubcore._base.originals import RLock, allocate_lock, get_ident, start_new_thread
+from hubcore._base.task_tracing import forget, traced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -125,12 +126,13 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
     worker = _Worker()
     if _starting:
         _starting.pop()
-    _be_traced()
     while call is not None:
         try:
             call()
         except BaseException:
             sys.excepthook(*sys.exc_info())
+        if not forget():
+            return
         call = None  # an idle thread must not keep the call's objects alive
         if idle is not _idle:
             return  # this thread has forked; the child has none of the parent's workers
@@ -143,17 +145,6 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
                 worker.bell.acquire()  # a submitter has just taken this worker, and is about to release the bell
         call = worker.call
         worker.call = None
-
-
-def _be_traced() -> None:
-    # Like threading's own threads, use the functions given to threading.settrace and setprofile, by a debugger or by
-    # coverage.py.
-    threading = sys.modules["threading"]  # see start_thread
-    trace, profile = threading.gettrace(), threading.getprofile()
-    if trace is not None:
-        sys.settrace(trace)
-    if profile is not None:
-        sys.setprofile(profile)
 
 
 def will_wake_nobody(ident: int, so: bool = True) -> None:
@@ -214,7 +205,7 @@ class Workers:
             result: object = None
             error: BaseException | None = None
             try:
-                result = call()
+                result = traced(call)
             except BaseException as raised:
                 error = raised
             try:

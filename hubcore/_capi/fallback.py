@@ -37,6 +37,7 @@ __all__ = [
     "import_greenlet",
     "instance_dict",
     "is_last_reference",
+    "is_public",
     "is_text",
     "kind_of",
     "may_be_async",
@@ -99,6 +100,10 @@ def raise_failure() -> NoReturn:
 
 def hide_from_collector(thing: object) -> None:
     """Nothing: Python cannot do it, and the collector goes on knowing `thing`."""
+
+
+def make_mutable(cls: type) -> None:
+    """Do nothing: attributes of a class written in Python can be set."""
 
 
 def import_greenlet() -> int:
@@ -241,6 +246,11 @@ def instance_dict(owner: greenlet) -> dict[str, Any]:
 def is_text(name: object, text: str) -> bool:
     """Return whether `name` is the str `text`."""
     return name == text
+
+
+def is_public(name: object) -> bool:
+    """Return whether `name` is a str, of no subclass, that does not begin with an underscore."""
+    return type(name) is str and not name.startswith("_") and name != ""
 
 
 class own:

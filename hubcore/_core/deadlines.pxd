@@ -10,6 +10,13 @@ cdef class Deadline:
     cpdef _fire(self, double now)
 
 
+cdef class TimeLimit(BaseException):
+    pass
+
+
+cpdef ended_by(timeout, otherwise)
+
+
 @cython.final
 cdef class DeadlineHeap:
     cdef readonly Py_ssize_t refs

@@ -28,6 +28,32 @@ def as_seconds(given: Any, what: str) -> float:
     return number
 
 
+class TimeLimit(BaseException):
+    """The base of Timeout: a running exception that a wait takes as its `timeout`, in place of a number of seconds."""
+
+    __slots__ = ()
+
+    def _begin_here(self) -> None:
+        """Start it for the calling greenlet, unless it runs. Never switches."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _begin_here()")
+
+    def _seconds_here(self) -> float | None:
+        """The seconds that it gives a thread that has no hub."""
+        raise NotImplementedError(f"{type(self).__name__} does not implement _seconds_here()")
+
+    def _raised(self) -> Any:
+        """What it raises: itself, or another exception, a class or an instance."""
+        return self
+
+    def cancel(self) -> None:
+        """Stop it. Never switches."""
+
+
+def ended_by(timeout: object, otherwise: Any) -> Any:
+    """Return what a call raises whose wait ended by `timeout`: a TimeLimit itself; `otherwise` for a number."""
+    return timeout if isinstance(timeout, TimeLimit) else otherwise
+
+
 _ARITY = 4  # children per node: half the levels of a binary heap, and a node's children lie side by side
 
 

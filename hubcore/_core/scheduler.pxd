@@ -4,11 +4,13 @@ from hubcore._capi.deferred_errors cimport call_keeping_failure, raise_failure, 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet, set_parent, switch_to
 from hubcore._core.interrupts cimport ForeignState, InterruptMixin
 from hubcore._core.coverage_tracer cimport is_measured
-from hubcore._core.waiter cimport FAILED, WAITING, WOKEN, Waiter, WaiterList, new_waiter
+from hubcore._core.waiter cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, WaiterList, new_waiter
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference
-from hubcore._core.running_loop cimport PerGreenletState, forget_running_loop, save_state, restore_state, switch_sharing, switch_saving
+from hubcore._core.noted_switch cimport begin_noting, note_beginning, note_leaving, note_return, note_spawn, note_turn
+from hubcore._core.noted_switch cimport note_unrun, switch_noting
+from hubcore._core.running_loop cimport OBSERVED, PerGreenletState, restore_state, save_state
 from hubcore._capi.thread_state cimport get_ident
 from hubcore._core.base_loop cimport BaseLoop
 
@@ -22,6 +24,9 @@ cdef class Scheduler(InterruptMixin):
     cdef readonly unsigned long thread_ident
     cdef readonly bint destroyed
     cdef Py_ssize_t _batch
+    cdef readonly Py_ssize_t whole_batch
+    cdef readonly long long ran
+    cdef readonly long long started
     cdef Py_ssize_t _smallest_batch
     cdef int _budget
     cdef int _whole_budget
@@ -45,6 +50,8 @@ cdef class Scheduler(InterruptMixin):
     cpdef schedule(self, RawGreenlet new)
     @cython.locals(waiter=Waiter, budget=cython.int)
     cpdef run_now(self, RawGreenlet new)
+    cpdef run_from_hub(self, RawGreenlet new)
+    cdef _start(self, RawGreenlet raw)
     @cython.locals(waiter=Waiter, ready=ReadyQueue)
     cdef Waiter _next(self)
     @cython.locals(ready=ReadyQueue)
@@ -52,6 +59,7 @@ cdef class Scheduler(InterruptMixin):
     cdef _thrown_before_its_turn(self, Waiter waiter)
     cdef _thrown(self, greenlet current, Waiter waiter)
     cdef _set_deadline(self, Waiter waiter, timeout, bint ref)
+    cdef _park_within(self, Waiter waiter, limit)
     cdef bint _not_woken(self, greenlet current, Waiter waiter) except -1
     @cython.locals(waiter=Waiter, raw=RawGreenlet, target=greenlet)
     cdef _run_one(self)
@@ -69,7 +77,7 @@ cdef class Scheduler(InterruptMixin):
     cdef bint _is_interrupted(self, greenlet current, RawGreenlet raw) except -1
     cdef _check_may_wait(self, greenlet current, Waiter waiter)
 
-@cython.locals(following=Waiter, target=greenlet)
+@cython.locals(following=Waiter, target=greenlet, failed=bint)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1
 
 cdef bint _after_switch(bint failed) noexcept

@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._capi.greenlet cimport getcurrent, import_greenlet
-from hubcore._core.waiter cimport FAILED, WOKEN, Waiter
+from hubcore._core.waiter cimport FAILED, TIMED_OUT, WOKEN, Waiter
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.thread_state cimport a_thread_begins, process_ends
 

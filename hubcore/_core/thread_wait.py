@@ -14,17 +14,17 @@ from __future__ import annotations
 from _thread import _local, allocate_lock, get_ident
 from time import monotonic
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.originals import native_sleep
-from hubcore._core.deadlines import as_seconds
+from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.raising import raise_here
 from hubcore._core.ready_queue import ReadyQueue
 from hubcore._core.waiter import Waiter
 
 if not cython.compiled:
+    from hubcore._base.hints import Any
     from hubcore._capi.fallback import a_thread_begins, getcurrent, import_greenlet, process_ends
-    from hubcore._core.waiter import FAILED, WOKEN
+    from hubcore._core.waiter import FAILED, TIMED_OUT, WOKEN
 
 import_greenlet()
 
@@ -68,7 +68,7 @@ def thread_waiter(waiting_on: object) -> Waiter:
 
 
 def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
-    """Block the thread until `waiter` is woken (True) or `timeout` seconds have passed (False).
+    """Block the thread until `waiter` is woken (True) or `timeout` seconds, or those of a Timeout, have passed (False).
 
     An exception of a signal handler (Ctrl-C, in the main thread) ends the wait and propagates. While the interpreter is
     being finalized no other thread runs, so a wait without `timeout` (in a finalizer) raises RuntimeError.
@@ -80,8 +80,12 @@ def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
         )
     bell: Bell = _thread.bell
     ident = get_ident()
+    limit: Any = None
     outer = waiting.get(ident)  # a signal handler's wait may lie within another one
     try:
+        if isinstance(timeout, TimeLimit):
+            limit = timeout
+            timeout = limit._seconds_here()
         if timeout is not None and (not isinstance(timeout, (float, int)) or timeout != timeout):
             timeout = as_seconds(timeout, "a timeout")
         end = None if timeout is None else monotonic() + timeout
@@ -105,6 +109,8 @@ def park_thread(waiter: Waiter, timeout: float | None = None) -> bool:
             pass
     if waiter.outcome == FAILED:
         raise_here(waiter.value)
+    if limit is not None and waiter.outcome == TIMED_OUT and limit._raised() is not limit:
+        raise_here(limit._raised())
     return waiter.outcome == WOKEN
 
 

@@ -86,6 +86,8 @@ cdef class WaitQueue:
     cdef bint wake_first(self, value) except -1
     @cython.locals(last=Py_ssize_t)
     cdef wake_all(self, value)
+    @cython.locals(last=Py_ssize_t, number=Py_ssize_t, waiter=Waiter)
+    cdef claim_all(self, value, list claimed)
     @cython.locals(entry=WaitEntry)
     cpdef list entries(self)
 

@@ -18,15 +18,14 @@ exception is then thrown into it (`greenlet.throw`), its waiter hands back the v
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import Deadline
 
 if not cython.compiled:
     from _thread import allocate_lock
     from _thread import get_ident as get_ident
 
-    from hubcore._base.hints import Iterator
+    from hubcore._base.hints import Any, Iterator
     from hubcore._capi.fallback import atomic
 
     WAITING, WOKEN, TIMED_OUT, FAILED = range(4)
@@ -357,6 +356,19 @@ class WaitQueue:
         last = self._added
         while self._first is not None and self._first._number <= last:
             self.wake(self._first, value)
+
+    def claim_all(self, value: object, claimed: list[Any]) -> None:
+        """As `wake_all`, but resume no waiter: append each and its number in the queue to `claimed`.
+
+        No other code runs before this returns.
+        """
+        last = self._added
+        while self._first is not None and self._first._number <= last:
+            number = self._first._number
+            waiter = self.claim(self._first, value)
+            if waiter is not None:
+                claimed.append(waiter)
+                claimed.append(number)
 
     def entries(self) -> list[WaitEntry]:
         """Return the present entries, in the order in which they joined."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from errno import EBADF
 
 from hubcore._base.argument_checks import as_exception
+from hubcore._core.deadlines import ended_by
 from hubcore._core.raising import raise_here
 from hubcore.hub import get_hub, get_hub_if_any
 from hubcore.watchers import READ, WRITE, Io
@@ -39,7 +40,7 @@ def wait(io: Io, timeout: float | None = None, timeout_exc: BaseException | type
     if not woken:
         io.detach(waiter)
         if timeout_exc is _DEFAULT:
-            raise TimeoutError("timed out")
+            raise ended_by(timeout, TimeoutError("timed out"))
         raise_here(timeout_exc)
 
 

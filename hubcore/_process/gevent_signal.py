@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from greenlet import GreenletExit
+
+from hubcore.exceptions import Cancelled
 from hubcore.greenlet import Greenlet
 from hubcore.hub import get_hub
 
@@ -14,7 +17,8 @@ if TYPE_CHECKING:
 class signal_handler:
     """Call `handler(*args, **kwargs)` in a new greenlet each time signal `signalnum` arrives, until `cancel`.
 
-    Main thread only, as Python requires (ValueError elsewhere). It does not keep the loop alive unless `ref` is set.
+    An exception of the handler is raised in the main greenlet. Main thread only, as Python requires (ValueError
+    elsewhere). It does not keep the loop alive unless `ref` is set.
     """
 
     greenlet_class = Greenlet
@@ -30,7 +34,18 @@ class signal_handler:
 
     def handle(self) -> None:
         """Start the greenlet. The hub calls this when the signal arrives."""
-        self.greenlet_class(self.handler, *self.args, **self.kwargs).start()
+        self.greenlet_class(self._call).start()
+
+    def _call(self) -> object:
+        """Call the handler. What it raises is raised in the main greenlet, as that of a handler of `signal.signal`."""
+        try:
+            return self.handler(*self.args, **self.kwargs)
+        except (GreenletExit, Cancelled):
+            raise  # it was killed
+        except BaseException as error:
+            hub = get_hub()
+            hub.interrupt_now(hub.main, error)
+            return None
 
     @property
     def ref(self) -> bool:

@@ -10,9 +10,9 @@ from _collections import deque
 from collections import namedtuple
 from queue import Empty, Full
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import class_getitem
+from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import Source, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore.exceptions import BrokenChannel, ClosedChannel, EndOfChannel
@@ -232,7 +232,7 @@ class SendChannel(_End, Generic["T_contra"]):
         if self._join(entry, waiter):
             return
         if not park(waiter, timeout):
-            raise TimeoutError(f"no room within {timeout} seconds: {self!r}")
+            raise ended_by(timeout, TimeoutError(f"no room within {timeout} seconds: {self!r}"))
         if waiter.value is not None:
             self._conclude(entry, waiter.value)
 
@@ -326,7 +326,7 @@ class ReceiveChannel(_End, Generic["T_co"]):
         if item is not _NOTHING:
             return item
         if not park(waiter, timeout):
-            raise TimeoutError(f"no item within {timeout} seconds: {self!r}")
+            raise ended_by(timeout, TimeoutError(f"no item within {timeout} seconds: {self!r}"))
         return self._conclude(entry, waiter.value)
 
     def _join(self, entry: WaitEntry, waiter: Waiter) -> Any:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from _collections import deque
 from queue import Empty, Full
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import class_getitem
+from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import GET, PUT, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._sync.waitable import Waitable
@@ -49,7 +49,7 @@ class Channel(Waitable, Generic["T"]):
         entry = new_entry(self, item, PUT)
         waiter = waiter_at(entry)
         if not self._join_putters(entry, waiter) and not park(waiter, timeout):
-            raise Full
+            raise ended_by(timeout, Full)
 
     def put_nowait(self, item: T) -> None:
         """`put(item, block=False)`: never switches."""
@@ -84,7 +84,7 @@ class Channel(Waitable, Generic["T"]):
         if item is not _NOTHING:
             return item
         if not park(waiter, timeout):
-            raise Empty
+            raise ended_by(timeout, Empty)
         handed: Any = waiter.value
         return handed
 

@@ -8,8 +8,8 @@ to it goes back to its source.
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
+from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import GET, PUT, MultiWait, WaitEntry
 from hubcore._queues.memory_channel import ReceiveChannel, SendChannel
 from hubcore._queues.rendezvous import Channel
@@ -190,7 +190,8 @@ def select(*cases: Any, timeout: float | None = None) -> tuple[Any, Any]:
                 raise TimeoutError(f"would have to wait: {selection!r}")
             selection.line_up(waiter)
             if not park(waiter, timeout):
-                raise TimeoutError(f"no case could go on within {timeout} seconds: {selection!r}")
+                late = TimeoutError(f"no case could go on within {timeout} seconds: {selection!r}")
+                raise ended_by(timeout, late)
             selection.leave()
     except BaseException:
         selection.give_up(waiter)

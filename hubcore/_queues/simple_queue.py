@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from queue import Empty, Full
 
-import cython
-
+from hubcore._base import uncompiled as cython
+from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import GET, PUT, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING
 from hubcore._queues.store import Store, tried, trust
@@ -159,7 +159,7 @@ class SimpleQueue(Store["T"]):
         entry = new_entry(self, item, PUT)
         waiter = waiter_at(entry)
         if not self._join_putters(entry, waiter) and not park(waiter, timeout):
-            raise Full
+            raise ended_by(timeout, Full)
         self._end_put(waiter)
 
     def _put_exclusively(self, item: Any, block: bool, timeout: float | None) -> None:
@@ -173,7 +173,7 @@ class SimpleQueue(Store["T"]):
             if self._join_putters(entry, waiter):
                 return
         if not park(waiter, timeout):
-            raise Full
+            raise ended_by(timeout, Full)
         self._end_put(waiter)
 
     def _end_put(self, waiter: Waiter) -> None:
@@ -283,7 +283,7 @@ class SimpleQueue(Store["T"]):
 
     def _end_get(self, waiter: Waiter, timeout: float | None) -> Any:
         if not park(waiter, timeout):
-            raise Empty
+            raise ended_by(timeout, Empty)
         item = waiter.value
         if item is _SHUT_DOWN:
             self._raise_shut_down(True)

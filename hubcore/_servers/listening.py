@@ -26,7 +26,8 @@ def bound(
     """Return a socket of `kind` bound to `address`, listening if a `backlog` is given.
 
     A path makes a Unix socket and replaces a stale one, on which no process listens any more. An empty host means every
-    address of this machine, of both families. Errors name the address.
+    address of this machine, of both families. Errors name the address. Never switches: the system looks a host name up,
+    which blocks the thread.
     """
     if family is None:
         family = _family(address)
@@ -43,7 +44,7 @@ def bound(
         if family == socket.AF_INET6:
             # Without a host the socket serves both families; an IPv6 host means IPv6 only.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address[0] in ("", b"") else 1)
-        sock.bind(address)
+        _native.bind(sock, address)
         if backlog is not None:
             sock.listen(backlog)
     except OSError as error:

@@ -1,6 +1,7 @@
 """Links: callbacks for the end of a greenlet, or for an event, a lock or a queue that becomes ready.
 
-The thread that ends the wait wakes a Waiter and notifies a DirectLink at once. The hub calls all other links.
+The thread that ends the wait wakes a Waiter and notifies a DirectLink at once. The hub calls all other links, each in
+its turn among the waiters: what was linked before a wait began was called when that wait returns.
 Any thread may link and unlink. A link is added before its caller asks whether the end has come, so none is missed.
 """
 
@@ -8,14 +9,14 @@ from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any, Callable
+from hubcore._base.package import PACKAGE
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore.hub import get_hub
 
 if not cython.compiled:
-    from hubcore._capi.fallback import atomic, get_ident, publish
+    from hubcore._capi.fallback import atomic, get_ident, publish, running_code, running_instruction
     from hubcore._core.raw_greenlet import FINISHED
     from hubcore._core.waiter import Waiter
 
@@ -34,17 +35,44 @@ class DirectLink:
         raise NotImplementedError(f"{type(self).__name__} does not implement notify()")
 
 
+class GroupLink(DirectLink):
+    """The link of a group to its member, notified in its turn and once more after all other links.
+
+    So what waits for the whole group goes on after the links of its last member.
+    """
+
+    __slots__ = ()
+
+    def notify(self, source: Any) -> None:
+        """`source` has ended. Never switches, never raises."""
+
+    def notify_last(self, source: Any) -> None:
+        """`source` has ended, and its other links have had their turn. Never switches, never raises."""
+
+
+class HubLink:
+    """A link of a Waitable: `callback`, which `hub` calls, or the thread that makes it ready if that is None."""
+
+    __slots__ = ("callback", "hub", "number", "queued")
+
+    def __init__(self, callback: Any, hub: Any, number: int) -> None:
+        self.callback = callback
+        self.hub = hub
+        self.number = number  # how many waiters had come before this link
+        self.queued = False  # whether the hub is about to call it
+
+
 # More links than this stand in a table, by identity: to find one after another of 20,000 links in a list, when each of
 # their greenlets is killed, would be quadratic.
 _LONG = 64
 
 
 def key_of(entry: Any) -> int:
-    """The key of `entry` in a table: its identity, or that of the DirectLink that a Waitable keeps in a pair."""
-    if isinstance(entry, tuple):
-        callback = entry[0]
-        if isinstance(callback, DirectLink):
-            return id(callback)
+    """The key of `entry` in a table: its identity, or that of the DirectLink of a HubLink."""
+    if isinstance(entry, HubLink):
+        link = entry
+        if isinstance(link.callback, DirectLink):
+            return id(link.callback)
     return id(entry)
 
 
@@ -55,12 +83,13 @@ class LinkTable:
     and unlink, and may end what the links are to. So a method allocates first, and looks at the links after that.
     """
 
-    __slots__ = ("_entries", "_pairs", "_taken")
+    __slots__ = ("_entries", "_pairs", "_taken", "all_queued")
 
     def __init__(self) -> None:
         self._entries: list[Any] | None = []
         self._pairs: dict[int, list[Any]] | None = None  # beyond _LONG links: [entry, how often] by key
         self._taken = False
+        self.all_queued = False  # whether the hubs are about to call all of them
 
     def __len__(self) -> int:
         if self._entries is not None:
@@ -88,6 +117,7 @@ class LinkTable:
         pair = None if self._pairs is None else [entry, 1]
         if self._taken:
             return False
+        self.all_queued = False
         if pair is not None:
             key = key_of(entry)
             there = self._pairs.get(key)  # type: ignore[union-attr]
@@ -102,28 +132,28 @@ class LinkTable:
             self._make_pairs()
         return True
 
-    def remove(self, entry: Any) -> None:
-        """Take `entry` itself out, once. No effect if it is not there."""
-        if self._entries is not None:
-            entries = self._entries
-            for i in range(len(entries)):  # by identity, which is many times faster than to compare
-                if entries[i] is entry:
-                    del entries[i]
-                    return
-        else:
-            self._remove_key(key_of(entry))
+    def remove(self, entry: Any) -> bool:
+        """Take `entry` itself out, once; return whether it was there."""
+        if self._entries is None:
+            return self._remove_key(key_of(entry))
+        entries = self._entries
+        for i in range(len(entries)):  # by identity, which is many times faster than to compare
+            if entries[i] is entry:
+                del entries[i]
+                return True
+        return False
 
-    def remove_direct(self, callback: DirectLink) -> None:
-        """Take out the pair of `callback`, once. No effect if it is not there."""
-        if self._entries is not None:
-            entries = self._entries
-            for i in range(len(entries)):
-                entry = entries[i]
-                if entry[0] is callback:
-                    del entries[i]
-                    return
-        else:
-            self._remove_key(id(callback))
+    def remove_direct(self, callback: DirectLink) -> bool:
+        """Take out the HubLink of `callback`, once; return whether it was there."""
+        if self._entries is None:
+            return self._remove_key(id(callback))
+        entries = self._entries
+        for i in range(len(entries)):
+            entry = entries[i]
+            if entry.callback is callback:
+                del entries[i]
+                return True
+        return False
 
     def take(self) -> list[Any]:
         """The links, in order. The table is empty from now on, and refuses others."""
@@ -133,13 +163,15 @@ class LinkTable:
         self._pairs = None
         return found
 
-    def _remove_key(self, key: int) -> None:
+    def _remove_key(self, key: int) -> bool:
         there = self._pairs.get(key)  # type: ignore[union-attr]
-        if there is not None:
-            if there[1] > 1:
-                there[1] -= 1
-            else:
-                self._pairs.pop(key, None)  # type: ignore[union-attr]
+        if there is None:
+            return False
+        if there[1] > 1:
+            there[1] -= 1
+        else:
+            self._pairs.pop(key, None)  # type: ignore[union-attr]
+        return True
 
     def _make_pairs(self) -> None:
         """Keep the links by key from now on, unless they changed while the table was made."""
@@ -179,14 +211,17 @@ def notified(link: Any, source: Any) -> bool:
 class SpawnedLink:
     """Calls `callback(source)` in a new greenlet, where it may wait. It equals its callback, for `unlink(callback)`."""
 
-    __slots__ = ("callback",)
+    __slots__ = ("callback", "site")
 
     def __init__(self, callback: Callable[[Any], object]) -> None:
         self.callback = callback
+        self.site = (running_code(PACKAGE), running_instruction(PACKAGE))
 
     def __call__(self, source: Any) -> None:
         hub = get_hub()
-        hub.schedule(RawGreenlet(hub, self.callback, (source,)))
+        new = cython.cast(RawGreenlet, RawGreenlet(hub, self.callback, (source,)))
+        new._spawn_code, new._spawn_instruction = self.site  # where it was linked: the hub's stack shows nothing
+        hub.run_from_hub(new)
 
     def __hash__(self) -> int:
         return hash(self.callback)
@@ -232,7 +267,7 @@ class Linkable(RawGreenlet):
             raise TypeError(f"a link must be callable, not {callback!r}")
         self._add_link(callback)
         if self._phase == FINISHED:
-            self._notify()
+            self._notify_late(callback)
 
     @cython.binding(True)  # for its signature: the default is no literal
     def link(self, callback: Callable[[Any], object], SpawnedLink: type = SpawnedLink) -> None:
@@ -298,51 +333,57 @@ class Linkable(RawGreenlet):
             if self._links.add(link):
                 return
 
-    def _drop_link(self, link: object) -> None:
-        if self._links is not None:
-            self._links.remove(link)
+    def _drop_link(self, link: object) -> bool:
+        """Remove `link`, once; return whether it was there."""
+        return self._links is not None and self._links.remove(link)
 
     def _notify(self) -> None:
-        """The greenlet has ended: wake and notify what can be at once, and have the hub call the other links."""
-        if self._links is None:
-            return
-        links = self._links
+        """The greenlet has ended: wake what waits, and have the hub call the links, in the order in which they came."""
+        table = self._links
         self._links = None
-        others = None
-        for link in links.take():  # a copy: a thread that is woken removes its link at once
-            if notified(link, self):
-                continue
-            if others is None:
-                others = LinkTable()
-            others.add(link)
-        if others is None:
+        if table is None:
             return
-        # They stay links until the hub calls them, so that `unlink` still works.
-        if self._links is not None:
-            added = self._links
-            self._links = None
-            for link in added.take():
-                others.add(link)
-        self._links = others
+        groups: list[GroupLink] | None = None
+        for link in table.take():  # a copy: a thread that is woken removes its link at once
+            if notified(link, self):
+                if isinstance(link, GroupLink):
+                    if groups is None:
+                        groups = []
+                    groups.append(link)
+            else:
+                self._add_link(link)  # it stays a link until the hub calls it, so that `unlink` still works
+                self._queue_link(link)
+        if groups is not None:
+            for group in groups:
+                group.notify_last(self)
+
+    def _notify_late(self, link: object) -> None:
+        """As `_notify`, for one link that may have come too late for it."""
+        if not isinstance(link, (Waiter, DirectLink)):
+            self._queue_link(link)
+        elif self._drop_link(link):
+            notified(link, self)
+            if isinstance(link, GroupLink):
+                group = link
+                group.notify_last(self)
+
+    def _queue_link(self, link: object) -> None:
         # This may be any thread: killing an unstarted greenlet of another thread's hub finishes it, too.
         hub = self.hub
         if hub.destroyed:
             hub = get_hub()  # a destroyed hub calls no callbacks
         if hub.thread_ident == get_ident():
-            hub.loop.run_callback(self._notify_others)
+            hub.loop.run_callback(self._call_link, link)
         else:
-            hub.loop.run_callback_threadsafe(self._notify_others)
+            hub.loop.run_callback_threadsafe(self._call_link, link)
 
-    def _notify_others(self) -> None:
-        links = self._links
-        self._links = None
-        if links is None:
-            return
-        for link in links.take():
-            try:
-                link(self)
-            except BaseException:
-                self.hub.handle_error((link, self), *sys.exc_info())
+    def _call_link(self, link: Any) -> None:
+        if not self._drop_link(link):
+            return  # it was unlinked, or called
+        try:
+            link(self)
+        except BaseException:
+            self.hub.handle_error((link, self), *sys.exc_info())
 
 
 def entries_of(links: LinkTable | None) -> list[Any]:

@@ -14,7 +14,7 @@ from greenlet import greenlet as _raw
 
 from hubcore._base.argument_checks import check_greenlet
 from hubcore._base.hints import Any, Callable, Generic, Iterable, R, Self, T_co
-from hubcore._core.deadlines import as_seconds
+from hubcore._core.deadlines import TimeLimit, as_seconds, ended_by
 from hubcore._core.raising import raise_here
 from hubcore._sync.links import DirectLink, Linkable
 from hubcore._sync.waitable import now, park, waiter_at
@@ -82,6 +82,16 @@ def _listed(objects: Any, who: str) -> list[Any]:
         raise TypeError(f"{who}() takes a list or another iterable, not {objects!r}{one}") from None
 
 
+def _in_seconds(timeout: float | None) -> float | None:
+    """Return `timeout`; TypeError for a Timeout: these calls return what is ready, and do not raise for a timeout."""
+    if isinstance(timeout, TimeLimit):
+        raise TypeError(
+            f"timeout must be a number of seconds or None here, not {timeout!r}; "
+            "use `with Timeout(...)` around the call"
+        )
+    return timeout
+
+
 def _wanted(objects: list[Any], count: int | None) -> int:
     """Return how many of `objects` end the wait."""
     if count is None:
@@ -125,7 +135,7 @@ class _Iwait(Generic["T_co"]):
         self._linked: list[Any] = []  # first, because __del__ reads it even if the next lines raise
         self._objects = _listed(objects, who)
         self._left = _wanted(self._objects, count)
-        self._end = None if timeout is None else now() + as_seconds(timeout, "a timeout")
+        self._end = None if _in_seconds(timeout) is None else now() + as_seconds(timeout, "a timeout")
         self._gathering = _Gathering()
         self._what = _WaitingFor(self._objects, self._gathering)
         if self._left > 0:
@@ -198,7 +208,7 @@ def wait(
     """
     if objects is None:
         return get_hub().join(timeout)
-    return _wait_for(_listed(objects, "wait"), timeout, count)
+    return _wait_for(_listed(objects, "wait"), _in_seconds(timeout), count)
 
 
 def _wait_for(objects: list[Any], timeout: float | None, count: int | None) -> list[Any]:
@@ -227,7 +237,7 @@ def joinall(
     """
     objects = _listed(greenlets, "joinall")
     if not raise_error:
-        return _wait_for(objects, timeout, count)
+        return _wait_for(objects, _in_seconds(timeout), count)
     own = [each for each in objects if isinstance(each, Linkable)]
     for each in own:
         each._add_observer()
@@ -259,7 +269,7 @@ def killall(
     victims = _listed(greenlets, "killall")
     for each in victims:
         check_greenlet(each, exception)  # check all before the first kill
-    if timeout is not None:
+    if timeout is not None and not isinstance(timeout, TimeLimit):
         as_seconds(timeout, "a timeout")
     if not victims:
         return
@@ -273,6 +283,6 @@ def killall(
         if len(done) < len(waited_for):
             from hubcore.timeout import Timeout
 
-            raise Timeout(timeout)
+            raise ended_by(timeout, Timeout(timeout))
     if current in victims:
         raise_here(exception)

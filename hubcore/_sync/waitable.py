@@ -13,14 +13,14 @@ subclasses:
 
 from __future__ import annotations
 
+import sys
 from time import monotonic
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.main_thread import in_main_thread
-from hubcore._core.deadlines import as_seconds
+from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.waiter import Source, WaitQueue
-from hubcore._sync.links import DirectLink, LinkTable
+from hubcore._sync.links import DirectLink, HubLink, LinkTable
 from hubcore.hub import get_hub, get_hub_if_any
 
 if not cython.compiled:
@@ -49,7 +49,7 @@ class Waitable(Source):
 
     def _set_up(self) -> None:
         self._waiters = WaitQueue()
-        self._links: LinkTable | None = None  # of pairs: a callback and its hub
+        self._links: LinkTable | None = None  # of HubLinks
 
     @property
     def hub(self) -> None:
@@ -85,18 +85,19 @@ class Waitable(Source):
         """
         if not callable(callback):
             raise TypeError(f"a link must be callable, not {callback!r}")
-        self._add_link((callback, hub_here()))
+        link = HubLink(callback, hub_here(), self._waiters._added)
+        self._add_link(link)
         if self.ready():
-            self._notify_links()
+            self._notify_link(link)
 
     def unlink(self, callback: object) -> None:
-        """Undo a `rawlink` of `callback`. No effect if there is none, or if it was called."""
+        """Undo a `rawlink` of `callback`, also if this is ready. No effect if there is none, or if it was called."""
         if isinstance(callback, DirectLink):
             if self._links is not None:
                 self._links.remove_direct(callback)
             return
         for link in entries_of(self._links):  # a copy: comparing may run code that links and unlinks
-            if link[0] == callback:
+            if link.callback == callback:
                 if self._links is not None:
                     self._links.remove(link)
                 return
@@ -105,7 +106,7 @@ class Waitable(Source):
         """The number of links and waiters."""
         return self._waiters.count + (0 if self._links is None else len(self._links))
 
-    def _add_link(self, link: tuple[Any, Hub | None]) -> None:
+    def _add_link(self, link: HubLink) -> None:
         while True:
             if self._links is None:
                 fresh = LinkTable()  # making it may run finalizers, which link, too
@@ -114,26 +115,59 @@ class Waitable(Source):
             if self._links.add(link):
                 return
 
-    def _take_links(self) -> LinkTable | None:
-        links = self._links
-        self._links = None
-        return links
+    def _notify_links(self, claimed: list[Any] | None = None) -> None:
+        """It is ready: have all links called, once. Never switches; any thread.
 
-    def _notify_links(self) -> None:
-        """It is ready: have all links called, once. Never switches; any thread."""
-        links = self._take_links()
-        if links is None:
-            return
-        pairs: list[tuple[Any, Hub | None]] = links.take()
-        for callback, hub in pairs:
-            if notified(callback, self):
-                continue
-            if hub is None or hub.destroyed:
+        Resume the waiters of `claimed`, which `WaitQueue.claim_all` filled, in turn with the links that came before and
+        after them.
+        """
+        at = 0
+        try:
+            if self._links is not None and not self._links.all_queued:
+                links = self._links.entries()
+                self._links.all_queued = True
+                for link in links:
+                    while claimed is not None and at < len(claimed) and claimed[at + 1] <= link.number:
+                        waiter = claimed[at]
+                        at += 2
+                        waiter.resume()
+                    self._notify_link(link)
+        finally:
+            while claimed is not None and at < len(claimed):
+                waiter = claimed[at]
+                at += 2
+                waiter.resume()
+
+    def _notify_link(self, link: HubLink) -> None:
+        """Have one link called. It stays a link until then, so that `unlink` still works."""
+        callback = link.callback
+        hub: Any = link.hub
+        if isinstance(callback, (Waiter, DirectLink)):
+            if self._drop_link(link):
+                notified(callback, self)
+        elif link.queued:
+            pass
+        elif hub is None or hub.destroyed:
+            if self._drop_link(link):
                 _call_here(callback, self)
-            elif hub is hub_here():
-                hub.loop.run_callback(callback, self)
+        else:
+            link.queued = True
+            is_here = hub is hub_here()
+            if is_here:
+                hub.loop.run_callback(self._call_link, link)
             else:
-                hub.loop.run_callback_threadsafe(callback, self)
+                hub.loop.run_callback_threadsafe(self._call_link, link)
+
+    def _drop_link(self, link: HubLink) -> bool:
+        return self._links is not None and self._links.remove(link)
+
+    def _call_link(self, link: HubLink) -> None:
+        if not self._drop_link(link):
+            return  # it was unlinked
+        try:
+            link.callback(self)
+        except BaseException:
+            get_hub().handle_error((link.callback, self), *sys.exc_info())
 
 
 def waiter_at(entry: object) -> Waiter:
@@ -157,7 +191,10 @@ def hub_of_main_thread() -> Hub | None:
 
 
 def park(waiter: Waiter, timeout: float | None) -> bool:
-    """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False); at once, if it has ended."""
+    """Wait until `waiter` is woken (True) or `timeout` seconds have passed (False); at once, if it has ended.
+
+    `timeout` may also be a Timeout, as for `Hub.park`.
+    """
     if waiter.ready.thread_ident == 0:
         return park_thread(waiter, timeout)
     hub: Any = hub_here()
@@ -168,18 +205,23 @@ def park(waiter: Waiter, timeout: float | None) -> bool:
     return parked
 
 
-def _is_over(waiter: Waiter, timeout: float) -> bool:
+def _is_over(waiter: Waiter, timeout: Any) -> bool:
     try:
-        return timeout <= 0
+        seconds: Any = timeout._seconds_here() if isinstance(timeout, TimeLimit) else timeout
+        return seconds is not None and seconds <= 0
     except BaseException:
         waiter.abandon()  # no waker may hand this wait anything any more
         as_seconds(timeout, "a timeout")
         raise
 
 
-def check_timeout(timeout: float) -> None:
-    """ValueError unless `timeout` is a time limit for a queue or channel: 0 or more, as in the standard library."""
+def check_timeout(timeout: Any) -> None:
+    """ValueError unless `timeout` is a time limit for a queue or channel: 0 or more, as in the standard library; or a
+    Timeout.
+    """
     if not isinstance(timeout, (float, int)):
+        if isinstance(timeout, TimeLimit):
+            return
         as_seconds(timeout, "a timeout")
     if not timeout >= 0:
         raise ValueError(f"'timeout' must be a non-negative number, not {timeout!r}")
@@ -206,4 +248,4 @@ def _call_here(callback: Callable[[Any], object], source: Waitable) -> None:
 
 
 if not cython.compiled:
-    atomic(Waitable, "_add_link", "_take_links")
+    atomic(Waitable, "_add_link")

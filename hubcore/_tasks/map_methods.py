@@ -6,6 +6,7 @@ from _collections import deque
 
 from hubcore._base.argument_checks import check_callback, check_function, refuse_copy
 from hubcore._base.hints import A, Any, Callable, Iterable, Iterator, Mapping, NoReturn, R
+from hubcore._sync.links import SpawnedLink
 from hubcore._tasks.imap import Attempt, IMap, IMapUnordered, outcome
 from hubcore.event import AsyncResult
 from hubcore.greenlet import Greenlet, spawn
@@ -121,8 +122,8 @@ class MappingMixin:
         return task
 
     def _call_back(self, task: Any, callback: pass_value) -> None:
-        """Call `callback(task)` in a greenlet of its own once `task` has ended."""
-        task.rawlink(lambda source: spawn(callback, source))
+        """Call `callback(task)` in a greenlet of its own once `task` has ended, before later waiters for it go on."""
+        task.rawlink(SpawnedLink(callback))
 
     def map(self, func: Callable[[A], R], iterable: Iterable[A]) -> list[R]:
         """Return `[func(item) for item in iterable]`, with each call in a task. Switches.

@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
-from hubcore._sync.links cimport DirectLink
+from hubcore._sync.links cimport GroupLink
 from hubcore._core.waiter cimport Waiter
 from hubcore._core.raw_greenlet cimport NEW
 from hubcore.greenlet cimport Greenlet
@@ -15,7 +15,7 @@ cdef enum State:
     CLOSED
 
 
-cdef class TaskGroup(DirectLink):
+cdef class TaskGroup(GroupLink):
     cdef readonly CancelScope cancel_scope
     cdef set _tasks
     cdef list _failures
@@ -36,7 +36,7 @@ cdef class TaskGroup(DirectLink):
     cdef _give_up(self, Greenlet task)
     cdef _check_open(self)
     @cython.locals(task=Greenlet, starter=Waiter)
-    cpdef notify(self, source)
+    cpdef notify_last(self, source)
     cdef _note_failure(self, Greenlet task)
     cdef _forget(self, Greenlet task)
     @cython.locals(hub=Hub, current=greenlet)

@@ -19,9 +19,8 @@ from __future__ import annotations
 
 from math import inf
 
-import cython
-
-from hubcore._sync.links import DirectLink
+from hubcore._base import uncompiled as cython
+from hubcore._sync.links import GroupLink
 from hubcore.exceptions import (
     BlockingSwitchOutError,
     Cancelled,
@@ -52,7 +51,7 @@ _BARE = (KeyboardInterrupt, SystemExit)
 _IN_VAIN = (HubDestroyed, BlockingSwitchOutError, InvalidThreadUseError, LoopExit)
 
 
-class TaskGroup(DirectLink):
+class TaskGroup(GroupLink):
     """A block that starts tasks and ends when all have ended. The first failure cancels the others and the block.
 
         with TaskGroup() as group:
@@ -175,7 +174,7 @@ class TaskGroup(DirectLink):
             self._hub.loop.check_thread()  # type: ignore[union-attr]
             raise RuntimeError(f"cannot start a task in {self!r}: its hub is no longer this thread's")
 
-    def notify(self, source: Any) -> None:
+    def notify_last(self, source: Any) -> None:
         """Remove a task that has ended. The task calls this at its very end."""
         task = source
         starter = None

@@ -1,6 +1,7 @@
 """The `hubcore` command: shows the installation (info, demo), runs a program patched (run), finds what blocks (doctor).
 
-`patch-hook` installs the hook that patches every Python of the environment.
+`patch-hook` installs the hook that patches every Python of the environment, `gevent-wheel` writes a package that puts
+hubcore in gevent's place.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from importlib import import_module
 
 from hubcore.cli import _program
@@ -23,7 +25,9 @@ NOBODY_READS = 141
 
 # The commands that run a program, and the options with a value of all of these.
 _LAUNCHERS = ("run", "doctor", "sim")
-_VALUED = ("--backend", "--seeds", "--seed")
+# The commands that look into running processes; `_observe_options` adds and runs them.
+OBSERVING = ("ps", "dump", "top", "trace")
+_VALUED = ("--backend", "--seeds", "--seed", "--trace")
 
 # Commands whose modules stand above this package, and are loaded by name.
 _FROM_ABOVE = {"sim": "hubcore.testing.sim.command"}
@@ -48,14 +52,15 @@ HUBCORE_SERVE_WORKERS=2, or in pyproject.toml under [tool.hubcore.serve], as wor
 """
 _HOOK = """\
 Once the hook is installed, every Python of this environment that starts with HUB_PATCH=1 patches the standard library.
-HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one.
+HUB_PATCH=socket,ssl patches only these modules, HUB_PATCH=-thread all but this one. With HUB_DROPIN=gevent `import
+gevent` gives hubcore.
 """
 
 
 def parser(serving: bool = False) -> Parser:
     """Return the parser of the command line; with `serving`, with the many options of `serve`."""
     from hubcore._version import __version__
-    from hubcore.cli import _patch_options
+    from hubcore.cli import _dropin, _observe_options, _patch_options
 
     top = Parser(prog="hubcore", description="Concurrent Python as simple as blocking Python.")
     top.add_argument("--version", action="version", version=f"hubcore {__version__}")
@@ -98,8 +103,10 @@ def parser(serving: bool = False) -> Parser:
         usage=f"%(prog)s [-h] [--backend NAME] [--no-patch | --[no-]NAME ...] {_PROGRAM} [argument ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    run.add_argument("--trace", metavar="FILE", help="record what the greenlets do; see `hubcore trace`")
     _add_program(run)
     _patch_options.add(run)
+    _dropin.add_options(run)
 
     doctor = commands.add_parser(
         "doctor",
@@ -110,7 +117,7 @@ def parser(serving: bool = False) -> Parser:
     )
     _add_program(doctor)
     _patch_options.add(doctor)
-    doctor.add_argument("--patch", action="store_true", help=argparse.SUPPRESS)  # the default
+    _dropin.add_options(doctor)
 
     sim = commands.add_parser(
         "sim",
@@ -153,7 +160,9 @@ def parser(serving: bool = False) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
-    for command in (info, demo, run, doctor, sim, serve, celery, hook):
+    wheel = _dropin.add_wheel_command(commands)
+    looking = _observe_options.add(commands)
+    for command in (info, demo, run, doctor, sim, serve, celery, hook, wheel, *looking):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -201,11 +210,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import _patch_options, celery
 
             return celery.main([*unknown, *options.program], lambda: _patch_options.patch(options))
+        if options.command == "gevent-wheel":
+            from hubcore.cli import _dropin
+
+            return _dropin.write_wheel(options)
         if options.command == "patch-hook":
             from hubcore.cli import patch_hook
 
             return patch_hook.main(options.action)
-        if options.command == "info":
+        if options.command in OBSERVING:
+            from hubcore.cli import _observe_options
+
+            status = _observe_options.run(options)
+        elif options.command == "info":
             from hubcore.cli import info
 
             status = info.main(as_json=options.json)
@@ -233,13 +250,26 @@ def _launch(options: argparse.Namespace, program: _program.Program) -> int:
         status = simulate(program.words, module=program.kind == "module", seeds=options.seeds, seed=options.seed)
         sys.stdout.flush()
         return int(status)
+    from hubcore.cli import _dropin, _patch_options, run
+
+    _dropin.decide(options)
     if options.command == "doctor":
         from hubcore.cli import doctor
 
         return doctor.main(options, program)
-    from hubcore.cli import _patch_options, run
 
-    return run.main(program, backend=options.backend, patch=lambda: _patch_options.patch(options))
+    def patch() -> None:
+        _dropin.install(options)
+        _patch_options.patch(options)
+
+    begin = None
+    if options.command == "run" and options.trace is not None:
+        from hubcore.cli import trace
+
+        if not trace.usable(options.trace):
+            return 2
+        begin = partial(trace.record_until_exit, options.trace)
+    return run.main(program, backend=options.backend, patch=patch, begin=begin)
 
 
 def _count_of_seeds(text: str) -> int:

@@ -95,7 +95,7 @@ class Examination:
         from hubcore._patching.existing import stale_references as _stale_references
         from hubcore._patching.libraries import blocking_drivers as _blocking_drivers
 
-        lines = self._patching()
+        lines = [*self._patching(), *_name_of_gevent()]
         for event, (place, began) in list(self.lasting.items()):
             if self.lasting.pop(event, None) is not None:  # it lasts still
                 place.add(monotonic() - began)
@@ -140,6 +140,24 @@ class Examination:
             print("\n".join(["", "hubcore doctor", *self.lines()]), file=sys.stderr, flush=True)
 
 
+def _name_of_gevent() -> list[str]:
+    """Return the lines about `import gevent`: none if the program has nothing to do with it."""
+    from hubcore import dropin
+
+    by, module = dropin.installed_by(), sys.modules.get("gevent")
+    if by:
+        return [f"`import gevent` gives hubcore, as {by} asked."]
+    if module is None:
+        return []
+    where = getattr(module, "__file__", None) or "an unknown place"
+    return [
+        f"The program uses the real gevent, from {where}, "
+        "with a hub of its own beside hubcore's: each blocks the other.",
+        *filter(None, [_import_origins.chain("gevent")]),
+        "Run it with --as-gevent or HUB_DROPIN=gevent, or call hubcore.dropin.install() before that import.",
+    ]
+
+
 def _wrapped(advice: str) -> list[str]:
     return textwrap.wrap(
         advice, _WIDTH, initial_indent="      -> ", subsequent_indent="         ", break_long_words=False,
@@ -149,7 +167,7 @@ def _wrapped(advice: str) -> list[str]:
 
 def main(options: Any, program: Program) -> int:
     """Run and examine `program`. Return its exit status; SystemExit passes through."""
-    from hubcore.cli import _patch_options, run
+    from hubcore.cli import _dropin, _patch_options, run
 
     examination = Examination(not options.no_patch)
 
@@ -158,6 +176,7 @@ def main(options: Any, program: Program) -> int:
         config.monitor_thread = True
         config.print_blocking_reports = False
         PeriodicMonitoringThread.looks_per_limit = 20
+        _dropin.install(options)
         _patch_options.patch(options)
         events.subscribers.append(examination.on_event)
 

@@ -11,7 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import hubcore
-from hubcore import backends, config
+from hubcore import backends, config, dropin
 from hubcore._base.compiled_modules import compiled_modules
 from hubcore.cli._output import Plain, output
 from hubcore.exceptions import BackendUnavailable
@@ -49,6 +49,7 @@ def collect() -> dict[str, Any]:
         "greenlet": metadata.version("greenlet"),
         "chosen": chosen(),
         "backends": [describe(name, loop) for name, loop in backends.available().items()],
+        "dropin": drop_in(),
         "arena_cache": arena_cache(),
         "compiled": compiled,
         "uncompiled": uncompiled,
@@ -92,6 +93,20 @@ def describe(name: str, loop: type[Loop] | ImportError) -> dict[str, Any]:
     finally:
         made.close()
     return found
+
+
+def drop_in() -> dict[str, str]:
+    """Return what `import gevent` gives in this environment, and who asked for it."""
+    by = dropin.installed_by()
+    if not by:
+        found = find_spec("gevent")
+        if found is None or found.origin is None:
+            return {"gevent": "absent", "by": ""}
+        with open(found.origin, encoding="utf-8", errors="replace") as file:
+            if "hubcore.dropin" not in file.read():
+                return {"gevent": found.origin, "by": ""}
+        by = f"the wheel of `hubcore gevent-wheel`, {found.origin}"
+    return {"gevent": "hubcore", "by": by}
 
 
 def arena_cache() -> dict[str, Any]:
@@ -138,6 +153,13 @@ def show(found: dict[str, Any], out: Plain) -> None:
         out.line(f"chosen: {chosen['backend']}, by {chosen['by']} ({chosen['choice']})", "green")
         if chosen["backend"] in SLOW:
             out.line(f"{chosen['backend']} is in use, which is slow: {SLOW[chosen['backend']]}", "yellow")
+    gevent = found["dropin"]
+    if gevent["gevent"] == "hubcore":
+        out.line(f"import gevent: gives hubcore, by {gevent['by']}", "green")
+    elif gevent["gevent"] != "absent":
+        out.line(f"import gevent: gives {gevent['gevent']}; HUB_DROPIN=gevent and the hook would make it hubcore")
+    else:
+        out.line("import gevent: fails, it is not installed; HUB_DROPIN=gevent and the hook would make it hubcore")
     cache = found["arena_cache"]
     out.line(f"arena cache: on, up to {cache['most']} chunks" if cache["on"] else "arena cache: off")
     count = len(found["compiled"])

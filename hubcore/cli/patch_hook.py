@@ -1,7 +1,8 @@
 """`hubcore patch-hook`: installs or removes the hook by which HUB_PATCH=1 patches every Python of this environment.
 
-The hook is a .pth file of one line in site-packages, which Python executes when it starts (see the documentation of the
-site module). Without HUB_PATCH in the environment that line imports nothing of hubcore and has no effect.
+With HUB_DROPIN=gevent the hook puts hubcore in gevent's place. It is a .pth file of one line in site-packages, which
+Python executes when it starts (see the documentation of the site module). Without one of these variables in the
+environment that line imports nothing of hubcore and has no effect.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from hubcore.cli._output import complain
 
 NAME = "hubcore_patch.pth"
 LINE = (
-    "import os; os.environ.get('HUB_PATCH') and "
+    "import os; (os.environ.get('HUB_PATCH') or os.environ.get('HUB_DROPIN')) and "
     'exec("try:\\n from hubcore import _patch_hook\\n'
     # It runs in other interpreters of the process as well, in which greenlet does not load: they stay unpatched.
     "except ImportError as error:\\n"
@@ -31,6 +32,7 @@ def main(action: str) -> int:
             with open(path, "w", encoding="utf-8") as file:
                 file.write(LINE)
             print(f"installed: {path}\nHUB_PATCH=1 now patches every Python of this environment when it starts.")
+            print("HUB_DROPIN=gevent now has `import gevent` give hubcore in each of them.")
         elif action == "remove":
             if there:
                 os.remove(path)

@@ -10,7 +10,7 @@ PACKAGE = ROOT / "hubcore"
 PAGES = ["docs/architecture.md", "docs/design.md", "CONTRIBUTING.md", "SECURITY.md"]
 PATH = re.compile(r"`((?:[\w.]+/)*[\w.]+(?:/|\.(?:py|pxd|md|toml)))`")
 # Where the tests of a private folder are, if not in the folder of the same name.
-TESTED_BY = {"_base": "core", "_capi": "core", "_watchers": "loop", "_debug": "diagnostics"}
+TESTED_BY = {"_base": "core", "_capi": "core", "_watchers": "loop", "_debug": "diagnostics", "_gevent": "dropin"}
 
 
 def folders():

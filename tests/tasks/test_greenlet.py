@@ -1,13 +1,14 @@
 """Greenlet: starting it, its result, and how it ends."""
 
 import gc
+import sys
 import weakref
 
 import greenlet as greenlet_module
 import pytest
 
 import hubcore
-from hubcore import Greenlet, GreenletExit, Timeout, getcurrent, sleep, spawn, spawn_later
+from hubcore import Greenlet, GreenletExit, Timeout, getcurrent, move_on_after, sleep, spawn, spawn_later
 
 
 def boom(error=ValueError("boom")):
@@ -93,7 +94,7 @@ def test_a_value_is_there_after_the_end_and_not_before():
     task = spawn(lambda: "result")
     assert (task.value, task.exception, task.exc_info) == (None, None, None)
     assert task.get() == "result"
-    assert (task.value, task.exception, task.exc_info) == ("result", None, (None, None, None))
+    assert (task.value, task.exception, task.exc_info) == ("result", None, None)
     assert task.get(block=False) == "result"
 
 
@@ -228,9 +229,44 @@ def test_the_with_statement_joins_and_a_failing_body_kills():
         assert not task.ready()
     assert task.value is None
     assert task.successful()
-    with pytest.raises(KeyError), spawn(sleep, 100) as task:
-        sleep(0)
-        raise KeyError
+    for turns in (1, 0):  # with and without a start
+        with pytest.raises(KeyError) as caught, spawn(sleep, 100) as task:
+            for _ in range(turns):
+                sleep(0)
+            raise KeyError
+        assert task.exception is caught.value
+        assert not task.successful()
+        with pytest.raises(KeyError):
+            task.get()
+        assert task.exc_info[:2] == (KeyError, caught.value)
+    with pytest.raises(GreenletExit), spawn(sleep, 100) as task:
+        raise GreenletExit("mine")
+    assert str(task.value) == "mine"
+
+
+def test_the_exception_of_a_with_block_keeps_its_traceback_and_context_and_is_not_reported(caplog):
+    def stubborn():
+        try:
+            sleep(100)
+        except ValueError:
+            raise LookupError from None
+
+    for run in (sleep, stubborn):
+        with pytest.raises(ValueError, match="of the block") as caught, spawn(run, *([100] if run is sleep else [])):
+            sleep(0)
+            raise ValueError("of the block")
+        assert [entry.name for entry in caught.traceback][-1] == sys._getframe().f_code.co_name
+        assert caught.value.__context__ is None
+    assert not caplog.records
+
+
+def test_a_with_block_that_a_scope_cancels_kills_and_one_whose_wait_times_out_kills():
+    with move_on_after(0.001), spawn(sleep, 100) as task:
+        sleep(100)
+    sleep(0)
+    assert isinstance(task.value, GreenletExit)
+    with Timeout(0.001, False), spawn(sleep, 100) as task:
+        pass
     assert isinstance(task.value, GreenletExit)
 
 

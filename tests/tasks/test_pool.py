@@ -320,9 +320,71 @@ def test_the_spawn_site_is_the_pools_callers():
     task.join()
 
 
-def test_the_spawn_site_is_in_hubcore_where_nobody_else_is_on_the_stack():
+def test_the_spawn_site_of_a_callback_is_the_call_that_gave_it():
     sites = []
     pool = Pool(1)
     pool.apply_async(int, callback=lambda result: sites.append(hubcore.getcurrent().spawn_site))
     pool.join()
-    assert [file.startswith(hubcore.__path__[0]) for file, _, _ in sites] == [True]
+    here = test_the_spawn_site_of_a_callback_is_the_call_that_gave_it.__code__
+    assert sites == [(__file__, here.co_firstlineno + 3, here.co_name)]
+    task = hubcore.spawn(int)
+    task.link(lambda source: sites.append(hubcore.getcurrent().spawn_site))
+    task.join()
+    assert sites[1] == (__file__, here.co_firstlineno + 8, here.co_name)
+
+
+def stubborn(log):
+    try:
+        sleep(100)
+    except BaseException as error:
+        log.append(type(error))
+        try:
+            sleep(1)
+            log.append("cleaned up")
+        except BaseException as again:
+            log.append(type(again))
+
+
+@pytest.mark.parametrize("again", ["kill", "killone"])
+@pytest.mark.parametrize("kind", [Group, lambda: Pool(3)])
+def test_a_group_kills_a_member_once(kind, again):
+    log = []
+    group = kind()
+    task = group.spawn(stubborn, log)
+    sleep(0)
+    group.kill(block=False)
+    sleep(0)
+    if again == "kill":
+        group.kill(ValueError)  # waits for the end
+        assert task.dead
+    else:
+        group.killone(task, ValueError)
+        assert not task.dead  # at once
+    group.join()
+    assert log == [GreenletExit, "cleaned up"]
+
+
+def test_killone_kills_once_and_kill_of_the_greenlet_itself_kills_again():
+    log = []
+    group = Group()
+    task = group.spawn(stubborn, log)
+    sleep(0)
+    group.killone(task, block=False)
+    sleep(0)
+    group.killone(task, block=False)
+    group.kill(block=False)
+    task.kill(KeyError)
+    assert log == [GreenletExit, KeyError]
+
+
+def test_a_member_that_left_and_came_again_can_be_killed_again():
+    log = []
+    group = Group()
+    task = group.spawn(stubborn, log)
+    sleep(0)
+    group.kill(block=False)
+    sleep(0)
+    group.discard(task)
+    group.add(task)
+    group.kill(KeyError)
+    assert log == [GreenletExit, KeyError]

@@ -1,0 +1,1 @@
+"""Other projects' own test suites, plain and on hubcore: `python -m tools.ecosystem`, see `make ecosystem`."""
