@@ -19,7 +19,7 @@ _of_type: Any = {
     for name in ("__bases__", "__dict__", "__dictoffset__", "__module__", "__mro__", "__qualname__")
 }
 
-_dict_of_module: Any = ModuleType.__dict__["__dict__"].__get__
+_dict_of_module: Any = vars(ModuleType)["__dict__"].__get__
 
 
 def is_a(thing: object, kind: type) -> bool:
