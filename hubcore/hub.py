@@ -13,10 +13,10 @@ import sys
 from _thread import _local
 from os import environ
 
-import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import as_exception, check_function, check_greenlet
 from hubcore._base.hints import Any, Callable, P, R, TracebackType
 from hubcore._base.main_thread import in_main_thread
@@ -76,6 +76,8 @@ class Hub(Scheduler):
     #: Looks up host names: a `resolver_class`, made at the first use. Both can be set, and deleted.
     resolver: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:resolver_for")
     resolver_class: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:class_for")
+
+    answer: LazyAttribute[Any] = LazyAttribute("hubcore._observe.answer:answer_for")  #: answers what a debugger asked
 
     hears_signals = True  #: whether it watches for the process's signals, if it is the main thread's first hub
 
@@ -144,8 +146,7 @@ class Hub(Scheduler):
         if waiter is not None:
             waiter.fail(exit)
         else:
-            # It is not parked: it switched here by hand, so only a throw resumes it.
-            self.main.throw(exit)
+            self.main.throw(exit)  # it is not parked but switched here by hand, so only a throw resumes it
 
     def adopt(self, orphan: RawGreenlet) -> None:
         """In a forked child, make `orphan`, the greenlet that forked, the main greenlet of this hub.
@@ -208,8 +209,7 @@ class Hub(Scheduler):
         waiter = self.new_waiter(self)
         self._joiners.append(waiter)
         try:
-            # This deadline must not itself keep the loop alive.
-            return self.park(waiter, timeout, False)
+            return self.park(waiter, timeout, False)  # a deadline that does not itself keep the loop alive
         finally:
             if waiter in self._joiners:
                 self._joiners.remove(waiter)
@@ -391,8 +391,6 @@ _ending: dict[int, Hub] = {}
 # The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
 _default_class: type[Hub] = Hub
-
-
 #: Whether the loop of the main thread's hub says that it is the default one, as under gevent's name. No other effect.
 default_in_main_thread = False
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import check_exception
 from hubcore._base.hints import Any, Callable, D, P, R, Self
 from hubcore._core.deadlines import Deadline, TimeLimit, as_seconds

@@ -11,8 +11,7 @@ that is being cancelled.
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import Deadline
 from hubcore._core.raw_greenlet import RawGreenlet
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.waiter import Source, WaitQueue
 from hubcore._sync.locks import RLock
 from hubcore._sync.retake import retake

@@ -5,8 +5,7 @@ from __future__ import annotations
 import sys
 from contextvars import copy_context
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base import worker_threads as _worker_threads
 from hubcore._base.task_tracing import traced
 from hubcore._base.worker_threads import here, running, start

@@ -87,6 +87,22 @@ hub.destroy()
     assert lines == ["None None True", "True 7", "True 127.0.0.1", "None", "True", "False"]
 
 
+ASK_PATCHED = """
+print([monkey.is_object_patched(*each.split(".")) for each in ("threading.Thread", "os.fork", "subprocess.call")],
+      monkey.is_module_patched("logging"), monkey.is_object_patched("logging", "Logger"))
+"""
+
+
+def test_what_is_built_on_what_is_patched_counts_as_patched(hub_backend):
+    code = f"{ASK_PATCHED}monkey.patch_thread()\n{ASK_PATCHED}monkey.patch_all()\n{ASK_PATCHED}"
+    lines, _ = run(f"from gevent import monkey\n{code}", hub_backend)
+    assert lines == [
+        "[False, False, False] False False", "[True, False, False] True False", "[True, True, True] True False"
+    ]  # fmt: skip
+    code = f"from hubcore import monkey\nmonkey.patch_all()\n{ASK_PATCHED}"
+    assert run_python(code, hub_backend).stdout == "[False, False, False] False False\n"
+
+
 def test_hubcores_own_hubs_have_none_of_them(hub_backend):
     code = "import hubcore; hub = hubcore.get_hub(); print(hub.loop.default, hasattr(hub, '_threadpool'))"
     assert run_python(code, hub_backend).stdout == "False False\n"

@@ -1,12 +1,14 @@
-"""What a Hub has only under gevent's name: attributes that old tools read and delete before they were made.
+"""What holds only under gevent's name, so that hubcore's own programs pay nothing for it.
 
-gipc deletes `hub.threadpool` and sets `hub._threadpool` in a child, and asks whether the new hub's loop is the default
-one. These attributes are slower than hubcore's own, which are read from the hub's dictionary.
+gipc deletes `hub.threadpool` before it was made, sets `hub._threadpool` in a child, and asks whether the new hub's loop
+is the default one. These attributes are slower than hubcore's own, which are read from the hub's dictionary. Tools ask
+whether `threading.Thread` is patched, which hubcore leaves alone because it patches what Thread is built on.
 """
 
 from __future__ import annotations
 
 from hubcore import hub as _hub
+from hubcore._patching import replace
 from hubcore.hub import Hub
 
 TYPE_CHECKING = False
@@ -46,8 +48,23 @@ class Made(Deletable):
             super().__set__(hub, value)
 
 
+#: What is patched in gevent with the module that is named last.
+_COUNTED = {
+    ("threading", "Thread"): "threading",
+    ("threading", "Timer"): "threading",
+    ("logging", ""): "threading",
+    ("os", "fork"): "os",
+    ("os", "forkpty"): "os",
+    ("subprocess", "call"): "subprocess",
+    ("subprocess", "check_call"): "subprocess",
+    ("subprocess", "check_output"): "subprocess",
+    ("subprocess", "run"): "subprocess",
+}
+
+
 def add() -> None:
-    """Give Hub these attributes. A second call has no effect."""
+    """Let all this hold from now on. A second call has no effect."""
+    replace.counted.update(_COUNTED)
     _hub.default_in_main_thread = True
     for name in ("threadpool", "resolver"):
         lazy = vars(Hub)[name]
