@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from types import BuiltinFunctionType, FunctionType, MethodType
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.observer import Observer
 from hubcore._core.raw_greenlet import RawGreenlet, next_serial
 
