@@ -149,7 +149,7 @@ class Texts:
             return found
         if type(waiting_on) is str:
             return self.id_of(waiting_on)
-        return self.id_of(type(waiting_on).__name__)
+        return self.id_of(type(waiting_on).__name__.lstrip("_"))
 
 
 class HubObserver(Observer):
