@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import refuse_copy
 from hubcore._base.hints import class_getitem
 from hubcore._core.deadlines import ended_by

@@ -12,10 +12,10 @@ from _weakref import ref as weak_reference
 from contextvars import copy_context
 from heapq import heappush
 
-import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import check_exception, check_function
 from hubcore._base.hints import class_getitem
 from hubcore._core.deadlines import as_seconds, ended_by

@@ -2,6 +2,7 @@ cimport cython
 
 from hubcore._capi.callables cimport may_be_async
 from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
+from hubcore._capi.mutable_types cimport make_mutable
 from hubcore._capi.refcount cimport hide_from_collector
 from hubcore._core.waiter cimport Waiter
 from hubcore._core.raw_greenlet cimport RawGreenlet

@@ -2,6 +2,9 @@
 
 `_core.scheduler` implements the scheduling. This module adds the Hub that programs use, the hub of each thread, and
 `sleep`.
+
+Long because: the Hub is one compiled class, and programs import the functions around it from this module, as from
+gevent's.
 """
 
 from __future__ import annotations
@@ -10,12 +13,13 @@ import sys
 from _thread import _local
 from os import environ
 
-import cython
 from greenlet import GreenletExit
 
 from hubcore import config
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import as_exception, check_function, check_greenlet
 from hubcore._base.hints import Any, Callable, P, R, TracebackType
+from hubcore._base.main_thread import in_main_thread
 from hubcore._core.deadlines import as_seconds
 from hubcore._core.lazy_attribute import LazyAttribute, load
 from hubcore._core.raw_greenlet import RawGreenlet
@@ -28,7 +32,14 @@ from hubcore.loop import Loop
 from hubcore.watchers import Io
 
 if not cython.compiled:
-    from hubcore._capi.fallback import get_ident, getcurrent, hide_from_collector, import_greenlet, may_be_async
+    from hubcore._capi.fallback import (
+        get_ident,
+        getcurrent,
+        hide_from_collector,
+        import_greenlet,
+        make_mutable,
+        may_be_async,
+    )
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,6 +60,10 @@ class Hub(Scheduler):
 
     `get_hub()` makes it. Make one yourself only to choose the backend of a thread that has no hub yet. `loop` is a Loop
     of this thread, or a backend by name or class; `backend` is another name for that argument.
+
+    The attributes NOT_ERROR and SYSTEM_ERROR and the methods `handle_error`, `handle_system_error`, `print_exception`
+    and `switch` can be set on the class, for all hubs, or replaced in a subclass. hubcore itself parks without
+    `switch`.
     """
 
     loop: Loop
@@ -61,6 +76,8 @@ class Hub(Scheduler):
     #: Looks up host names: a `resolver_class`, made at the first use. Both can be set, and deleted.
     resolver: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:resolver_for")
     resolver_class: LazyAttribute[Any] = LazyAttribute("hubcore.resolver:class_for")
+
+    answer: LazyAttribute[Any] = LazyAttribute("hubcore._observe.answer:answer_for")  #: answers what a debugger asked
 
     hears_signals = True  #: whether it watches for the process's signals, if it is the main thread's first hub
 
@@ -80,6 +97,8 @@ class Hub(Scheduler):
             own = loop
             own.check_thread()
         else:
+            if default is None:
+                default = default_in_main_thread and in_main_thread()
             own = loop_class(loop if loop is not None else backend)(None, default)
         self._set_up(own)
         own.error_handler = self
@@ -127,8 +146,7 @@ class Hub(Scheduler):
         if waiter is not None:
             waiter.fail(exit)
         else:
-            # It is not parked: it switched here by hand, so only a throw resumes it.
-            self.main.throw(exit)
+            self.main.throw(exit)  # it is not parked but switched here by hand, so only a throw resumes it
 
     def adopt(self, orphan: RawGreenlet) -> None:
         """In a forked child, make `orphan`, the greenlet that forked, the main greenlet of this hub.
@@ -191,8 +209,7 @@ class Hub(Scheduler):
         waiter = self.new_waiter(self)
         self._joiners.append(waiter)
         try:
-            # This deadline must not itself keep the loop alive.
-            return self.park(waiter, timeout, False)
+            return self.park(waiter, timeout, False)  # a deadline that does not itself keep the loop alive
         finally:
             if waiter in self._joiners:
                 self._joiners.remove(waiter)
@@ -332,6 +349,9 @@ class Hub(Scheduler):
         return f"<{type(self).__name__}{name} on {self.loop.name}, thread {self.thread_ident:#x}, {state}>"
 
 
+make_mutable(Hub)
+
+
 class _Cleaner:
     """Lives in the thread's locals, so it ends with the thread, and then destroys the thread's hub.
 
@@ -370,6 +390,9 @@ _owned: dict[int, Hub | None] = {}
 _ending: dict[int, Hub] = {}
 # The hub of the thread that last called get_hub().
 _cached_hub: Hub | None = None
+_default_class: type[Hub] = Hub
+#: Whether the loop of the main thread's hub says that it is the default one, as under gevent's name. No other effect.
+default_in_main_thread = False
 
 
 def get_hub() -> Hub:
@@ -381,7 +404,7 @@ def get_hub() -> Hub:
         return hub
     hub = get_hub_if_any()
     if hub is None:
-        hub = Hub()
+        hub = _default_class()
     _cached_hub = hub
     return hub
 
@@ -399,6 +422,20 @@ def get_hub_if_any() -> Hub | None:
     if _ending and get_ident() in _ending:
         return _ending[get_ident()]
     return getattr(_thread, "hub", None)
+
+
+def get_hub_class() -> type[Hub]:
+    """Return the class of the calling thread's hub or, if it has none, the class that `get_hub` would make it of."""
+    hub = get_hub_if_any()
+    return _default_class if hub is None else type(hub)
+
+
+def set_default_hub_class(hubtype: type[Hub]) -> None:
+    """Make the hubs of threads that have none yet instances of `hubtype`, a class derived from Hub. Any thread."""
+    global _default_class
+    if not (isinstance(hubtype, type) and issubclass(hubtype, Hub)):
+        raise TypeError(f"the class of hubs must be hubcore.hub.Hub or derived from it, not {hubtype!r}")
+    _default_class = hubtype
 
 
 def set_hub(hub: Hub | None) -> None:

@@ -15,8 +15,7 @@ from _collections import deque
 from _weakref import ref as weak_reference
 from itertools import count
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.originals import _local as ThreadLocal
 from hubcore._core.raw_greenlet import RawGreenlet
 

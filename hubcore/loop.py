@@ -32,8 +32,11 @@ set_mask: called each time a watcher of the fd starts, before `FdWatch.mask` is 
 It raises OSError (EBADF) for an fd that is not open, and then nothing has changed. It asks the kernel anew, also for
 the mask that is set: the number may stand for another file by now. A backend that registers with the kernel only in
 `poll` looks again there: where the fd was closed meanwhile it reports events at each poll, or calls `closing_fd`; it
-never reports one event alone. A regular file is always ready, also where the kernel refuses to watch it. The fd's
-O_NONBLOCK flag stays as it is. `make_fd_watch` need not look at the fd.
+never reports one event alone. A file that is still open under another number (a dup, or a child's) can stay in a
+kernel object after its own number was closed, and be reported at each poll: the backend then makes a new object. Where
+the kernel refuses an fd for another reason (EINVAL, ELOOP: an epoll object that contains the loop's own), that OSError
+is raised; `FdWatch.refuse` is for a refusal that comes later. A regular file is always ready, also where the kernel
+refuses to watch it. The fd's O_NONBLOCK flag stays as it is. `make_fd_watch` need not look at the fd.
 
 reinit: a kernel object that the child shares with the parent (an epoll object) is replaced first; only then is
 `closing_fd` called for each of `fd_watches`, which releases the watches. Afterwards nothing is watched, and the

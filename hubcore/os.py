@@ -18,7 +18,9 @@ from hubcore._base.originals import close_fd, get_ident
 from hubcore._base.package import publish_all
 from hubcore._core.registry import hubs
 from hubcore._io import fd_calls as _fd_calls
+from hubcore._io import file_locks as _file_locks
 from hubcore._io import kernel_copies as _kernel_copies
+from hubcore._io import rare_calls as _rare_calls
 from hubcore._io.fd_calls import get_blocking as get_blocking
 from hubcore._io.fd_calls import read as read
 from hubcore._io.fd_calls import readv as readv
@@ -32,6 +34,7 @@ from hubcore._process.child_wait import wait3 as wait3
 from hubcore._process.child_wait import wait4 as wait4
 from hubcore._process.child_wait import waitid as waitid
 from hubcore._process.child_wait import waitpid as waitpid
+from hubcore._threads.fifo_open import open_fd as _open_fd
 from hubcore._threads.job import Job
 from hubcore.hub import get_hub, get_hub_if_any
 
@@ -47,6 +50,17 @@ if _sys.platform.startswith("linux"):
     sendfile = _kernel_copies.sendfile
 if hasattr(_stdlib, "splice"):
     splice = _kernel_copies.splice
+if hasattr(_stdlib, "eventfd_read"):
+    eventfd_read = _rare_calls.eventfd_read
+    eventfd_write = _rare_calls.eventfd_write
+if hasattr(_stdlib, "sched_yield"):
+    sched_yield = _rare_calls.sched_yield
+lockf = _file_locks.os_lockf
+open = _open_fd
+# Libraries look a function up in these sets, such as shutil in order to choose how it removes a tree.
+for _each in (_stdlib.supports_dir_fd, _stdlib.supports_follow_symlinks):
+    if _stdlib.open in _each:
+        _each.add(open)
 
 # The originals; patching may replace the module's names later.
 _fork = _stdlib.fork
@@ -208,7 +222,7 @@ __implements__: list[str] = ["close", "dup2", "get_blocking", "read", "readinto"
 __implements__ += ["wait", "wait3", "wait4", "waitid", "waitpid", "write", "writev"]
 if _sys.platform.startswith("linux"):  # elsewhere it has other arguments
     __implements__ += ["sendfile"]
-__implements__ += ["splice"]
+__implements__ += ["splice", "eventfd_read", "eventfd_write", "lockf", "open", "sched_yield"]
 __implements__ = [name for name in __implements__ if hasattr(_stdlib, name)]
 _OWN = ["fork", "fork_and_watch", "fork_gevent", "forkpty", "forkpty_and_watch", "forkpty_gevent", "make_nonblocking"]
 _OWN += ["nb_read", "nb_write", "tp_read", "tp_write"]

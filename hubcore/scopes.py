@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from math import inf
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.interrupts import PersistentInterrupt
 from hubcore.exceptions import Cancelled
 from hubcore.hub import get_hub, get_hub_if_any

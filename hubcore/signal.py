@@ -9,7 +9,10 @@ import signal as _stdlib
 from time import monotonic
 
 from hubcore._base.hints import Any, Iterable
+from hubcore._base.main_thread import in_main_thread
+from hubcore._base.originals import saved
 from hubcore._base.package import publish_all
+from hubcore._process.ctrl_c import CTRL_C
 from hubcore._process.handler_greenlets import Handler, given
 from hubcore._watchers import signals as _signals
 from hubcore.hub import get_hub_if_any, sleep
@@ -33,9 +36,14 @@ def signal(signalnum: int, handler: Any) -> Any:
     """As signal.signal, main thread only: set `handler(signalnum, frame)`, and return the previous handler.
 
     The handler is called at once, in a greenlet of its own, and may wait. Its exception is raised in the main greenlet.
+    For `default_int_handler` see docs/signals.md, "Ctrl-C".
     """
-    if callable(handler) and handler is not _stdlib.default_int_handler:
-        handler = Handler(given(handler))
+    handler = given(handler)
+    if handler is _stdlib.default_int_handler:
+        if signalnum == _stdlib.SIGINT and "signal" in saved:
+            handler = CTRL_C
+    elif callable(handler):
+        handler = Handler(handler)
     return given(_signal(signalnum, handler))
 
 
@@ -125,6 +133,11 @@ def __getattr__(name: str) -> Any:
 
 def __dir__() -> list[str]:
     return sorted({*globals(), *dir(_stdlib)})
+
+
+def _hubcore_did_monkey_patch(target: object, items: list[str], warn: object) -> None:
+    if "signal" in items and in_main_thread() and _getsignal(_stdlib.SIGINT) is _stdlib.default_int_handler:
+        _signal(_stdlib.SIGINT, CTRL_C)
 
 
 __implements__: list[str] = ["getsignal", "pause", "set_wakeup_fd", "signal", "sigtimedwait", "sigwait", "sigwaitinfo"]

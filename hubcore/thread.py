@@ -18,6 +18,7 @@ from hubcore._base.originals import original
 from hubcore._base.package import publish_all
 from hubcore._core import tracing as _tracing
 from hubcore._core.running_loop import per_greenlet_state
+from hubcore._process.ctrl_c import is_pending
 from hubcore._process.handler_greenlets import HandlerGreenlet
 from hubcore._sync.steps import note_try as _note_try
 from hubcore._sync.thread_lock import Lock as LockType
@@ -157,7 +158,8 @@ def dealt_with(failure: BaseException | None) -> bool:
     if isinstance(failure, (GreenletExit, Cancelled, HubDestroyed)):
         return True
     if isinstance(failure, KeyboardInterrupt) and hub.main is not current and watched_by(hub):
-        hub.interrupt_now(hub.main, failure)
+        if not is_pending(hub):  # else the main greenlet is about to raise one already
+            hub.interrupt_now(hub.main, failure)
         return True
     return False
 

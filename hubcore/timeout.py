@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import check_exception
 from hubcore._base.hints import Any, Callable, D, P, R, Self
 from hubcore._core.deadlines import Deadline, TimeLimit, as_seconds
@@ -74,6 +73,10 @@ class Timeout(TimeLimit):
             hub.loop.check_interruptible()
         expiry = Expiry(self, getcurrent(), hub)
         expiry.ref = bool(self.ref)
+        if hub._noted is not None:
+            notes = hub.notes_of(expiry.target)
+            if notes is not None:
+                notes.disown(self if self.exception is None or isinstance(self.exception, bool) else self.exception)
         hub.loop.add_deadline(expiry, seconds if seconds > 0 else 0.0)
         self._expiry = expiry
 

@@ -2,6 +2,7 @@
 
 print_run_info()     all threads and all greenlets: states, waits, owners, spawn sites, stacks
 print_deadlocks()    greenlets that wait for each other, even while others still run
+snapshot()           what every greenlet does now, as data; greenlets that do the same are counted
 assert_switches()    asserts that a block lets others run
 hub.statistics()     numbers that are cheap enough to read every few seconds
 """
@@ -17,6 +18,7 @@ from hubcore._debug.greenlet_tree import GreenletTree
 from hubcore._debug.run_info import format_run_info, print_run_info
 from hubcore._diagnostics.deadlocks import Deadlock, find_deadlocks, format_deadlocks, print_deadlocks
 from hubcore._diagnostics.statistics import Statistics
+from hubcore._observe.snapshot import snapshot
 
 __all__ = [
     "Deadlock",
@@ -29,6 +31,7 @@ __all__ = [
     "format_run_info",
     "print_deadlocks",
     "print_run_info",
+    "snapshot",
     "wrap_errors",
 ]
 

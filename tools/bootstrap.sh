@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs one step of the set-up that the Makefile needs; each step leaves a stamp in $VENV/stamps.
 #
-#   PYTHON=python3 VENV=.venv tools/bootstrap.sh venv|system|services|group NAME|install|build
+#   PYTHON=python3 VENV=.venv tools/bootstrap.sh venv|system|services|group NAME|install|quick|build
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -121,22 +121,49 @@ step_build() {
         # must be generated anew.
         find hubcore -name '*.c' -delete
     fi
-    say "compiling with $("$VENV/bin/python" --version)"
+    if [ "${HUBCORE_QUICK:-}" = 1 ]; then
+        touch "$STAMPS/compiled-quickly"
+    elif [ -e "$STAMPS/compiled-quickly" ]; then
+        find hubcore -name '*.so' -delete
+        rm "$STAMPS/compiled-quickly"
+    fi
+    say "compiling with $("$VENV/bin/python" --version), on $(getconf _NPROCESSORS_ONLN) cores"
     local log
     log=$(mktemp)
-    if ! HUBCORE_REQUIRE_EXT=1 "$VENV/bin/python" setup.py --quiet build_ext --inplace >"$log" 2>&1; then
+    if ! HUBCORE_REQUIRE_EXT=1 "$VENV/bin/python" -u setup.py --quiet build_ext --inplace 2>&1 | tee "$log" | show_progress; then
         cat "$log" >&2
         rm -f "$log"
         fail "the build failed"
     fi
-    grep -i 'warning' "$log" >&2 || true
+    grep -i 'warning' "$log" | grep -v 'Annotation ignored\|Unreachable code' >&2 || true
     rm -f "$log"
 }
 
+# The lines of the build that say how far it is; on a terminal, in one line.
+show_progress() {
+    local line end='\n'
+    [ -t 1 ] && end='\033[K\r'
+    while IFS= read -r line; do
+        case "$line" in
+            \[*/*\]\ Cythonizing* | "hubcore: compiled module"*) printf '%s'"$end" "${line#hubcore: }" ;;
+        esac
+    done
+    [ ! -t 1 ] || printf '\033[K'
+}
+
+# A first build for `make demo`: quick to make, and replaced by a fast one when another target needs it.
+step_quick() {
+    mkdir -p "$STAMPS"
+    if [ ! -e "$STAMPS/build" ]; then
+        export HUBCORE_QUICK=1
+    fi
+    step_build
+}
+
 case "${1:-}" in
-    venv | system | services | install | build) name=$1 ;;
+    venv | system | services | install | quick | build) name=$1 ;;
     group) name=group-${2:?a group of pyproject.toml} ;;
-    *) fail "usage: tools/bootstrap.sh venv|system|services|group NAME|install|build" ;;
+    *) fail "usage: tools/bootstrap.sh venv|system|services|group NAME|install|quick|build" ;;
 esac
 # The stamp gets the time at which the step began: a file that changes meanwhile is then newer than the stamp.
 began=$(mktemp)

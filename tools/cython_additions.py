@@ -8,6 +8,7 @@
   types (Argument Clinic): `Queue(maxsize=None)`, `--`, an empty line. Cython writes that for functions and methods
   (the directive embedsignature) but not for classes, nor for an `__init__` without a docstring, which
   `unittest.mock.create_autospec` reads.
+- `from hubcore._base import uncompiled as cython` is the import of Cython's own module, which no program needs to have.
 - A docstring ends with `:rtype: Greenlet` if the source says `-> Greenlet[R]`. Editors such as IPython's, which read a
   compiled module and no source, then complete `spawn(f).`, and Sphinx shows it.
 """
@@ -35,6 +36,12 @@ def install() -> None:
         node.if_clauses = [each for each in node.if_clauses if getattr(each.condition, "name", "") != "TYPE_CHECKING"]
         if not node.if_clauses:
             node = node.else_clause or nodes.StatListNode(node.pos, stats=[])
+        self.visitchildren(node)
+        return node
+
+    def visit_FromImportStatNode(self: Any, node: Any) -> Any:
+        if node.module.module_name.value == "hubcore._base" and [name for name, _ in node.items] == ["uncompiled"]:
+            return nodes.CImportStatNode(node.pos, module_name="cython", as_name=None, is_absolute=True)
         self.visitchildren(node)
         return node
 
@@ -69,6 +76,7 @@ def install() -> None:
         return as_it_is(self)
 
     first_pass.visit_IfStatNode = visit_IfStatNode
+    first_pass.visit_FromImportStatNode = visit_FromImportStatNode
     first_pass.visit_DefNode = visit_DefNode
     nodes.PyClassDefNode.as_cclass = as_cclass
 

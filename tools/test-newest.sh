@@ -5,8 +5,8 @@
 #   tools/test-newest.sh              with each of them
 #   tools/test-newest.sh 3.15         with that one
 #   tools/test-newest.sh --bounded    continuous integration's part, with the newest of them: patching, threads, sockets,
-#                                     processes and asyncio, and the interplay with those libraries that install there;
-#                                     under 12 minutes, the set-up included
+#                                     processes, asyncio and hubs, and the interplay with those libraries that
+#                                     install there; under 10 minutes, the set-up included
 #
 # Status 3: a set-up cannot be had on this machine; a line says why. Else it fails if a test, or a build, failed.
 set -uo pipefail
@@ -14,7 +14,7 @@ cd "$(dirname "$0")/.." || exit 1
 
 UNAVAILABLE=3
 NOT_SLOW="not slow and not soak"
-PART=(tests/patching tests/threads tests/process tests/aio tests/sockets tests/hub)
+PART=(tests/patching tests/threads tests/process tests/aio tests/sockets tests/hub tests/loop/test_refused_fds.py)
 LIBRARIES='import tomllib
 for each in tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["interplay"]:
     if isinstance(each, str):
@@ -24,22 +24,24 @@ bounded=no
 if [ "${1:-}" = --bounded ]; then
     bounded=yes
     SETUP_SECONDS=240
+    PACKAGES_SECONDS=150
     shift
 fi
 
 say() { printf 'newest CPythons: %s\n' "$*"; }
 
-# made VERSION TARGET...: make, in there, with the virtual environment of that Python
+# made SECONDS VERSION TARGET...: make, in there, with the virtual environment of that Python
 made() {
-    local version=$1 venv
+    local limit=$1 version=$2 venv
+    shift
     venv=${HUBCORE_NEWEST:-$PWD/.newest}/venv-$1
     shift
-    tools/newest.sh run make --no-print-directory PYTHON="python$version" VENV="$venv" "${@/#stamps/$venv/stamps}" </dev/null
+    timeout --kill-after=10 "$limit" tools/newest.sh run make --no-print-directory PYTHON="python$version" VENV="$venv" "${@/#stamps/$venv/stamps}" </dev/null
 }
 
 # The packages of the tests; what fails here fails for want of a network or of an index, and not by a fault of ours.
 packages() {
-    made "$1" stamps/group-build stamps/group-test stamps/system stamps/install
+    made "${PACKAGES_SECONDS:-1800}" "$1" stamps/group-build stamps/group-test stamps/system stamps/install
 }
 
 # One by one: some have nothing for a Python that is this new. For a minute and a half.
@@ -59,7 +61,7 @@ suite() {
         return
     fi
     libraries "$1"
-    tools/newest.sh run "$python" -m tests.parts --hub-backend=libev,libuv -m "$NOT_SLOW" "${PART[@]}" tests/interplay </dev/null
+    tools/newest.sh run "$python" -m tests.parts --hub-backend=all -m "$NOT_SLOW" "${PART[@]}" tests/interplay </dev/null
 }
 
 timeout --kill-after=10 "${SETUP_SECONDS:-600}" tools/newest.sh setup
@@ -84,7 +86,7 @@ for version in $versions; do
         say "not to be had here: the packages that the tests need cannot be installed for Python $version"
         [ $failed = 0 ] && failed=$UNAVAILABLE
         results+=("$(printf '%-8s %-8s %s' "$version" "not run" "its packages cannot be installed")")
-    elif { made "$version" build && suite "$version"; } 2>&1 | tee "$log"; then
+    elif { made 1800 "$version" build && suite "$version"; } 2>&1 | tee "$log"; then
         results+=("$(printf '%-8s %-8s %s' "$version" passed "$(tail -n 1 "$log")")")
     else
         failed=1

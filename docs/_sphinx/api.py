@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 from docutils import nodes
+from docutils.statemachine import StringList
 from sphinx.application import Sphinx
 from sphinx.util.docutils import SphinxDirective
+from sphinx.util.parsing import nested_parse_to_nodes
 
 #: Modules of the standard library have their names here; the page lists only what hubcore defines.
 MIRRORS = {"os", "select", "selectors", "signal", "socket", "ssl", "subprocess", "thread", "threading", "time"}
@@ -199,30 +201,15 @@ class PublicNames(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         module = importlib.import_module(self.arguments[0])
-        rows = []
+        table = ["| name | what it is |", "|---|---|"]
         for name in module.__all__:
             thing = getattr(module, name)
-            if inspect.ismodule(thing) or not callable(thing):
+            home = getattr(thing, "__module__", None) or ""
+            if inspect.ismodule(thing) or not callable(thing) or not home.startswith("hubcore"):
                 continue
-            home = getattr(thing, "__module__", "")
-            text = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split())
-            rows.append((name, home, text))
-        return [self.table(rows)]
-
-    def table(self, rows: list[tuple[str, str, str]]) -> nodes.Node:
-        body = "".join(f"   * - ``{name}``\n     - {self.escaped(text)}\n" for name, home, text in rows)
-        text = ".. list-table::\n   :header-rows: 1\n   :widths: 30 70\n\n   * - name\n     - what it is\n" + body
-        container = nodes.container()
-        from docutils.statemachine import StringList
-        from sphinx.util.parsing import nested_parse_to_nodes
-
-        container += nested_parse_to_nodes(self.state, StringList(text.splitlines(), "public-names"))
-        return container
-
-    @staticmethod
-    def escaped(text: str) -> str:
-        text = re.sub(r"`([^`]+)`", r"``\1``", text)
-        return text.replace("*", r"\*") if "``" not in text else text
+            text = " ".join((inspect.getdoc(thing) or "").partition("\n\n")[0].split()).replace("|", "\\|")
+            table.append(f"| {{py:obj}}`{name} <{home}.{name}>` | {text} |")
+        return nested_parse_to_nodes(self.state, StringList(table, "public-names"))
 
 
 def setup(app: Sphinx) -> dict[str, Any]:

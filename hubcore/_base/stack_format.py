@@ -48,6 +48,25 @@ def caller() -> FrameType | None:
     return frame
 
 
+class StackTexts:
+    """Formats stacks as `format_frame` does, and equal ones once: a report of 10,000 greenlets has few different."""
+
+    def __init__(self) -> None:
+        self._lines: dict[tuple[object, ...], list[str]] = {}
+
+    def lines(self, frame: FrameType | None, limit: int | None = None) -> list[str]:
+        """Return what `format_frame(frame, limit)` returns."""
+        key: list[object] = [limit]
+        each = frame
+        while each is not None:
+            key += [each.f_code, getattr(each, "f_lasti", None) or each.f_lineno]
+            each = each.f_back
+        found = self._lines.get(tuple(key))
+        if found is None:
+            found = self._lines[tuple(key)] = format_frame(frame, limit)
+        return found
+
+
 def format_frame(frame: FrameType | None, limit: int | None = None, locals: bool = False) -> list[str]:
     """Return the stack that ends at `frame` as lines without line ends, outermost call first, `limit` calls at most.
 

@@ -15,6 +15,7 @@ from greenlet import getcurrent
 
 from hubcore._base.hints import Callable
 from hubcore._base.originals import RLock, allocate_lock, get_ident, start_new_thread
+from hubcore._base.task_tracing import forget, traced
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -130,6 +131,8 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
             call()
         except BaseException:
             sys.excepthook(*sys.exc_info())
+        if not forget():
+            return
         call = None  # an idle thread must not keep the call's objects alive
         if idle is not _idle:
             return  # this thread has forked; the child has none of the parent's workers
@@ -142,31 +145,6 @@ def _work(call: Call | None, idle: list[_Worker]) -> None:
                 worker.bell.acquire()  # a submitter has just taken this worker, and is about to release the bell
         call = worker.call
         worker.call = None
-
-
-def trace_as_threads() -> None:
-    """Trace and profile the calling worker thread by the functions given to threading.settrace and setprofile.
-
-    A debugger, a profiler or coverage.py gives them, at any time; so a worker looks before each call.
-    """
-    if instead_of_threads is not None:
-        return  # the calls run in the program's own threads
-    threading = sys.modules["threading"]  # see start_thread
-    trace, profile = threading.gettrace(), threading.getprofile()
-    if trace is not None:
-        sys.settrace(trace)
-    if profile is not None:
-        sys.setprofile(profile)
-
-
-def trace_no_more() -> None:
-    """Undo `trace_as_threads`, and what the call itself has set: it must not act on the worker's next call."""
-    if instead_of_threads is not None:
-        return
-    if sys.gettrace() is not None:
-        sys.settrace(None)
-    if sys.getprofile() is not None:
-        sys.setprofile(None)
 
 
 def will_wake_nobody(ident: int, so: bool = True) -> None:
@@ -227,11 +205,7 @@ class Workers:
             result: object = None
             error: BaseException | None = None
             try:
-                try:
-                    trace_as_threads()
-                    result = call()
-                finally:
-                    trace_no_more()
+                result = traced(call)
             except BaseException as raised:
                 error = raised
             try:

@@ -102,6 +102,10 @@ def hide_from_collector(thing: object) -> None:
     """Nothing: Python cannot do it, and the collector goes on knowing `thing`."""
 
 
+def make_mutable(cls: type) -> None:
+    """Do nothing: attributes of a class written in Python can be set."""
+
+
 def import_greenlet() -> int:
     """Do nothing: only C code has to import greenlet's C functions."""
     return 0

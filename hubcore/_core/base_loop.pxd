@@ -2,7 +2,10 @@ cimport cython
 
 from hubcore._capi.thread_state cimport get_ident
 from hubcore._core.deadlines cimport Deadline, DeadlineHeap
+from hubcore._core.observer cimport Observer
 from hubcore._core.ready_queue cimport Callback, ReadyQueue
+
+cdef double _FIRST_STRETCH
 
 
 cdef class BaseLoop:
@@ -13,6 +16,9 @@ cdef class BaseLoop:
     cdef readonly Py_ssize_t external
     cdef readonly Py_ssize_t jobs
     cdef readonly long long passes
+    cdef readonly double slept
+    cdef readonly double longest
+    cdef readonly list stretches
     cdef readonly bint closed
     cdef readonly bint default
     cdef readonly bint polling
@@ -22,6 +28,7 @@ cdef class BaseLoop:
     cdef public object error_handler
     cdef public dict _lists
     cdef double _now
+    cdef double _polled
     cdef public Py_ssize_t _hooks
     cdef public bint _prepared
     cdef bint _break
@@ -33,8 +40,10 @@ cdef class BaseLoop:
     cpdef double update_now(self) except? -1
     cpdef double now(self) except? -1
     cpdef bint alive(self) except -1
-    @cython.locals(timeout=double, earliest=double)
+    @cython.locals(timeout=double, earliest=double, began=double, ended=double, observer=Observer)
     cpdef run_pass(self, bint block)
+    @cython.locals(i=int)
+    cdef _count_stretch(self, double seconds)
     cpdef add_deadline(self, Deadline deadline, double after)
     cpdef add_deadline_at(self, Deadline deadline, double at)
     cpdef bint leave_poll(self) except -1

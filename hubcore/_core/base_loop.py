@@ -9,8 +9,7 @@ from _thread import get_ident as _get_ident
 from math import inf
 from time import monotonic
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import Deadline, DeadlineHeap
 from hubcore._core.ready_queue import Callback, ReadyQueue
 from hubcore.exceptions import BlockingSwitchOutError, InvalidThreadUseError
@@ -21,6 +20,9 @@ if not cython.compiled:
     from hubcore._base.hints import Any, Callable, TracebackType
 
 
+#: The upper limits, in seconds, by which the stretches between two polls are counted; the last class has no limit.
+STRETCHES = (0.001, 0.01, 0.1, 1.0)
+_FIRST_STRETCH = STRETCHES[0]
 #: The version of the Loop protocol that this hubcore speaks; see hubcore.loop.
 PROTOCOL_VERSION = 1
 
@@ -44,6 +46,9 @@ class BaseLoop:
         self.external: int = 0  # operations that another thread or process completes, and whose end the hub itself sees
         self.jobs: int = 0  # the same, but the thread that completes one counts it off
         self.passes: int = 0  # begun so far
+        self.slept: float = 0.0  # seconds that polls have waited
+        self.stretches: list[int] = [0] * (len(STRETCHES) + 1)  # between two polls, by length
+        self.longest: float = 0.0  # the longest of them, in seconds
         self.closed: bool = False
         self.polling: bool = False
         self.patience: float = -1.0  # the longest wait of a poll without a deadline, in seconds; negative: no limit
@@ -55,6 +60,7 @@ class BaseLoop:
         self._prepared = False
         self._break = False
         self._now = self.clock()
+        self._polled = self._now  # when the last poll ended
 
     # What a backend provides.
 
@@ -131,21 +137,45 @@ class BaseLoop:
         timeout = 0.0
         if self._hooks:
             block = self._before_poll(block)
+        began = -1.0
         if block and self.ready.is_empty():
+            began = self.clock()
+            self._count_stretch(began - self._polled)
             earliest = self.deadlines.earliest()
-            timeout = self.patience if earliest == inf else max(0.0, earliest - self.clock())
+            timeout = self.patience if earliest == inf else max(0.0, earliest - began)
+        observer = self.ready.observer
+        if observer is not None:
+            observer.polls(timeout)
         self.polling = True
         try:
             self.poll(timeout)
         finally:
             self.polling = False
+            if observer is not None:
+                observer.polled()
+        ended = self.clock()
+        if began < 0.0:
+            self._count_stretch(ended - self._polled)  # with the poll itself, which did not wait
+        elif timeout != 0.0:
+            self.slept += ended - began
+        self._polled = ended
         if timeout != 0.0 or self.deadlines.earliest() != inf:
-            self._now = self.clock()
+            self._now = ended
             if self.deadlines.earliest() <= self._now:
                 self.deadlines.fire_due(self._now)
         self.ready.drain_inbox()
         if self._hooks:
             self._after_poll()
+
+    def _count_stretch(self, seconds: float) -> None:
+        """Count one stretch of `seconds` between the end of a poll and the beginning of the next."""
+        if seconds > self.longest:
+            self.longest = seconds
+        i = 0
+        if seconds > _FIRST_STRETCH:
+            while i < len(STRETCHES) and seconds > STRETCHES[i]:
+                i += 1
+        self.stretches[i] += 1
 
     def _before_poll(self, block: bool) -> bool:
         """Called before a poll while `_hooks` is not 0; returns whether the poll may still wait."""

@@ -8,9 +8,9 @@ results would reach it in another place.
 
 from __future__ import annotations
 
-import cython
 from greenlet import GreenletExit
 
+from hubcore._base import uncompiled as cython
 from hubcore._core.raising import raise_here
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore._core.running_loop import restore_state

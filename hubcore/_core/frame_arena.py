@@ -18,10 +18,10 @@ never blocks the exit of the process, and a child that was forked while another 
 cache.
 """
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
-    raise ImportError("hubcore._core.frame_arena is not built; run: pip install -e .")
+    raise cython.not_built("hubcore._core.frame_arena")
 
 from cython.cimports.cpython.mem import PyMem_RawFree
 from cython.cimports.hubcore._core import arena_allocator as api

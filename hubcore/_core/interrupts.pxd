@@ -20,6 +20,7 @@ cdef class ForeignState:
 
 cdef class InterruptMixin(greenlet):
     cdef dict _foreign
+    cdef dict _noted
 
     cdef _set_up_interrupts(self)
     @cython.locals(waiter=Waiter, waiting=list, alone=list)

@@ -11,8 +11,7 @@ that is being cancelled.
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import Deadline
 from hubcore._core.raw_greenlet import RawGreenlet
 
@@ -52,14 +51,43 @@ class ForeignState:
         self.scope: PersistentInterrupt | None = None
 
 
+class InterruptNotes:
+    """The interrupts that came for a greenlet from a moment on: by them a caller tells an interrupt from a failure."""
+
+    __slots__ = ("_came", "_own")
+
+    def __init__(self, pending: list[object]) -> None:
+        self._came = pending
+        self._own: list[object] = []
+
+    def add(self, exception: object) -> None:
+        """Note that `exception`, a class or an instance, interrupts the greenlet."""
+        self._came.append(exception)
+
+    def disown(self, exception: object) -> None:
+        """Note that the greenlet itself has started the Timeout that raises `exception`, so it is no interrupt."""
+        self._own.append(exception)
+
+    def has(self, error: BaseException) -> bool:
+        """Return whether `error`, which the greenlet has caught, is one of the interrupts."""
+        return _is_of(error, self._came) and not _is_of(error, self._own)
+
+
+def _is_of(error: BaseException, exceptions: list[object]) -> bool:
+    return any(each is error or each is type(error) for each in exceptions)
+
+
 class InterruptMixin(greenlet):
     """The part of the Scheduler that interrupts its greenlets. Hub's thread only; no method switches."""
 
     def _set_up_interrupts(self) -> None:
         self._foreign: dict[greenlet, ForeignState] = {}
+        self._noted: dict[greenlet, InterruptNotes] | None = None
 
     def interrupt(self, target: greenlet, exception: object) -> None:
         """Raise `exception` (class or instance), once, in `target` where it is parked, or when it parks next."""
+        if self._noted is not None:
+            self.note_interrupt(target, exception)
         waiter = self._waiter_of(target)
         if waiter is not None and waiter.fail(exception):
             return
@@ -83,6 +111,8 @@ class InterruptMixin(greenlet):
         waiter = self._waiter_of(target)
         if waiter is None or not waiter.overrule(exception):
             self.interrupt(target, exception)
+        elif self._noted is not None:
+            self.note_interrupt(target, exception)
 
     def retract(self, target: greenlet, exception: object) -> bool:
         """Take back an `interrupt` that was not raised yet; whether there was one."""
@@ -96,6 +126,13 @@ class InterruptMixin(greenlet):
         """Whether an `interrupt` of `target` with `exception` is still to be raised."""
         waiting = self._interrupts_of(target)
         return waiting is not None and any(other is exception for other in waiting)
+
+    def is_about_to_raise(self, target: greenlet, kind: type[BaseException]) -> bool:
+        """Return whether `target` has still to raise an interrupt that is an instance of `kind`."""
+        waiter = self._waiter_of(target)
+        if waiter is not None and waiter.ended and isinstance(waiter.value, kind):
+            return True
+        return any(isinstance(each, kind) for each in self._interrupts_of(target) or ())
 
     def take_interrupt(self, target: greenlet) -> object:
         """Take back the first `interrupt` of `target` that was not raised yet, and return it; None if there is none."""
@@ -126,6 +163,32 @@ class InterruptMixin(greenlet):
             self._pursue(target)
         elif not waiter.ended:
             waiter.fail(mark._make_exception())
+
+    def take_notes(self, target: greenlet) -> InterruptNotes:
+        """Return the notes of the interrupts of `target`, those that are pending included, until `end_notes`."""
+        if self._noted is None:
+            self._noted = {}
+        pending = self._interrupts_of(target) or ()
+        notes = InterruptNotes([each for each in pending if not isinstance(each, PersistentInterrupt)])
+        self._noted[target] = notes
+        return notes
+
+    def notes_of(self, target: greenlet) -> InterruptNotes | None:
+        """Return the notes of `target` that are being taken; None if there are none."""
+        return None if self._noted is None else self._noted.get(target)
+
+    def end_notes(self, target: greenlet) -> None:
+        """Undo `take_notes`."""
+        if self._noted is not None:
+            self._noted.pop(target, None)
+            if not self._noted:
+                self._noted = None
+
+    def note_interrupt(self, target: greenlet, exception: object) -> None:
+        """Note that `exception` interrupts `target`, if notes of its interrupts are taken."""
+        notes = self.notes_of(target)
+        if notes is not None:
+            notes.add(exception)
 
     def _pursue(self, target: greenlet) -> None:
         """See to an interrupt of `target`, which is not parked."""

@@ -14,6 +14,11 @@ cdef enum Phase:
     FINISHED
 
 
+cdef unsigned int _last_serial
+
+cpdef unsigned int next_serial() noexcept
+
+
 cdef class RawGreenlet(greenlet):
     cdef readonly greenlet hub
     cdef readonly tuple args
@@ -21,6 +26,7 @@ cdef class RawGreenlet(greenlet):
     cdef list _interrupts
     cdef object _scope
     cdef object _locals
+    cdef unsigned int _serial
     cdef short _phase
     cdef short _pauses
     cdef int _spawn_instruction
@@ -28,6 +34,7 @@ cdef class RawGreenlet(greenlet):
     cdef object _spawn_code
 
     cdef _prepare(self, greenlet hub, target, tuple args)
+    cdef unsigned int get_serial(self) noexcept
     cdef _begin(self)
     cdef _failed(self)
     cpdef _finish_unstarted(self, exception)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-import cython
 from greenlet import GreenletExit
 
+from hubcore._base import uncompiled as cython
 from hubcore._base.argument_checks import as_exception
 from hubcore._base.package import PACKAGE
 from hubcore._core.deadlines import Deadline
@@ -59,6 +59,16 @@ if TYPE_CHECKING:
 
 import_greenlet()
 
+_last_serial = 0
+
+
+def next_serial() -> int:
+    """Return a number that no greenlet of this process has had."""
+    global _last_serial
+    _last_serial += 1
+    return _last_serial
+
+
 #: What `call_or` returns for a call that failed, whose error is then set.
 CALL_FAILED = object()
 
@@ -72,6 +82,7 @@ class RawGreenlet(greenlet):
         "_pauses",
         "_phase",
         "_scope",
+        "_serial",
         "_spawn_code",
         "_spawn_instruction",
         "_target",
@@ -91,6 +102,7 @@ class RawGreenlet(greenlet):
         self._locals: Any = None  # hubcore.local's: what frees its greenlet-local values when it is dropped
         self._pauses = 0  # those that left its interrupts pending
         self._phase = NEW
+        self._serial = 0  # its number in reports, given at the first of them
         self._target = target
         self.args: tuple[object, ...] = args
         set_parent(self, hub)
@@ -105,11 +117,26 @@ class RawGreenlet(greenlet):
 
         return site_of(self._spawn_code, self._spawn_instruction)
 
+    def spawn_code(self) -> tuple[CodeType | None, int]:
+        """The same as code and instruction, which cost nothing to read."""
+        return self._spawn_code, self._spawn_instruction
+
     @property
     def waiting_on(self) -> object:
         """The object that it is parked on; None if it is not parked."""
         waiter = self._waiter
         return None if waiter is None else waiter.waiting_on
+
+    @property
+    def serial(self) -> int:
+        """Its number in snapshots and recordings: unlike its address, no later greenlet of the process has the same."""
+        return self.get_serial()
+
+    def get_serial(self) -> int:
+        """The same, for compiled callers."""
+        if self._serial == 0:
+            self._serial = next_serial()
+        return self._serial
 
     def run(self) -> object:
         """Entry point of the greenlet: its first switch calls this."""

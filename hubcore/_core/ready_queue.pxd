@@ -2,6 +2,7 @@ cimport cython
 
 from hubcore._capi.refcount cimport put_item, take_item
 from hubcore._capi.public_names cimport publish
+from hubcore._core.observer cimport Observer
 
 
 @cython.final
@@ -21,6 +22,8 @@ cdef class ReadyQueue:
     cdef Py_ssize_t _mask
     cdef Py_ssize_t _limit
     cdef object _listener
+    cdef readonly Observer observer
+    cdef bint _moving
     cdef Py_ssize_t _head
     cdef object _loop
     cdef object _inbox
@@ -37,6 +40,8 @@ cdef class ReadyQueue:
     @cython.locals(n=Py_ssize_t)
     cpdef Py_ssize_t drain_inbox(self) except -1
     cpdef listen(self, listener)
+    cpdef observe(self, Observer observer)
+    cdef _set_limit(self)
     cdef _make_room(self)
     @cython.locals(old=list, new=list, size=Py_ssize_t, i=Py_ssize_t)
     cdef _grow(self)

@@ -12,7 +12,7 @@ from __future__ import annotations
 from _collections import deque
 from _thread import get_ident as _get_ident
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     from hubcore._capi.fallback import publish, put_item, take_item
@@ -21,6 +21,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Protocol
+
+    from hubcore._core.observer import Observer
 
     class Wakeable(Protocol):
         """An object that sleeps until an entry is pushed, as a loop does."""
@@ -77,8 +79,8 @@ class ReadyQueue:
     """The entries that are ready to run in the owning thread (the one that made this queue), first in, first out."""
 
     __slots__ = (
-        "_head", "_inbox", "_keep_first", "_limit", "_listener", "_loop", "_mask", "_ring", "count", "picker",
-        "thread_ident",
+        "_head", "_inbox", "_keep_first", "_limit", "_listener", "_loop", "_mask", "_moving", "_ring", "count",
+        "observer", "picker", "thread_ident",
     )  # fmt: skip
 
     def __init__(self, loop: Wakeable | None, thread_ident: int | None = None) -> None:
@@ -86,6 +88,8 @@ class ReadyQueue:
         self._mask = _FIRST_SIZE - 1
         self._limit = _FIRST_SIZE  # entries from which on a push has more to do than to store: to grow, or to call
         self._listener: Callable[[], object] | None = None
+        self.observer: Observer | None = None
+        self._moving = False  # whether entries of other threads are being moved to the ring
         self._head = 0
         self.count: int = 0
         # No thread has the ident 0: a queue with that ident gets every entry by way of the inbox.
@@ -100,6 +104,8 @@ class ReadyQueue:
         """Append `entry`. The owning thread only."""
         if self.count >= self._limit:
             self._make_room()
+            if self.observer is not None:
+                self.observer.pushed(entry, self._moving)
         put_item(self._ring, (self._head + self.count) & self._mask, entry)
         self.count += 1
 
@@ -127,8 +133,10 @@ class ReadyQueue:
             return 0
         # Entries that arrive meanwhile wait for the next pass: a busy thread must not keep the owner here.
         n = len(self._inbox)
+        self._moving = True
         for _ in range(n):
             self.push(self._inbox.popleft())
+        self._moving = False
         return n
 
     def pop(self) -> object:
@@ -172,7 +180,15 @@ class ReadyQueue:
         For a loop that runs other code of its thread while it polls. Without a listener a push costs nothing more.
         """
         self._listener = listener
-        self._limit = self._mask + 1 if listener is None else 0
+        self._set_limit()
+
+    def observe(self, observer: Observer | None) -> None:
+        """Notify `observer` of each entry that is appended; None: no observer any more. Any thread."""
+        self.observer = observer
+        self._set_limit()
+
+    def _set_limit(self) -> None:
+        self._limit = self._mask + 1 if self._listener is None and self.observer is None else 0
 
     def _make_room(self) -> None:
         listener = self._listener
@@ -193,8 +209,7 @@ class ReadyQueue:
         self._ring = new
         self._head = 0
         self._mask = size * 2 - 1
-        if self._listener is None:
-            self._limit = size * 2
+        self._set_limit()
 
     def is_empty(self) -> bool:
         """Return whether both the ring and the inbox are empty."""

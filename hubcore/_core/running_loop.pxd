@@ -5,9 +5,14 @@ from hubcore._capi.greenlet cimport getcurrent, greenlet, import_greenlet
 from hubcore._core.tracing cimport restore_tracing, save_tracing
 
 
+cdef enum Extra:
+    SAVES = 1
+    OBSERVED = 2
+
 @cython.final
 cdef class PerGreenletState:
-    cdef readonly bint enabled
+    cdef readonly int enabled
+    cdef readonly object make_observer
 
 cdef object _get, _set, _swap_task
 cdef dict asides

@@ -9,43 +9,48 @@ current task per loop, and a loop runs in one greenlet.
 A greenlet that switches by hand (greenlet.switch, greenlet.throw) leaves its loop in place, like all other state of the
 thread: code that awaits by a switch to the greenlet of its coroutine relies on that.
 
-A hub saves and restores only while `per_greenlet_state.enabled` is true: from the import of asyncio on, or once a
-greenlet has trace functions of its own (`_core.tracing`), which are saved in the same way.
+A hub saves and restores only while `per_greenlet_state.enabled` has the bit SAVES: from the import of asyncio on, or
+once a greenlet has trace functions of its own (`_core.tracing`), which are saved in the same way. The bit OBSERVED
+makes hubs notify their observers of each switch (`_core.observer`). While no bit is set, neither costs anything.
 """
 
 from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core import tracing as _tracing
 
 if not cython.compiled:
     from hubcore._capi.fallback import call_keeping_failure, getcurrent, import_greenlet, switch_fails
     from hubcore._core.tracing import restore_tracing, save_tracing
 
+    SAVES, OBSERVED = 1, 2
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from types import ModuleType
     from typing import Any
 
     from greenlet import greenlet
 
+    from hubcore._core.observer import Observer
+
 import_greenlet()
 
 
 class PerGreenletState:
-    """Notices state that hubs have to save per greenlet, asyncio's or trace functions; `enabled` is then true.
+    """What a switch has to do besides switching: the bits of `enabled`. It notices the import of asyncio by itself.
 
     Until asyncio is imported it is the first finder in sys.meta_path, so that it sees each import of a new module.
     """
 
-    __slots__ = ("enabled",)
+    __slots__ = ("enabled", "make_observer")
 
     def __init__(self) -> None:
-        self.enabled = "asyncio" in sys.modules
+        self.enabled: int = SAVES if "asyncio" in sys.modules else 0
+        self.make_observer: Callable[[Any], Observer] | None = None  # of a hub that is made while OBSERVED is set
         if not self.enabled:
             finders: list[Any] = sys.meta_path
             finders.insert(0, self)
@@ -53,14 +58,19 @@ class PerGreenletState:
     def find_spec(self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None) -> None:
         """Notice the import of asyncio. The import system calls this for each new module; it finds none."""
         if name == "asyncio":
-            self.enabled = True
+            self.enabled |= SAVES
             if self in sys.meta_path:
                 sys.meta_path.remove(self)
 
     def begin_tracing(self) -> None:
         """Give the calling greenlet trace functions of its own until `_core.tracing.end`. Never switches."""
-        self.enabled = True
+        self.enabled |= SAVES
         _tracing.begin()
+
+    def observe(self, make_observer: Callable[[Any], Observer] | None) -> None:
+        """Have all hubs notify the observers that they have from now on, and new hubs make one; None ends that."""
+        self.make_observer = make_observer
+        self.enabled = self.enabled & SAVES if make_observer is None else self.enabled | OBSERVED
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {'enabled' if self.enabled else 'disabled'}>"

@@ -8,7 +8,9 @@ from hubcore._core.waiter cimport FAILED, TIMED_OUT, WAITING, WOKEN, Waiter, Wai
 from hubcore._core.raw_greenlet cimport NEW, SCHEDULED, RawGreenlet
 from hubcore._core.ready_queue cimport ReadyQueue
 from hubcore._capi.refcount cimport is_last_reference
-from hubcore._core.running_loop cimport PerGreenletState, forget_running_loop, save_state, restore_state, switch_sharing, switch_saving
+from hubcore._core.noted_switch cimport begin_noting, note_beginning, note_leaving, note_return, note_spawn, note_turn
+from hubcore._core.noted_switch cimport note_unrun, switch_noting
+from hubcore._core.running_loop cimport OBSERVED, PerGreenletState, restore_state, save_state
 from hubcore._capi.thread_state cimport get_ident
 from hubcore._core.base_loop cimport BaseLoop
 
@@ -22,6 +24,9 @@ cdef class Scheduler(InterruptMixin):
     cdef readonly unsigned long thread_ident
     cdef readonly bint destroyed
     cdef Py_ssize_t _batch
+    cdef readonly Py_ssize_t whole_batch
+    cdef readonly long long ran
+    cdef readonly long long started
     cdef Py_ssize_t _smallest_batch
     cdef int _budget
     cdef int _whole_budget
@@ -72,7 +77,7 @@ cdef class Scheduler(InterruptMixin):
     cdef bint _is_interrupted(self, greenlet current, RawGreenlet raw) except -1
     cdef _check_may_wait(self, greenlet current, Waiter waiter)
 
-@cython.locals(following=Waiter, target=greenlet)
+@cython.locals(following=Waiter, target=greenlet, failed=bint)
 cdef bint _switch_away(Scheduler hub, Waiter waiter) except -1
 
 cdef bint _after_switch(bint failed) noexcept

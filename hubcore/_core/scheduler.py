@@ -19,15 +19,15 @@ from __future__ import annotations
 import os
 import sys
 
-import cython
 from greenlet import GreenletExit
 
+from hubcore._base import uncompiled as cython
 from hubcore._core.coverage import resumed
 from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.interrupts import InterruptMixin
 from hubcore._core.raising import raise_here
 from hubcore._core.raw_greenlet import RawGreenlet
-from hubcore._core.running_loop import forget_running_loop, per_greenlet_state, restore_state, save_state
+from hubcore._core.running_loop import per_greenlet_state, restore_state, save_state
 from hubcore._core.waiter import Waiter, WaiterList
 from hubcore.exceptions import HubDestroyed, InvalidSwitchError
 
@@ -46,8 +46,18 @@ if not cython.compiled:
         switch_to,
     )
     from hubcore._core.coverage import is_measured
+    from hubcore._core.noted_switch import (
+        begin_noting,
+        note_beginning,
+        note_leaving,
+        note_return,
+        note_spawn,
+        note_turn,
+        note_unrun,
+        switch_noting,
+    )
     from hubcore._core.raw_greenlet import NEW, SCHEDULED
-    from hubcore._core.running_loop import switch_saving, switch_sharing
+    from hubcore._core.running_loop import OBSERVED
     from hubcore._core.waiter import FAILED, TIMED_OUT, WAITING, WOKEN, new_waiter
 
 TYPE_CHECKING = False
@@ -85,7 +95,8 @@ class Scheduler(InterruptMixin):
         self.thread_ident: int = get_ident()
         self.parked: WaiterList = WaiterList()
         self.destroyed = False
-        self._batch = 0
+        self._batch = self.whole_batch = 0
+        self.ran = self.started = 0  # entries of earlier batches; greenlets that have begun to run
         self._smallest_batch = _SMALLEST_BATCH
         self._whole_budget = _BUDGET
         self._budget = _BUDGET
@@ -93,6 +104,8 @@ class Scheduler(InterruptMixin):
         self._forking_pid = 0  # the process that began the latest fork
         self._per_greenlet = per_greenlet_state
         self._spare: Waiter | None = None  # of a turn that is over: the next one needs no new one
+        if self._per_greenlet.enabled & OBSERVED:
+            self.ready.observe(self._per_greenlet.make_observer(self))  # type: ignore[misc]
         self._set_up_interrupts()
 
     def set_pace(self, smallest_batch: int, budget: int) -> None:
@@ -260,7 +273,8 @@ class Scheduler(InterruptMixin):
         if self.ready.count == 0:
             self._poll(False)
         waiter = self._queue_up(current)
-        if _after_switch(switch_saving(self) if self._per_greenlet.enabled else switch_fails(self)):
+        note_leaving(self.ready, waiter)
+        if _after_switch(switch_noting(self.ready, self) if self._per_greenlet.enabled else switch_fails(self)):
             self._thrown_before_its_turn(waiter)
         waiter.greenlet = None  # as in `yield_now`
         self._budget = self._whole_budget
@@ -308,7 +322,8 @@ class Scheduler(InterruptMixin):
         self.ready.push_first(waiter)
         new._phase = SCHEDULED
         budget, self._budget = self._budget, self._whole_budget  # a handler has its own
-        failed = _after_switch(switch_sharing(new) if self._per_greenlet.enabled else switch_fails(new))
+        note_leaving(self.ready, waiter)
+        failed = _after_switch(begin_noting(self.ready, new) if self._per_greenlet.enabled else switch_fails(new))
         self._budget = budget
         if failed:
             self._thrown_before_its_turn(waiter)
@@ -321,7 +336,9 @@ class Scheduler(InterruptMixin):
             self.schedule(new)
             return
         new._phase = SCHEDULED
+        note_spawn(self.ready, new)
         self._start(new)
+        note_turn(self.ready)
 
     def fork_begins(self) -> None:
         """Note that the current greenlet is about to fork: until `fork_ends` it can wait here, but not in the child."""
@@ -345,12 +362,14 @@ class Scheduler(InterruptMixin):
         waiter.fall_asleep()
         self.parked.link(waiter)
         aside = save_state() if self._per_greenlet.enabled else None
+        note_leaving(self.ready, waiter)
         try:
             result: object = greenlet.switch(self, *args, **kwargs)
         finally:
             _after_switch(False)
             if aside is not None:
                 restore_state(aside)
+            note_return(self.ready, False)
             self.parked.unlink(waiter)
             self._note_parked(current, None)
             failed = waiter.outcome == FAILED
@@ -401,7 +420,10 @@ class Scheduler(InterruptMixin):
             self.interrupt_now(self.main, error)
             if self.loop.closed and ready.count == 0:
                 return False  # the program closed the loop: every further poll would fail in the same way
-        self._batch = ready.count if ready.count > self._smallest_batch else self._smallest_batch
+        if ready.observer is not None:
+            ready.observer.pass_over()
+        self.ran += self.whole_batch - self._batch
+        self._batch = self.whole_batch = ready.count if ready.count > self._smallest_batch else self._smallest_batch
         return True
 
     def run(self, *ended: object) -> None:
@@ -425,7 +447,7 @@ class Scheduler(InterruptMixin):
 
     def _run_one(self) -> None:
         if self._per_greenlet.enabled:
-            forget_running_loop()
+            note_turn(self.ready)
         waiter = self._next()
         if waiter is not None:
             target: Any = waiter.greenlet
@@ -442,6 +464,8 @@ class Scheduler(InterruptMixin):
                 raw._finish_unstarted(HubDestroyed(self))
             elif raw._phase == SCHEDULED:
                 self._start(raw)
+            elif self._per_greenlet.enabled:
+                note_unrun(self.ready, raw)
         else:
             try:
                 entry.run()  # type: ignore[attr-defined]
@@ -450,6 +474,9 @@ class Scheduler(InterruptMixin):
                 self.handle_error(entry if watcher is None else watcher, *sys.exc_info())
 
     def _start(self, raw: RawGreenlet) -> None:
+        self.started += 1
+        if self._per_greenlet.enabled:
+            note_beginning(self.ready, raw)
         try:
             switch_to(raw)
         finally:
@@ -526,13 +553,21 @@ class Scheduler(InterruptMixin):
 
 def _switch_away(hub: Scheduler, waiter: Waiter) -> bool:
     """Switch to the next greenlet; return whether a throw resumed the caller. Its error is then set."""
+    if hub._per_greenlet.enabled:
+        note_leaving(hub.ready, waiter)
     following = hub._next()
-    if following is waiter:
-        return False
     # A separate local: `following` holds the value that its greenlet was woken with, and the caller may sleep for long.
     target: Any = hub if following is None else following.greenlet
+    if following is waiter:
+        note_return(hub.ready, False)
+        return False
     following = None
-    return _after_switch(switch_saving(target) if hub._per_greenlet.enabled else switch_fails(target))
+    if hub._per_greenlet.enabled:
+        return _after_switch(switch_noting(hub.ready, target))
+    failed = switch_fails(target)
+    if hub._per_greenlet.enabled:  # an observer has come meanwhile
+        note_return(hub.ready, failed)
+    return _after_switch(failed)
 
 
 def _after_switch(failed: bool) -> bool:

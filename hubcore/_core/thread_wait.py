@@ -14,8 +14,7 @@ from __future__ import annotations
 from _thread import _local, allocate_lock, get_ident
 from time import monotonic
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.originals import native_sleep
 from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.raising import raise_here

@@ -8,7 +8,7 @@ the native thread.
 
 from __future__ import annotations
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     from hubcore._capi.fallback import get_tracing, getcurrent, import_greenlet, set_tracing

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from hubcore._core.base_loop import BaseLoop
+    from hubcore._core.ready_queue import ReadyQueue
 
     class ParkingHub(Protocol):
         """What this module reads of a hub."""
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
         def loop(self) -> BaseLoop: ...
         @property
         def thread_ident(self) -> int: ...
+        @property
+        def ready(self) -> ReadyQueue: ...
 
 
 def check_may_wait(hub: ParkingHub, current: object, closing: int, forking_pid: int) -> None:
@@ -38,6 +41,12 @@ def check_may_wait(hub: ParkingHub, current: object, closing: int, forking_pid: 
         raise BlockingSwitchOutError(
             "this call would have to wait, but it was made in the hub (by a callback, a link or a watcher), which must "
             "never wait; spawn a greenlet for it"
+        )
+    observer = hub.ready.observer
+    if observer is not None and observer.calling:
+        raise BlockingSwitchOutError(
+            "this call would have to wait, but it was made by an instrument (hubcore.instrument), which runs between "
+            "two greenlets and must never wait"
         )
     if hub.loop.polling and not hub.loop.leave_poll():
         raise BlockingSwitchOutError(

@@ -18,8 +18,7 @@ exception is then thrown into it (`greenlet.throw`), its waiter hands back the v
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import Deadline
 
 if not cython.compiled:

@@ -6,7 +6,7 @@ from greenlet import getcurrent
 from greenlet import greenlet as _raw
 
 from hubcore._base.hints import Any, Iterator, Mapping
-from hubcore._base.stack_format import format_frame, frame_of, shown
+from hubcore._base.stack_format import StackTexts, format_frame, frame_of, shown
 from hubcore._diagnostics.describe import describe_wait
 from hubcore._diagnostics.inventory import Found, inventory
 from hubcore.greenlet import Greenlet
@@ -99,12 +99,13 @@ class GreenletTree:
         elif details is not False:
             chosen = {**self.DEFAULT_DETAILS, **details}
         lines = []
+        texts = StackTexts()
         for tree, depth in self._walk():
             indent = "     " * min(depth, _DEEPEST)
             head = f"{indent[:-5]} +--- " if depth else ""
             lines.append(f"{head}{tree._title()}")
             if chosen is not None:
-                lines += [f"{indent}    {line}" for line in tree._details(chosen)]
+                lines += [f"{indent}    {line}" for line in tree._details(chosen, texts)]
         return lines
 
     def _walk(self) -> Iterator[tuple[GreenletTree, int]]:
@@ -118,7 +119,7 @@ class GreenletTree:
     def _title(self) -> str:
         return f"main greenlet {shown(self.greenlet)}" if self.root else shown(self.greenlet)
 
-    def _details(self, chosen: Mapping[str, Any]) -> list[str]:
+    def _details(self, chosen: Mapping[str, Any], texts: StackTexts) -> list[str]:
         lines = []
         target: Any = self.greenlet
         found = self._found
@@ -131,12 +132,15 @@ class GreenletTree:
             lines.append("running" if target is getcurrent() else "ended" if target.dead else "not looked at")
         if chosen["running_stacks"]:
             frame = frame_of(target, found.thread_ident if found is not None else None)
-            stack = format_frame(frame, chosen["running_stack_limit"], chosen["frame_locals"])
+            if chosen["frame_locals"]:
+                stack = format_frame(frame, chosen["running_stack_limit"], True)
+            else:
+                stack = texts.lines(frame, chosen["running_stack_limit"])
             if stack:
                 lines += ["Running:", *stack]
         if chosen["spawning_stacks"] and isinstance(target, Greenlet):
             spawning_stack: Any = target.spawning_stack
-            lines += ["Spawned at:", *format_frame(spawning_stack, chosen["running_stack_limit"])]
+            lines += ["Spawned at:", *texts.lines(spawning_stack, chosen["running_stack_limit"])]
         elif chosen["spawning_stacks"] and hasattr(target, "spawn_site"):
             file, number, function = target.spawn_site
             lines += ["Spawned at:", f'  File "{file}", line {number}, in {function}']

@@ -21,6 +21,12 @@ class Statistics(NamedTuple):
     references: int  #: what keeps its loop alive, deadlines included; 0 with an empty ready queue is a LoopExit
     external: int  #: operations that another thread or process completes
     polls: int  #: passes of its loop so far
+    switches: int  #: entries that have run so far: turns of greenlets, and callbacks
+    started: int  #: greenlets that have begun to run so far
+    slept: float  #: seconds that its polls have waited so far; the rest of the time it was busy
+    stretches: tuple[int, ...]  #: stretches between two polls so far: up to 1 ms, 10 ms, 100 ms, 1 s, and longer
+    longest: float  #: the longest of them, in seconds
+    time: float  #: the loop's time in seconds, by which the share of `slept` between two readings is computed
 
 
 def of_hub(hub: Scheduler) -> Statistics:
@@ -36,4 +42,10 @@ def of_hub(hub: Scheduler) -> Statistics:
         references=loop.refs + loop.jobs + loop.deadlines.refs,
         external=loop.external + loop.jobs,
         polls=loop.passes,
+        switches=hub.ran + hub.whole_batch - hub.progress()[1],
+        started=hub.started,
+        slept=loop.slept,
+        stretches=tuple(loop.stretches),
+        longest=loop.longest,
+        time=loop.clock(),
     )

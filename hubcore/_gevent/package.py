@@ -11,7 +11,7 @@ from importlib import import_module
 from types import ModuleType
 
 import hubcore
-from hubcore._gevent import names
+from hubcore._gevent import differences, names
 from hubcore._gevent.config import Config
 
 TYPE_CHECKING = False
@@ -59,6 +59,7 @@ package = Package(names.NAME)
 
 def fill(package: ModuleType) -> None:
     """Put gevent's names into the dictionary of `package`. A second call, as at a reload, puts them there again."""
+    differences.add()
     for name in names.BOUND:
         sys.modules[f"{names.NAME}.{name}"] = import_module(f"hubcore.{name}")
     # What hubcore itself imports only at the first use stays so, but for gevent's own names.

@@ -11,8 +11,7 @@ from __future__ import annotations
 
 import re
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._http.errors import BadRequest, ClientGone
 from hubcore._http.wire import is_time_out
 

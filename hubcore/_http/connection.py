@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import logging
 
-import cython
 from greenlet import getcurrent
 
+from hubcore._base import uncompiled as cython
 from hubcore._http.errors import BadRequest, ClientGone
 from hubcore._http.exchange import BITS, Exchange
 from hubcore._http.response import as_bytes

@@ -6,9 +6,9 @@ import logging
 import traceback
 from time import time
 
-import cython
 from greenlet import GreenletExit
 
+from hubcore._base import uncompiled as cython
 from hubcore._http import files
 from hubcore._http.accesslog import combined_line
 from hubcore._http.body import Input

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     # What a field is, besides text for the application.

@@ -6,7 +6,7 @@ import re
 from email.utils import formatdate
 from time import time
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     # What a line is, besides something to send.

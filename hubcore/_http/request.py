@@ -10,8 +10,7 @@ from __future__ import annotations
 import re
 from urllib.parse import unquote_to_bytes
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._http.errors import BadRequest
 from hubcore._http.fields import Head, is_token
 from hubcore._http.parser import Malformed, Parser, UnknownMethod
@@ -106,8 +105,8 @@ class Request(Wire):
         self._line_end = 0  # of the request line
         self._lines = 0
 
-    @cython.boundscheck(False)  # type: ignore[no-untyped-call]
-    @cython.wraparound(False)  # type: ignore[no-untyped-call]
+    @cython.boundscheck(False)
+    @cython.wraparound(False)
     def _find_end(self) -> int:
         """Where the head at the beginning of the buffer ends; -1 while it has not. BadRequest as soon as it is none.
 

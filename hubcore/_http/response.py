@@ -7,8 +7,7 @@ never have one. What an application gets wrong reaches the log, and nothing of i
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._http.request import Request
 
 if not cython.compiled:

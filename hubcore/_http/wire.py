@@ -7,8 +7,7 @@ client which reads slowly slows down the application and nothing piles up.
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._http.errors import ClientGone
 from hubcore.hub import get_hub
 from hubcore.socket import socket

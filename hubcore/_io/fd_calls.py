@@ -23,9 +23,8 @@ from fcntl import F_GETFL, fcntl
 from operator import index
 from sys import maxsize
 
-import cython
-
 from hubcore._base import originals as _originals
+from hubcore._base import uncompiled as cython
 from hubcore._io.wait_fd import wait_read, wait_write
 
 if not cython.compiled:

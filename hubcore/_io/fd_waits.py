@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from errno import EBADF
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.originals import close_fd
 from hubcore.exceptions import ConcurrentObjectUseError
 from hubcore.hub import get_hub

@@ -9,6 +9,8 @@ from __future__ import annotations
 import sys
 from types import ModuleType
 
+from hubcore._patching.existing import raw_access as _raw
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,9 +63,9 @@ def _holder(module: str) -> str:
     wanted = sys.modules.get(module)
     parent = module.rpartition(".")[0]
     for name, other in list(sys.modules.items()):
-        if other is wanted or name == parent or not isinstance(other, ModuleType):
+        if other is wanted or name == parent or not _raw.is_a(other, ModuleType):
             continue
-        for value in list(vars(other).values()):
-            if value is wanted or (not isinstance(value, ModuleType) and getattr(value, "__module__", None) == module):
+        for value in list(_raw.globals_of(other).values()):
+            if value is wanted or (not _raw.is_a(value, ModuleType) and _raw.module_of(value) == module):
                 return name
     return ""

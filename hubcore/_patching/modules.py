@@ -26,7 +26,10 @@ if TYPE_CHECKING:
     from typing import Any
 
 _DNS = ("getaddrinfo", "getfqdn", "gethostbyaddr", "gethostbyname", "gethostbyname_ex", "getnameinfo")
-_FDS = ("get_blocking", "read", "readinto", "readv", "sendfile", "set_blocking", "splice", "write", "writev")
+_FDS = (
+    "eventfd_read", "eventfd_write", "get_blocking", "lockf", "open", "read", "readinto", "readv", "sendfile",
+    "set_blocking", "splice", "write", "writev",
+)  # fmt: skip
 
 
 def _patch(name: str, items: Iterable[str] | None = None, warnings: list[str] | None = None) -> bool:
@@ -39,10 +42,14 @@ def patch_os(fds: bool = True) -> bool:
     """Replace `waitpid` and its relatives, `system` and `close` in `os`. Fork functions stay: see `hubcore.os`.
 
     Unless `fds` is False, also replace `read`, `write` and their relatives: on a blocking fd they then wait in the hub.
+    So do `flock`, `lockf` and `fcntl` of the module `fcntl` for file locks.
     """
     check_flags("patch_os", {"fds": fds})
     implements = import_module("hubcore.os").__implements__
-    return _patch("os", implements if fds else [name for name in implements if name not in _FDS])
+    done = _patch("os", implements if fds else [name for name in implements if name not in _FDS])
+    if done and fds:
+        patch_module(import_module("fcntl"), import_module("hubcore._io.file_locks"))
+    return done
 
 
 def patch_time() -> bool:

@@ -17,6 +17,9 @@ class MonkeyPatchWarning(RuntimeWarning):
 
 
 _GONE = object()
+#: What counts as patched although hubcore leaves it alone, by module and name ("" for the module itself): with which
+#: module. Empty, but under gevent's name.
+counted: dict[tuple[str, str], str] = {}
 
 
 def warn(message: str, collected: list[str] | None = None) -> None:
@@ -71,6 +74,15 @@ def patch_item(module: ModuleType, attr: str, newitem: Any) -> None:
     if old is not _GONE:
         saved.setdefault(module.__name__, {}).setdefault(attr, old)
     setattr(module, attr, newitem)
+
+
+def patch_attribute(cls: type, name: str, new: Any) -> None:
+    """Set the method `name` of the standard library's class `cls` to `new`, which says that it is that method."""
+    old = vars(cls)[name]
+    if old is not new:
+        new.__module__, new.__qualname__ = old.__module__, old.__qualname__
+        saved.setdefault(cls.__module__, {}).setdefault(old.__qualname__, old)
+        setattr(cls, name, new)
 
 
 def remove_item(module: ModuleType, attr: str) -> None:
@@ -146,12 +158,14 @@ def is_module_patched(mod_name: str) -> bool:
     """Return whether a name in the module `mod_name` was replaced."""
     if not isinstance(mod_name, str):
         raise TypeError(f"mod_name must be the name of a module, not {mod_name!r}")
-    return mod_name in saved
+    return mod_name in saved or counted.get((mod_name, "")) in saved
 
 
 def is_object_patched(mod_name: str, item_name: str) -> bool:
     """Return whether `item_name` in the module `mod_name` was replaced."""
-    return is_module_patched(mod_name) and item_name in saved[mod_name]
+    if is_module_patched(mod_name) and item_name in saved.get(mod_name, ()):
+        return True
+    return counted.get((mod_name, item_name)) in saved
 
 
 def is_anything_patched() -> bool:

@@ -16,7 +16,9 @@ from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching.existing import locks as _locks
 from hubcore._patching.existing.locks import is_free, is_native, new_for
 from hubcore._patching.import_hooks import after_import
+from hubcore._patching.replace import patch_attribute
 from hubcore._sync.steps import count_all
+from hubcore._threads import condition_wait
 from hubcore._threads.join_lock import EndLock
 from hubcore.event import Event as _Event
 
@@ -44,6 +46,7 @@ def patch_threading(
     imports it. Repeated calls are allowed.
     """
     count_all()
+    patch_attribute(_stdlib.Condition, "wait", condition_wait.wait)
     for name in ("_active_limbo_lock", "_shutdown_locks_lock"):
         _replace(_stdlib, name)
     for each in tuple(_private._dangling):

@@ -65,7 +65,7 @@ def _after_fork_in_child() -> None:
     loop.abandon_after_fork()
     current = getcurrent()
     if isinstance(current, RawGreenlet):
-        new = hub.Hub(backend=type(loop))
+        new = hub.get_hub_class()(backend=type(loop))
         new.adopt(current)
     elif fork_callbacks:
         new = hub.get_hub()

@@ -78,6 +78,7 @@ class Handler:
             return
         try:
             if current is hub.main or isinstance(error, KeyboardInterrupt):
+                hub.note_interrupt(current, error)
                 raise error
             hub.interrupt_now(hub.main, error)
         finally:

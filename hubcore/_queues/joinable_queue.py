@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.waiter import WaitQueue
 from hubcore._queues.conditions import Conditions, Part, settle_weakly
 from hubcore._queues.simple_queue import SimpleQueue

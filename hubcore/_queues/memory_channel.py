@@ -10,8 +10,7 @@ from _collections import deque
 from collections import namedtuple
 from queue import Empty, Full
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import class_getitem
 from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import Source, WaitQueue

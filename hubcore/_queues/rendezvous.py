@@ -5,8 +5,7 @@ from __future__ import annotations
 from _collections import deque
 from queue import Empty, Full
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import class_getitem
 from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import GET, PUT, WaitQueue

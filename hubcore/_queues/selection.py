@@ -8,8 +8,7 @@ to it goes back to its source.
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import GET, PUT, MultiWait, WaitEntry
 from hubcore._queues.memory_channel import ReceiveChannel, SendChannel

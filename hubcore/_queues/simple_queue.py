@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from queue import Empty, Full
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.deadlines import ended_by
 from hubcore._core.waiter import GET, PUT, WaitQueue
 from hubcore._queues.store import NOTHING as _NOTHING

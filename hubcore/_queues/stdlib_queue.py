@@ -12,8 +12,7 @@ from math import ceil
 from sys import maxsize as _MOST
 from sys import version_info
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any, Iterable, T
 from hubcore._core.waiter import WaitQueue
 from hubcore._queues.joinable_queue import Queue as _Queue

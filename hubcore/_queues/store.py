@@ -10,8 +10,7 @@ from __future__ import annotations
 
 from _collections import deque
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any, Generic, Iterable, T, class_getitem
 from hubcore._base.originals import RLock
 from hubcore._sync.waitable import Waitable

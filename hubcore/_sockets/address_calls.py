@@ -5,10 +5,10 @@ For IPv4, IPv6 and Unix sockets. The functions are methods of `hubcore.socket.so
 they call its methods `_accept_any`, `_recvfrom_any` and `_sendto_any`.
 """
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
-    raise ImportError("hubcore._sockets.address_calls is not built; run: pip install -e .")
+    raise cython.not_built("hubcore._sockets.address_calls")
 
 import os
 import socket as _stdlib

@@ -12,10 +12,10 @@ Fact: the non-blocking flag belongs to the open file, not to the fd. A duplicate
 `detach`, or another process that has the duplicate, may make it blocking. Consequence: each call passes MSG_DONTWAIT.
 """
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
-    raise ImportError("hubcore._sockets.stream_calls is not built; run: pip install -e .")
+    raise cython.not_built("hubcore._sockets.stream_calls")
 
 from _socket import socket as _native
 

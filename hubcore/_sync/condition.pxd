@@ -1,7 +1,7 @@
 cimport cython
 
 from hubcore._sync.waitable cimport now, park, waiter_at
-from hubcore._capi.greenlet cimport getcurrent, import_greenlet
+from hubcore._capi.greenlet cimport import_greenlet
 from hubcore._core.waiter cimport WaitEntry, Source, Waiter, WaitQueue, new_entry
 from hubcore._capi.public_names cimport publish
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.waiter import Source, WaitQueue
 from hubcore._sync.locks import RLock
-from hubcore.exceptions import BlockingSwitchOutError, Cancelled, HubDestroyed, LoopExit
-from hubcore.hub import get_hub_if_any
+from hubcore._sync.retake import retake
 
 if not cython.compiled:
     from hubcore._base.hints import Any, Callable
-    from hubcore._capi.fallback import atomic, getcurrent, import_greenlet, publish
+    from hubcore._capi.fallback import atomic, import_greenlet, publish
     from hubcore._core.waiter import new_entry
     from hubcore._sync.waitable import now, park, waiter_at
 
@@ -21,9 +19,6 @@ if TYPE_CHECKING:
 
 
 import_greenlet()
-
-# After one of these exceptions a greenlet can no longer wait for a lock.
-_FUTILE = (BlockingSwitchOutError, HubDestroyed, LoopExit)
 
 
 class Condition(Source):
@@ -47,14 +42,15 @@ class Condition(Source):
 
     def __exit__(self, *failure: Any) -> Any:
         if failure and getattr(failure[1], "came_without", None) is self:
-            return None  # raised by a wait that could not take the lock again: it may have another owner now
+            return None  # raised by a wait that could not take the lock again: another greenlet may own it now
         return self._lock.__exit__(*failure)
 
     def wait(self, timeout: float | None = None) -> bool:
         """Release the lock, wait for a notification, at most `timeout` seconds, and take the lock again. Switches.
 
         Return whether the notification came. However the wait ends, also by a kill, the caller then owns the lock,
-        unless it can wait no more (HubDestroyed, LoopExit). RuntimeError if the caller does not own the lock.
+        unless it can wait no more (HubDestroyed, LoopExit) or the lock itself fails: then `wait` raises its error.
+        RuntimeError if the caller does not own the lock.
         """
         if not self._is_owned():
             raise RuntimeError(f"cannot wait on {self!r}: the caller does not own its lock")
@@ -71,7 +67,7 @@ class Condition(Source):
             came = park(waiter, timeout)
         except BaseException as error:
             failure = error
-        failure = self._take_back(state, failure)
+        failure = retake(self, self._lock, self._acquire_restore, state, failure)
         if failure is not None:
             if came:
                 self._wake(1)  # this waiter fails and ignores its notification, so the next waiter gets it
@@ -142,45 +138,6 @@ class Condition(Source):
             self._lock._acquire_restore(state)
         else:
             self._lock.acquire()
-
-    def _take_back(self, state: Any, failure: BaseException | None) -> BaseException | None:
-        """Take the lock, through any interrupts. Return `failure`, or else the first interrupt.
-
-        Further interrupts are raised where the greenlet waits next: neither a kill nor a Timeout may be lost.
-        """
-        later = []
-        shielded = False
-        while True:
-            try:
-                if shielded:
-                    self._acquire_shielded(state)
-                else:
-                    self._acquire_restore(state)
-                break
-            except _FUTILE as error:
-                error.came_without = self  # type: ignore[union-attr]
-                raise
-            except BaseException as error:
-                if failure is None:
-                    failure = error
-                elif not isinstance(error, Cancelled):  # every wait raises it again
-                    later.append(error)
-                shielded = True
-        hub = get_hub_if_any()
-        if hub is not None:
-            for other in later:
-                hub.interrupt(getcurrent(), other)
-        return failure
-
-    def _acquire_shielded(self, state: Any) -> None:
-        if get_hub_if_any() is None:
-            self._acquire_restore(state)
-            return
-        from hubcore.scopes import CancelScope
-
-        # Without the shield, each attempt would raise the cancellation again.
-        with CancelScope(shield=True):
-            self._acquire_restore(state)
 
     def _at_fork_reinit(self) -> None:
         """Become a new condition, in a forked child, for the standard library's threads."""

@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import sys
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any, Callable
 from hubcore._base.package import PACKAGE
 from hubcore._core.raw_greenlet import RawGreenlet

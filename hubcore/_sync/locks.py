@@ -7,8 +7,7 @@ never switches; a finalizer may do it.
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any, Callable, Literal
 from hubcore._sync.waitable import Waitable
 

@@ -22,7 +22,7 @@ from __future__ import annotations
 import _signal
 import sys
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     from hubcore._capi.fallback import getcurrent, import_greenlet, process_ends

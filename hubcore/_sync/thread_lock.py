@@ -13,8 +13,7 @@ from __future__ import annotations
 import sys
 from _thread import allocate_lock
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.raw_greenlet import RawGreenlet
 from hubcore._sync.locks import RLock as _RLock
 from hubcore._sync.locks import Semaphore

@@ -16,8 +16,7 @@ from __future__ import annotations
 import sys
 from time import monotonic
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.main_thread import in_main_thread
 from hubcore._core.deadlines import TimeLimit, as_seconds
 from hubcore._core.waiter import Source, WaitQueue

@@ -19,8 +19,7 @@ from __future__ import annotations
 
 from math import inf
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._sync.links import GroupLink
 from hubcore.exceptions import (
     BlockingSwitchOutError,

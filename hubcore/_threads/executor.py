@@ -11,6 +11,7 @@ from queue import Empty
 from hubcore._base import worker_threads as _worker_threads
 from hubcore._base.hints import Any, Callable, Iterable, P, R
 from hubcore._base.originals import RLock, original, saved
+from hubcore._base.task_tracing import traced
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
 from hubcore.queue import SimpleQueue as CooperativeQueue
@@ -135,7 +136,10 @@ class _Call:
         if not self.future.set_running_or_notify_cancel():
             return
         try:
-            result = self.context.run(self.function, *self.args, **self.kwargs)
+            if _worker_threads.instead_of_threads is None:
+                result = traced(self.context.run, self.function, *self.args, **self.kwargs)
+            else:
+                result = self.context.run(self.function, *self.args, **self.kwargs)
         except BaseException as error:
             self.future.set_exception(error)
             del self  # the traceback refers to this frame
@@ -289,14 +293,15 @@ def _start(name: str, shared: _Shared, end: Event) -> None:
 
 
 def _named_work(name: str, shared: _Shared, end: Event) -> None:
-    from threading import current_thread
-
-    current_thread().name = name
-    _work(shared, end)
+    _work(shared, end, name)
 
 
-def _work(shared: _Shared, end: Event) -> None:
+def _work(shared: _Shared, end: Event, name: str = "") -> None:
     try:
+        if name:
+            from threading import current_thread
+
+            current_thread().name = name
         if shared.initializer is not None:
             try:
                 shared.initializer(*shared.initargs)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from contextvars import copy_context
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base import worker_threads as _worker_threads
-from hubcore._base.worker_threads import here, running, start, trace_as_threads, trace_no_more
+from hubcore._base.task_tracing import traced
+from hubcore._base.worker_threads import here, running, start
 from hubcore._sync.waitable import hub_of_main_thread
 from hubcore._tasks.unretrieved import report_unread
 from hubcore.event import AsyncResult
@@ -85,15 +85,17 @@ class Job(AsyncResult["T"]):
         running[ident] = self
         try:
             if function is not None:
-                try:
-                    trace_as_threads()
+                if _worker_threads.instead_of_threads is None:
+                    result = traced(context.run, function, *args, **kwargs)
+                else:
                     result = context.run(function, *args, **kwargs)
-                finally:
-                    trace_no_more()
         except BaseException as error:
             # Without this frame, which refers to the result and so to the error itself.
             trace = error.__traceback__
-            failure = error.with_traceback(None if trace is None else trace.tb_next)
+            trace = None if trace is None else trace.tb_next
+            if trace is not None and trace.tb_frame.f_code is traced.__code__:
+                trace = trace.tb_next  # likewise
+            failure = error.with_traceback(trace)
             trace = None
         running.pop(ident, None)  # it may be gone: the call may have forked
         function = args = kwargs = context = None  # the call's arguments are freed before the waiters learn of its end

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore.event import Event
 
 if not cython.compiled:

@@ -5,8 +5,7 @@ from __future__ import annotations
 
 from ssl import SSLEOFError
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._base.hints import Any
 from hubcore._base.originals import original
 

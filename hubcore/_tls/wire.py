@@ -9,8 +9,7 @@ from __future__ import annotations
 
 from ssl import SSL_ERROR_WANT_READ, SSL_ERROR_WANT_WRITE, MemoryBIO, SSLEOFError, SSLWantReadError, SSLWantWriteError
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._sync.locks import Semaphore
 from hubcore.hub import get_hub, spawn_raw
 

@@ -16,6 +16,7 @@ from errno import EBADF
 
 from hubcore._base.main_thread import in_main_thread
 from hubcore._base.originals import close_fd, read_fd, set_blocking, write_fd
+from hubcore._core.mailbox import open_mailbox
 from hubcore.watchers import READ, Io, Watcher
 
 TYPE_CHECKING = False
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
         @property
         def thread_ident(self) -> int: ...
         def run_signal_callbacks(self, callback: Callable[[], object]) -> None: ...
+        @property
+        def answer(self) -> Callable[[], object]: ...
 
 
 class _WakeupPipe:
@@ -51,6 +54,7 @@ class _WakeupPipe:
         self.pausers: list[Waiter] = []
         self.io = Io(hub.loop, self.read_fd, READ, False, None)
         self.io.start(hub.run_signal_callbacks, self._on_signals)
+        open_mailbox(self.write_fd)
 
     def _on_signals(self) -> None:
         """Distribute the signals that have come. Runs in the hub.
@@ -61,6 +65,11 @@ class _WakeupPipe:
             numbers = read_fd(self.read_fd, 4096)
         except BlockingIOError:
             return
+        if 0 in numbers:  # no signal: a tool has put a request into the mailbox
+            numbers = numbers.replace(b"\0", b"")
+            self.hub.answer()
+            if not numbers:
+                return
         if self.previous >= 0:
             self._forward(numbers)
         if self.pausers:
@@ -82,6 +91,7 @@ class _WakeupPipe:
                 self.previous = -1  # its owner has closed it
 
     def close(self) -> None:
+        open_mailbox(-1)
         self.io.close()
         current = _signal.set_wakeup_fd(-1)
         # An fd that the program has set meanwhile stays; otherwise the previous one is restored.
@@ -142,6 +152,7 @@ def forget_after_fork() -> None:
         for watchers in _pipe.watchers.values():
             if watchers:
                 watchers[0]._restore()
+        open_mailbox(-1)
         _signal.set_wakeup_fd(-1)
         close_fd(_pipe.read_fd)
         close_fd(_pipe.write_fd)
@@ -168,12 +179,12 @@ def set_wakeup_fd(fd: int, warn_on_full_buffer: bool) -> int:
     return before
 
 
-def watched_by(hub: SignalReceiver) -> bool:
+def watched_by(hub: object) -> bool:
     """Return whether `hub` is the one that watches for signals."""
     return _pipe is not None and _pipe.hub is hub
 
 
-def handlers_may_wake(hub: SignalReceiver) -> bool:
+def handlers_may_wake(hub: object) -> bool:
     """Return whether `hub` watches for signals and the program has handlers set by hubcore.signal."""
     return watched_by(hub) and any(
         getattr(_signal.getsignal(number), "may_wake", False) for number in _signal.valid_signals()

@@ -16,12 +16,10 @@ closed. libev notices an event of such a file, makes a new epoll object, and reg
 kernel refuses by then aborts the process. Consequence: an ev_fork watcher, which libev calls before that, drops it.
 """
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
-    raise ImportError(
-        "hubcore.backends.libev is not built; install libev's headers (Debian: libev-dev) and run: pip install -e ."
-    )
+    raise cython.not_built("hubcore.backends.libev", "libev", "libev-dev")
 
 import os
 

@@ -19,12 +19,10 @@ fd there, its number is *stale*, and the loop gets a new epoll object: before th
 fds have to move, or else after the first event that belongs to no watch.
 """
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
-    raise ImportError(
-        "hubcore.backends.libuv is not built; install libuv's headers (Debian: libuv1-dev) and run: pip install -e ."
-    )
+    raise cython.not_built("hubcore.backends.libuv", "libuv", "libuv1-dev")
 
 import os
 

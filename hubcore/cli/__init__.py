@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from functools import partial
 from importlib import import_module
 
 from hubcore.cli import _program
@@ -24,7 +25,9 @@ NOBODY_READS = 141
 
 # The commands that run a program, and the options with a value of all of these.
 _LAUNCHERS = ("run", "doctor", "sim")
-_VALUED = ("--backend", "--seeds", "--seed")
+# The commands that look into running processes; `_observe_options` adds and runs them.
+OBSERVING = ("ps", "dump", "top", "trace")
+_VALUED = ("--backend", "--seeds", "--seed", "--trace")
 
 # Commands whose modules stand above this package, and are loaded by name.
 _FROM_ABOVE = {"sim": "hubcore.testing.sim.command"}
@@ -57,7 +60,7 @@ gevent` gives hubcore.
 def parser(serving: bool = False) -> Parser:
     """Return the parser of the command line; with `serving`, with the many options of `serve`."""
     from hubcore._version import __version__
-    from hubcore.cli import _dropin, _patch_options
+    from hubcore.cli import _dropin, _observe_options, _patch_options
 
     top = Parser(prog="hubcore", description="Concurrent Python as simple as blocking Python.")
     top.add_argument("--version", action="version", version=f"hubcore {__version__}")
@@ -100,6 +103,7 @@ def parser(serving: bool = False) -> Parser:
         usage=f"%(prog)s [-h] [--backend NAME] [--no-patch | --[no-]NAME ...] {_PROGRAM} [argument ...]",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
+    run.add_argument("--trace", metavar="FILE", help="record what the greenlets do; see `hubcore trace`")
     _add_program(run)
     _patch_options.add(run)
     _dropin.add_options(run)
@@ -157,7 +161,8 @@ def parser(serving: bool = False) -> Parser:
     )
     hook.add_argument("action", choices=("install", "remove", "status"))
     wheel = _dropin.add_wheel_command(commands)
-    for command in (info, demo, run, doctor, sim, serve, celery, hook, wheel):
+    looking = _observe_options.add(commands)
+    for command in (info, demo, run, doctor, sim, serve, celery, hook, wheel, *looking):
         # The command's own parser reports errors, because its usage shows what would be right.
         command.set_defaults(own=command)
     return top
@@ -213,7 +218,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             from hubcore.cli import patch_hook
 
             return patch_hook.main(options.action)
-        if options.command == "info":
+        if options.command in OBSERVING:
+            from hubcore.cli import _observe_options
+
+            status = _observe_options.run(options)
+        elif options.command == "info":
             from hubcore.cli import info
 
             status = info.main(as_json=options.json)
@@ -253,7 +262,14 @@ def _launch(options: argparse.Namespace, program: _program.Program) -> int:
         _dropin.install(options)
         _patch_options.patch(options)
 
-    return run.main(program, backend=options.backend, patch=patch)
+    begin = None
+    if options.command == "run" and options.trace is not None:
+        from hubcore.cli import trace
+
+        if not trace.usable(options.trace):
+            return 2
+        begin = partial(trace.record_until_exit, options.trace)
+    return run.main(program, backend=options.backend, patch=patch, begin=begin)
 
 
 def _count_of_seeds(text: str) -> int:

@@ -6,7 +6,6 @@ import os
 import shutil
 import subprocess
 import sys
-import sysconfig
 from pathlib import Path
 
 import pytest
@@ -41,11 +40,7 @@ def copy_tree(target: Path) -> None:
         shutil.copy2(ROOT / name, target)
     shutil.copytree(ROOT / "tools", target / "tools", ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copytree(ROOT / "hubcore", target / "hubcore", ignore=shutil.ignore_patterns("__pycache__", "*.so"))
-    built = target / "build" / f"lib.{sysconfig.get_platform()}-{sys.implementation.cache_tag}"
-    for library in (ROOT / "hubcore").rglob(f"*{sysconfig.get_config_var('EXT_SUFFIX')}"):
-        place = built / library.relative_to(ROOT)
-        place.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(library, place)  # with its time, by which setuptools sees whether it is up to date
+    tool.hand_on(ROOT, target)
 
 
 def install_from_here(name: str, site: Path) -> None:

@@ -61,6 +61,53 @@ print(hasattr(hubcore, "core"))
     ]  # fmt: skip
 
 
+def test_attributes_of_a_hub_that_old_tools_delete(hub_backend):
+    lines, error = run(
+        """
+import gevent, hubcore, threading
+hub = gevent.get_hub()
+print(hub._threadpool, hub._resolver, hub.loop.default)
+del hub.threadpool
+hub._threadpool = None
+print(hub.threadpool is hub.threadpool is hub._threadpool, hub.threadpool.apply(int, ("7",)))
+print(hub.resolver is hub._resolver, gevent.get_hub().resolver.gethostbyname("127.0.0.1"))
+del hub.resolver
+print(hub._resolver)
+hub.resolver = mine = object()
+print(hub.resolver is mine is hub._resolver)
+del hub.resolver
+thread = threading.Thread(target=lambda: print(gevent.get_hub().loop.default))
+thread.start()
+thread.join()
+hub.destroy()
+""",
+        hub_backend,
+    )
+    assert error == ""
+    assert lines == ["None None True", "True 7", "True 127.0.0.1", "None", "True", "False"]
+
+
+ASK_PATCHED = """
+print([monkey.is_object_patched(*each.split(".")) for each in ("threading.Thread", "os.fork", "subprocess.call")],
+      monkey.is_module_patched("logging"), monkey.is_object_patched("logging", "Logger"))
+"""
+
+
+def test_what_is_built_on_what_is_patched_counts_as_patched(hub_backend):
+    code = f"{ASK_PATCHED}monkey.patch_thread()\n{ASK_PATCHED}monkey.patch_all()\n{ASK_PATCHED}"
+    lines, _ = run(f"from gevent import monkey\n{code}", hub_backend)
+    assert lines == [
+        "[False, False, False] False False", "[True, False, False] True False", "[True, True, True] True False"
+    ]  # fmt: skip
+    code = f"from hubcore import monkey\nmonkey.patch_all()\n{ASK_PATCHED}"
+    assert run_python(code, hub_backend).stdout == "[False, False, False] False False\n"
+
+
+def test_hubcores_own_hubs_have_none_of_them(hub_backend):
+    code = "import hubcore; hub = hubcore.get_hub(); print(hub.loop.default, hasattr(hub, '_threadpool'))"
+    assert run_python(code, hub_backend).stdout == "False False\n"
+
+
 def test_interfaces(hub_backend):
     lines, _ = run(
         """

@@ -83,7 +83,7 @@ def test_children_inherit_the_variable(folder):
 
 def test_patch_and_no_patch_contradict_each_other(folder):
     _, error = python(folder, "-m", "hubcore", "run", "--as-gevent", "--patch", "--no-patch", "it.py", status=2)
-    assert error.endswith("--patch and --no-patch contradict each other; give one of them\n")
+    assert "--patch and --no-patch contradict each other; give one of them" in error
 
 
 def test_without_the_option_nothing_stands_in(folder):
@@ -229,7 +229,7 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 print(len(found), len({(id(a), id(b)) for a, b in found}), found[0][0])
 """
     out, error = python(tmp_path, "-c", ask, path=[installed("26.9.0")])
-    assert (out, error) == ("8 1 <module 'gevent': hubcore 0.1.0 in its place>\n", "")
+    assert (out, error) == ("8 1 <module 'gevent': hubcore 0.2.0 in its place>\n", "")
 
 
 def test_info_knows_the_wheel(installed, tmp_path):

@@ -28,6 +28,8 @@ class Needs(NamedTuple):
 
 
 PLAYS = {
+    "ddtrace": Needs(("ddtrace",)),
+    "django_files": Needs(("django",)),
     "grpc": Needs(("grpc",)),
     "ldap3": Needs(("ldap3",)),
     "logging": Needs(()),
@@ -40,6 +42,7 @@ PLAYS = {
     "redis": Needs(("redis",), ("redis",)),
     "requests": Needs(("requests", "urllib3")),
     "sqlalchemy": Needs(("sqlalchemy", "pymysql", "psycopg"), ("mariadb", "postgres")),
+    "wrapt": Needs(("wrapt",)),
 }
 
 

@@ -67,6 +67,14 @@ class NeverUnregisters(watched_by(_StaysRegistered)):
         pass
 
 
+@fails("closed_fds:a_file_that_outlives_its_number_lets_the_loop_sleep")
+class TurnsForAFileThatOutlivesItsNumber(ExampleLoop):
+    """As `selectors`, which keeps events to itself that are for no fd it knows."""
+
+    def register_all_anew(self):
+        pass
+
+
 class _NonBlocking(ExampleFdWatch):
     def set_mask(self, mask):
         super().set_mask(mask)

@@ -123,6 +123,30 @@ def test_nothing_that_a_foreign_object_raises_gets_out(what):
     assert done.stdout.splitlines() == ["hubcore True", "[1]"]
 
 
+# `stale` holds an original, and no module holds `stale`: the search looks for it among all attributes of all modules.
+STALE = """
+    import time
+    sys.modules["stale"] = types.ModuleType("stale")
+    sys.modules["stale"].sleep = time.sleep
+    lazy = types.ModuleType("lazy")
+    class Lazy(types.ModuleType):
+        __dict__ = property(gone)
+        __getattribute__ = gone
+    lazy.__class__ = Lazy
+    sys.modules["lazy"] = lazy
+    from hubcore import monkey
+    monkey.patch_all()
+    from hubcore._patching.existing import stale_references
+    print([each.module for each in stale_references.find() if each.module == "stale"])
+"""
+
+
+@pytest.mark.parametrize("what", FOREIGN)
+def test_nothing_of_it_gets_out_of_the_search_for_an_importer(what):
+    done = run_python("".join(textwrap.dedent(part) for part in (SETUP, FOREIGN[what], STALE)))
+    assert done.stdout == "['stale']\n"
+
+
 def test_the_default_of_an_argument_is_replaced():
     done = run_python(
         """

@@ -162,6 +162,56 @@ def test_semaphores_are_fair_to_greenlets_and_an_rlock_is_one_greenlets(hub_back
     assert (done.stdout, done.stderr) == ("done\n", "")
 
 
+def test_a_condition_owns_its_lock_again_however_its_wait_ends(hub_backend):
+    done = run_python(
+        """
+        import hubcore.monkey
+        hubcore.monkey.patch_all()
+        import multiprocessing
+        from hubcore import Timeout, move_on_after, sleep, spawn
+
+        for lock in (multiprocessing.RLock(), multiprocessing.Lock()):
+            condition = multiprocessing.Condition(lock)
+            held, seen = [], []
+
+            def waiter():
+                with condition:
+                    try:
+                        condition.wait()
+                    finally:
+                        seen.append(list(held))
+
+            def timed():
+                with move_on_after(0.02):
+                    waiter()
+
+            def holder():
+                with condition:
+                    held.append(1)
+                    sleep(0.05)
+                    held.clear()
+
+            for run in (waiter, timed):
+                task = spawn(run)
+                sleep(0.005)
+                holds = spawn(holder)
+                sleep(0.005)
+                if run is waiter:
+                    task.kill(block=False)
+                    sleep(0.002)
+                    task.kill(block=False)
+                task.join()
+                holds.get()
+            print(seen, condition.acquire(False))
+            condition.wait(0)
+            condition.notify_all()
+            condition.release()
+        """,
+        hub_backend,
+    )
+    assert (done.stdout, done.stderr) == ("[[], []] True\n" * 2, "")
+
+
 def test_a_connection_of_no_open_fd_is_made_as_ever(hub_backend):
     done = run_python(
         """

@@ -24,7 +24,8 @@ for name, thing in names.items():
         parameters = inspect.signature(thing).parameters.values()
         plain = [each.replace(annotation=inspect.Parameter.empty) for each in parameters]
         found[name] = str(inspect.Signature(plain))
-    except (TypeError, ValueError):
+    # AttributeError: 3.15 looks for the default of epoll.register, select.EPOLLIN, in the function select.select
+    except (AttributeError, TypeError, ValueError):
         found[name] = None
 print(json.dumps(found))
 """

@@ -33,7 +33,12 @@ def draw():
         "time": [time.time(), early_time(), time.time_ns(), time.clock_gettime(time.CLOCK_REALTIME)],
         "monotonic": [time.monotonic(), early_monotonic(), time.perf_counter(), time.monotonic_ns()],
         "text": [time.ctime(), time.strftime("%c"), time.asctime(), tuple(time.gmtime()), tuple(time.localtime())],
-        "datetime": [str(datetime.datetime.now()), str(early_datetime.now(datetime.UTC)), str(datetime.date.today())],
+        "datetime": [
+            str(datetime.datetime.now()),
+            str(early_datetime.now(datetime.UTC)),
+            str(datetime.date.today()),
+            str(datetime.datetime.today()),
+        ],
         "random": [random.random(), early_random(), random.Random().random(), random.SystemRandom().random()],
         "more random": [random.sample(range(100), 5), random.gauss(0, 1)],
         "bytes": [os.urandom(8), secrets.token_hex(8), os.getrandom(4)],
@@ -63,6 +68,7 @@ def test_the_time_of_day_begins_at_the_same_moment_for_every_seed_and_passes_as_
     (start, host, end), _ = sim.run(drawing, seed=3)
     assert start["time"][0] == pytest.approx(EPOCH, abs=0.01)
     assert start["datetime"][2] == "2026-01-01"
+    assert start["datetime"][3].startswith("2026-01-01 ")
     assert end["time"][0] - start["time"][0] == pytest.approx(3, abs=0.01)
     assert end["monotonic"][0] - start["monotonic"][0] == pytest.approx(3, abs=0.01)
     assert end["time"][2] == pytest.approx(end["time"][0] * 1e9, abs=1e4)

@@ -11,6 +11,9 @@ from hubcore import Timeout, sleep, spawn
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
 from hubcore.lock import Barrier, BoundedSemaphore, BrokenBarrierError, Condition, RLock, Semaphore
+from hubcore.thread import Lock as ThreadLock
+from hubcore.thread import RLock as ThreadRLock
+from tests.support.patched_condition import PatchedCondition
 
 TIMEOUTS = [None, None, None, 0, -1, 0.001, 0.003]
 
@@ -302,7 +305,7 @@ class EventPlay(Play):
 
 class ConditionPlay(Play):
     def set_up(self):
-        self.condition = Condition(self.random.choice([None, RLock(), Semaphore(1)]))
+        self.condition = self.make()
         self.owner = None
         self.notices = self.heard = 0
         self.failed = False
@@ -331,10 +334,16 @@ class ConditionPlay(Play):
 
     def notify(self, n=1):
         if self.condition.acquire(False):
-            waiting = int(repr(self.condition).rpartition(", ")[2].split()[0])
+            waiting = self.waiting()
             self.notices += min(n, waiting)
             self.condition.notify(n)
             self.condition.release()
+
+    def make(self):
+        return Condition(self.random.choice([None, RLock(), Semaphore(1)]))
+
+    def waiting(self):
+        return int(repr(self.condition).rpartition(", ")[2].split()[0])
 
     def drive(self):
         self.notify(self.random.randrange(4))
@@ -349,6 +358,16 @@ class ConditionPlay(Play):
         assert self.heard <= self.notices
         assert self.heard == self.notices or self.failed
         assert self.condition.acquire(False)
+
+
+class PatchedConditionPlay(ConditionPlay):
+    """The standard library's Condition as it is after patching; see patched_condition."""
+
+    def make(self):
+        return PatchedCondition(self.random.choice([ThreadRLock, ThreadLock, RLock])())
+
+    def waiting(self):
+        return len(self.condition._waiters)
 
 
 class BarrierPlay(Play):

@@ -5,14 +5,25 @@ A failure names the play and its seed.
 
 import pytest
 
+from tests.support.patched_condition import use_cooperative_locks
 from tests.support.queue_plays import ChannelPlay, QueuePlay, ShutDownPlay
-from tests.support.sync_plays import BarrierPlay, ConditionPlay, EventPlay, Foreign, RLockPlay, SemaphorePlay, play
+from tests.support.sync_plays import (
+    BarrierPlay,
+    ConditionPlay,
+    EventPlay,
+    Foreign,
+    PatchedConditionPlay,
+    RLockPlay,
+    SemaphorePlay,
+    play,
+)
 
 PLAYS = [
     SemaphorePlay,
     RLockPlay,
     EventPlay,
     ConditionPlay,
+    PatchedConditionPlay,
     BarrierPlay,
     QueuePlay,
     ShutDownPlay,
@@ -23,8 +34,10 @@ SEEDS = {"virtual": 800}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("kind", PLAYS)
-def test_what_the_model_says_is_true(hub, kind):
+def test_what_the_model_says_is_true(hub, kind, monkeypatch):
     foreign = Foreign()
+    if kind is PatchedConditionPlay:
+        use_cooperative_locks(monkeypatch)
     try:
         for seed in range(SEEDS.get(hub.backend, 10)):
             play(hub, kind, seed, foreign)

@@ -12,6 +12,7 @@ import gc
 from _weakref import ref
 
 from hubcore._base.originals import original
+from hubcore._patching.existing import raw_access as _raw
 from hubcore._queues.simple_queue import SimpleQueue
 
 TYPE_CHECKING = False
@@ -30,7 +31,7 @@ def upgrade_executors(module: Any) -> list[Any]:
         each
         for each in gc.get_objects()
         if issubclass(type(each), module.ThreadPoolExecutor)
-        and type(getattr(each, "_work_queue", None)) is _NativeQueue
+        and type((_raw.attributes_of(each) or {}).get("_work_queue")) is _NativeQueue
     ]
     for each in upgraded:
         with each._shutdown_lock:  # `submit` holds it, perhaps in a native thread

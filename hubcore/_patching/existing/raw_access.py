@@ -19,6 +19,8 @@ _of_type: Any = {
     for name in ("__bases__", "__dict__", "__dictoffset__", "__module__", "__mro__", "__qualname__")
 }
 
+_dict_of_module: Any = vars(ModuleType)["__dict__"].__get__
+
 
 def is_a(thing: object, kind: type) -> bool:
     """As isinstance, but without reading the object's `__class__`."""
@@ -54,11 +56,17 @@ def attributes_of(thing: Any) -> dict[str, Any] | None:
     return found if type(found) is dict else None
 
 
+def globals_of(module: ModuleType) -> dict[str, Any]:
+    """Return the dict of a module's names."""
+    found: dict[str, Any] = _dict_of_module(module)
+    return found
+
+
 def module_of(thing: Any) -> str:
     """Return the name of a module, or of the module that defines a class, a function or an object's class; or ""."""
     found: object
     if is_a(thing, ModuleType):
-        found = object.__getattribute__(thing, "__dict__").get("__name__")
+        found = globals_of(thing).get("__name__")
     elif type(thing) is FunctionType:
         found = thing.__module__
     else:

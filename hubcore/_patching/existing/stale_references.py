@@ -176,7 +176,7 @@ class _Search:
 
     def module(self, name: str, module: ModuleType) -> None:
         self._module = name
-        names = object.__getattribute__(module, "__dict__")
+        names = _raw.globals_of(module)
         for attribute, value in list(names.items()):
             if type(attribute) is str and not attribute.startswith("__"):
                 self.value(value, f"{name}.{attribute}", lambda new, a=attribute: names.__setitem__(a, new), 0)  # type: ignore[misc]

@@ -8,6 +8,7 @@ The program's start method stays; child processes that are not forked are ordina
   interrupted. So `acquire` tries again after pauses that grow up to LONGEST_PAUSE seconds; a release in the same
   process ends the pause at once.
 - The owner of an RLock is a greenlet.
+- `Condition.wait` takes its lock again through any interrupts, as in `_threads.condition_wait`.
 
 In a thread without a hub all of this waits as the standard library does: there is no other greenlet to run.
 """
@@ -22,7 +23,8 @@ from hubcore._base.originals import read_fd, set_blocking, write_fd
 from hubcore._io.wait_fd import wait_read, wait_write
 from hubcore._patching import cpython_internals as _cpython_internals
 from hubcore._patching.import_hooks import after_import
-from hubcore._patching.replace import patch_item, warn
+from hubcore._patching.replace import patch_attribute, patch_item, warn
+from hubcore._sync.retake import retake
 from hubcore._sync.steps import note_try
 from hubcore.event import Event
 from hubcore.hub import get_hub_if_any
@@ -50,6 +52,7 @@ def patch_multiprocessing() -> None:
     patch_item(_native, "SemLock", SemLock)
     after_import("multiprocessing.connection", _patch_connection)
     after_import("multiprocessing.resource_sharer", _patch_resource_sharer)
+    after_import("multiprocessing.synchronize", _patch_synchronize)
     after_import("multiprocessing.util", _patch_util)
 
 
@@ -146,6 +149,43 @@ class SemLock(_NativeSemLock):  # type: ignore[misc]
     def _after_fork(self) -> None:
         super()._after_fork()
         self._begin()
+
+
+# Conditions.
+
+
+def _patch_synchronize(module: Any) -> None:
+    patch_attribute(module.Condition, "wait", _wait)
+
+
+def _wait(self: Any, timeout: float | None = None) -> bool:
+    """As multiprocessing.Condition.wait. Switches. However it ends, the caller then owns the lock."""
+    assert self._lock._semlock._is_mine(), "must acquire() condition before using wait()"
+    self._sleeping_count.release()
+    count = self._lock._semlock._count()
+    for _ in range(count):
+        self._lock.release()
+    taken = 0
+
+    def take(count: int) -> None:
+        nonlocal taken
+        while taken < count:
+            self._lock.acquire()
+            taken += 1
+
+    notified, failure = False, None
+    try:
+        notified = self._wait_semaphore.acquire(True, timeout)
+    except BaseException as error:
+        failure = error
+    self._woken_count.release()
+    failure = retake(self, self._lock, take, count, failure)
+    try:
+        if failure is not None:
+            raise failure
+    finally:
+        del failure  # its traceback refers to this frame
+    return notified
 
 
 # Connections.

@@ -129,6 +129,32 @@ def test_a_number_that_another_socket_got_is_watched_anew(loop: Loop, pair: Pair
     other.close()
 
 
+@pytest.mark.parametrize("closed", ["while it is watched", "and then stopped", "and never seen ready"])
+def test_a_file_that_outlives_its_number_lets_the_loop_sleep(loop: Loop, pair: Pair, closed: str) -> None:
+    """A backend must sleep on where a file was closed that a duplicate keeps open: a kernel object that is not asked to
+    forget the number before may report it at each poll, and cannot be asked any more."""
+    ours, theirs = pair
+    number = os.dup(ours.fileno())
+    due: list[str] = []
+    polls = 0
+    with loop.io(number, READ) as io:
+        io.start(lambda: None)
+        passes(loop)
+        os.close(number)
+        if closed == "and then stopped":
+            io.stop()
+        theirs.send(b"x")
+        if closed == "while it is watched":
+            passes(loop, 3)
+        io.stop()
+        with loop.timer(0.05) as timer:
+            timer.start(due.append, "due")
+            while not due:
+                polls += 1
+                loop.run(once=True)
+    assert polls < 25
+
+
 def test_a_number_that_a_regular_file_got_is_no_disaster(child: Child) -> None:
     """A backend must survive that a watched number becomes a regular file's. In a process of its own: a C library
     may abort it."""

@@ -131,6 +131,13 @@ def _now(cls: Any, tz: Any = None) -> Any:
     return cls.fromtimestamp(seconds, tz).replace(microsecond=nanoseconds // 1000)
 
 
+def _today(cls: Any) -> Any:
+    # Up to CPython 3.14 it calls time.time(), which is exchanged; 3.15 asks the system.
+    if world is None:
+        return _original(datetime.date, "today").__get__(None, cls)()
+    return cls.fromtimestamp(wall())
+
+
 def _utcnow(cls: Any) -> Any:
     if world is None:
         return _original(datetime.datetime, "utcnow").__get__(None, cls)()
@@ -303,6 +310,7 @@ def _table() -> list[tuple[Any, str, Any]]:
         (time, "time", wall), (time, "time_ns", wall_ns), (time, "clock_gettime", _clock_gettime),
         (time, "clock_gettime_ns", _clock_gettime_ns), (time, "strftime", _strftime), (time, "asctime", _asctime),
         (time, "sleep", _sleep), (datetime.datetime, "now", _now), (datetime.datetime, "utcnow", _utcnow),
+        (datetime.date, "today", _today),
         (posix, "urandom", _urandom), (posix, "getrandom", _getrandom), (_random.Random, "seed", _seed),
         (posix, "getpid", _getpid), (posix, "getppid", _getppid), (posix, "uname", _uname), (posix, "kill", _kill),
         (_socket, "gethostname", _gethostname),

@@ -6,10 +6,10 @@ only while it is made. For one process, all threads: a replacement that is asked
 calls `original`.
 """
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
-    raise ImportError("hubcore.testing.sim._exchange is not built; run: pip install -e .")
+    raise cython.not_built("hubcore.testing.sim._exchange")
 
 from cython.cimports.cpython.ref import PyObject
 from cython.cimports.hubcore.testing.sim._exchange import (

@@ -3,6 +3,7 @@
 python -m tests.interplay.dropin                         every job, way and backend; then writes docs/gevent.md
 python -m tests.interplay.dropin celery --way wheel      some of them
 python -m tests.interplay.dropin celery --real           on the real gevent: does the job itself make sense?
+python -m tests.interplay.dropin --way run --write-page  a part; the page also shows what earlier runs have kept
 python -m tests.interplay.dropin --scan                  names of gevent that installed packages use and hubcore lacks
 """
 
@@ -13,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from tests.interplay.dropin import page, scan
-from tests.interplay.dropin.run import Outcome, Services, jobs, run
+from tests.interplay.dropin.run import Outcome, Services, jobs, keep, kept, run
 from tests.interplay.dropin.ways import REAL, WAYS, Start, prepare
 
 
@@ -25,6 +26,7 @@ def main() -> int:
     parser.add_argument("--way", action="append", choices=WAYS)
     parser.add_argument("--backend", action="append", choices=("libev", "libuv"))
     parser.add_argument("--real", action="store_true", help="run the jobs on the real gevent")
+    parser.add_argument("--write-page", action="store_true", help="write docs/gevent.md also after a part of the runs")
     parser.add_argument("--scan", action="store_true", help="only look for names that hubcore lacks")
     options = parser.parse_args()
     unknown = sorted(set(options.names) - {job.name for job in every})
@@ -47,14 +49,16 @@ def main() -> int:
                 for backend in options.backend or ("libev", "libuv"):
                     outcome = run(job, Start(way, backend, folder), services)
                     outcomes.append(outcome)
+                    if not options.real:
+                        keep(outcome)
                     result = "ok  " if outcome.passed else "FAIL"
                     print(f"{result}  {job.name}, {way}, {backend}, {outcome.seconds:.1f} s", flush=True)
                     if not outcome.passed:
                         print("    " + outcome.text[-3000:].replace("\n", "\n    "), flush=True)
     bad = [each for each in outcomes if not each.passed and each.job not in page.KNOWN]
     print(f"{len(outcomes)} jobs, {sum(each.passed for each in outcomes)} passed, {len(bad)} failed unexpectedly")
-    if not (options.names or options.way or options.backend or options.real):
-        page.write(outcomes)
+    if options.write_page or not (options.names or options.way or options.backend or options.real):
+        page.write(kept())
     return 1 if bad or wrong else 0
 
 

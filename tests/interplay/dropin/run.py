@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
 import subprocess
 import tempfile
 import time
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from tests.interplay import services
 from tests.interplay.dropin import commands
 from tests.interplay.dropin.ways import JOBS, Start
+from tests.support.paths import ROOT
 
 LONGEST = 120.0
 
@@ -97,6 +100,23 @@ def jobs() -> list[Job]:
         _program("pika_connection", "pika"),
         _program("imports_only", "gnsq", "Flask-Sockets"),
     ]
+
+
+KEPT = ROOT / "build" / "interplay-gevent.json"
+
+
+def keep(outcome: Outcome) -> None:
+    """Keep `outcome` in a file, in the place of an earlier one of the same run; other processes may do so as well."""
+    KEPT.parent.mkdir(exist_ok=True)
+    with KEPT.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        known = {(each.job, each.way, each.backend): each for each in [*kept(), outcome]}
+        KEPT.write_text(json.dumps([asdict(each) for each in known.values()], indent=1))
+
+
+def kept() -> list[Outcome]:
+    """What earlier runs have kept."""
+    return [Outcome(**each) for each in json.loads(KEPT.read_text())] if KEPT.exists() else []
 
 
 class Services:
