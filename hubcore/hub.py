@@ -534,8 +534,10 @@ if not TYPE_CHECKING:  # or checkers would take every name
             return load("hubcore._tasks.gevent_waiter:Waiter")
         if name == "signal":
             return load("hubcore._process.gevent_signal:signal_handler")
-        if name in ("wait", "iwait"):
-            return load(f"hubcore._sync.wait:{name}")
+        if name == "wait":
+            return load("hubcore._sync.wait:wait")
+        if name == "iwait":
+            return load("hubcore._sync.wait:iwait")
         if name == "linkproxy":
             return load("hubcore._tasks.gevent_waiter:linkproxy")
         if name == "MAIN_THREAD_IDENT":
