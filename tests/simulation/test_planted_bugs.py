@@ -1,7 +1,6 @@
 """Planted mistakes: each is found within a stated number of seeds, and the mended version is clean."""
 
 import json
-import os
 import socket
 import sys
 import threading
@@ -15,9 +14,6 @@ from hubcore.testing import sim
 sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "docs" / "simulation"))
 import lease
 import raft
-
-# With which the mended versions are tried; 10,000 takes some ten minutes.
-CLEAN = int(os.environ.get("HUBCORE_SIM_CLEAN", "30"))
 
 
 class Store:
@@ -213,7 +209,7 @@ BUGS = {
 def test_a_planted_bug_is_found(name):
     program, seeds = BUGS[name]
     with pytest.raises(sim.SimulationFailure) as caught:
-        sim.explore(program, False, seeds=seeds, shrink=3)
+        sim.explore(program, False, seeds=seeds, shrink=1)
     assert isinstance(caught.value.error, FAILURES)
     # What was found can be had again, by its seed and by the faults that are needed.
     failure = caught.value
@@ -223,11 +219,17 @@ def test_a_planted_bug_is_found(name):
         sim.run(program, False, seed=failure.seed, order=failure.order, faults=failure.faults)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("name", BUGS)
-def test_the_mended_version_is_clean(name):
-    program, _ = BUGS[name]
-    sim.explore(program, True, seeds=CLEAN)
+# The programs without their mistakes, with their arguments.
+MENDED = {name: (program, True) for name, (program, _) in BUGS.items()}
+MENDED["lease"] = (lease.scenario, lease.MendedLease)
+MENDED["raft"] = (raft.scenario,)
+
+
+@pytest.mark.parametrize("seeds", [6, pytest.param(500, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("name", MENDED)
+def test_the_mended_version_is_clean(name, seeds):
+    program, *arguments = MENDED[name]
+    sim.explore(program, *arguments, seeds=seeds)
 
 
 def test_the_lease_service_of_the_tutorial():
@@ -236,17 +238,7 @@ def test_the_lease_service_of_the_tutorial():
 
 
 @pytest.mark.slow
-def test_the_mended_lease_service_is_clean():
-    sim.explore(lease.scenario, lease.MendedLease, seeds=CLEAN)
-
-
-@pytest.mark.slow
 def test_a_double_vote_is_found_and_needs_faults():
     with pytest.raises(sim.SimulationFailure, match="two leaders of term") as caught:
         sim.explore(raft.scenario, False, seeds=100, shrink=5)
     assert caught.value.faults
-
-
-@pytest.mark.slow
-def test_a_raft_that_keeps_its_votes_is_clean():
-    sim.explore(raft.scenario, seeds=CLEAN)

@@ -6,8 +6,6 @@ import os
 import select
 import selectors
 import socket
-import socketserver
-import ssl
 import threading
 import time
 import urllib.request
@@ -17,15 +15,9 @@ import pytest
 import hubcore
 from hubcore.server import StreamServer
 from hubcore.testing import sim
+from tests.simulation.worlds import twice
 
 HOUR = 3600.0
-
-
-def twice(main, *args, **settings):
-    """The result of two runs that are the same."""
-    first, second = (sim.run(main, *args, **{"seed": 6, **settings}) for _ in range(2))
-    assert first == second
-    return first
 
 
 class Handler(http.server.BaseHTTPRequestHandler):
@@ -59,116 +51,6 @@ def test_http_server_and_clients_of_the_standard_library():
         return simulation.digest, simulation.now
 
     assert 8 < twice(main)[1] < 9
-
-
-def test_requests():
-    requests = pytest.importorskip("requests")
-
-    def main(simulation):
-        host = simulation.host("web", web, 8080)
-        session = requests.Session()
-        sizes = [len(session.get(f"http://web:8080/{number}").content) for number in range(5)]
-        simulation.partition("test", "web")
-        with pytest.raises(requests.ReadTimeout):
-            session.get("http://web:8080/", timeout=3)
-        simulation.heal()
-        sizes.append(len(session.get("http://web:8080/").content))
-        host.kill()
-        with pytest.raises(requests.ConnectionError):
-            session.get("http://web:8080/")
-        with pytest.raises(requests.ConnectionError, match="resolve"):
-            session.get("http://nowhere/")
-        return sizes, simulation.digest
-
-    assert twice(main)[0] == [1000] * 6
-
-
-class Redis(socketserver.StreamRequestHandler):
-    """As much of Redis as a client asks of it: a stand-in in a few lines."""
-
-    values = {}
-
-    def handle(self):
-        while line := self.rfile.readline():
-            words = []
-            for _ in range(int(line[1:])):
-                size = int(self.rfile.readline()[1:])
-                words.append(self.rfile.read(size + 2)[:-2].decode())
-            name = words[0].upper()
-            if name == "INCRBY":
-                self.values[words[1]] = self.values.get(words[1], 0) + int(words[2])
-                self.wfile.write(b":%d\r\n" % self.values[words[1]])
-            elif name == "GET":
-                value = str(self.values.get(words[1], "")).encode()
-                self.wfile.write(b"$%d\r\n%s\r\n" % (len(value), value))
-            elif name == "HELLO":
-                self.wfile.write(b"-ERR unknown command\r\n")
-            else:
-                self.wfile.write(b"+OK\r\n")
-
-
-def test_redis_py():
-    redis = pytest.importorskip("redis")
-
-    def serve():
-        Redis.values = {}
-        server = socketserver.ThreadingTCPServer(("", 6379), Redis)
-        server.serve_forever()
-
-    def main(simulation):
-        simulation.host("cache", serve)
-        client = redis.Redis(host="cache", protocol=2)
-
-        def work():
-            for _ in range(10):
-                client.incr("x")
-
-        threads = [threading.Thread(target=work) for _ in range(5)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        return client.get("x"), simulation.digest
-
-    assert twice(main)[0] == b"50"
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    """A certificate for the host "web", with its key, and the authority's."""
-    trustme = pytest.importorskip("trustme")
-    folder = tmp_path_factory.mktemp("tls")
-    authority = trustme.CA(key_type=trustme.KeyType.RSA)
-    leaf = authority.issue_cert("web", key_type=trustme.KeyType.RSA)
-    authority.cert_pem.write_to_path(folder / "ca.pem")
-    leaf.private_key_and_cert_chain_pem.write_to_path(folder / "leaf.pem")
-    return str(folder / "ca.pem"), str(folder / "leaf.pem")
-
-
-def test_tls(files):
-    authority, leaf = files
-
-    def serve():
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(leaf)
-        server = http.server.ThreadingHTTPServer(("", 443), Handler)
-        server.socket = context.wrap_socket(server.socket, server_side=True)
-        server.serve_forever()
-
-    def main(simulation):
-        host = simulation.host("web", serve)
-        simulation.link("test", "web", loss=0.05)
-        context = ssl.create_default_context(cafile=authority)
-        sizes = []
-        for number in range(3):
-            with urllib.request.urlopen(f"https://web/{number}", context=context) as answer:
-                sizes.append(len(answer.read()))
-        host.kill()
-        with pytest.raises(OSError):
-            urllib.request.urlopen("https://web/", context=context)
-        return sizes
-
-    assert twice(main) == [1000] * 3
 
 
 def test_hubcores_own_servers_with_kills_and_partitions():

@@ -4,6 +4,8 @@ from contextlib import suppress
 
 from hubcore import socket, spawn
 from hubcore.testing import sim
+from hubcore.testing.sim._settings import checked
+from hubcore.testing.sim._template import Template
 
 
 def here(main, *args, **settings):
@@ -39,3 +41,16 @@ def read(connection, size):
     while len(data) < size and (more := connection.recv(size - len(data))):
         data += more
     return data
+
+
+def twice(main, seed=6):
+    """The result of two runs that are the same, in processes forked from one."""
+    given = {"seed": seed, "timeout": 3600.0, "order": "mixed", "latency": (0.0005, 0.005), "faults": None}
+    with Template(main, ()) as template:
+        first, second = template.run(checked(given)), template.run(checked(given))
+    for outcome in (first, second):
+        if outcome.error is not None:
+            outcome.error.add_note(outcome.trace)
+            raise outcome.error
+    assert (first.result, first.digest) == (second.result, second.digest)
+    return first.result

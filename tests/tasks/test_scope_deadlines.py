@@ -68,7 +68,7 @@ def test_fail_after_whose_block_waits_no_more_does_not_fail(hub):
         pass
     with fail_after(0.001) as scope:
         while hub.loop.update_now() <= scope.deadline:
-            if hub.backend == "virtual":
+            if hasattr(hub.loop, "advance"):  # on virtual time
                 hub.loop.advance(0.01)
     assert not scope.cancelled_caught
 

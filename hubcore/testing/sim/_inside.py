@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import Any
 
 from hubcore.hub import get_hub_if_any, set_hub
-from hubcore.testing.sim import _builtins, _disk, _mirror, _socket, _work
+from hubcore.testing.sim import _builtins, _disk, _mirror, _natives, _socket, _work
 from hubcore.testing.sim._driver import Driver
 from hubcore.testing.sim._faults import Faults
 from hubcore.testing.sim._host import Host
@@ -52,6 +52,7 @@ def simulate(main: Callable[..., object], args: tuple[object, ...], settings: Se
     if settings.record or settings.trap:
         world.log.watcher = _watcher(outcome, settings.trap)
     before = get_hub_if_any()
+    natives = _natives.sockets()
     set_hub(None)
     collects = gc.isenabled()
     gc.disable()
@@ -81,6 +82,8 @@ def simulate(main: Callable[..., object], args: tuple[object, ...], settings: Se
         if collects:
             gc.enable()
     outcome.result = host.result
+    if error is None:
+        error = _natives.check(natives)
     if error is not None:
         outcome.error = error
         outcome.trace = "".join(traceback.format_exception(type(error), error, _of_the_program(error)))

@@ -11,11 +11,14 @@ from __future__ import annotations
 
 import os
 import select
+import sys
+from _thread import _count as thread_count
 from math import inf
 from typing import Any
 
 from hubcore import config
-from hubcore._base.originals import original
+from hubcore._base.originals import get_ident, original
+from hubcore._base.worker_threads import any_starting, idle_thread_idents
 from hubcore.backends.native import WakePipe
 from hubcore.backends.select_ import SelectLoop
 from hubcore.testing.sim import _builtins, _mirror, _socket
@@ -57,6 +60,14 @@ class LoneHost:
         self.fds_changed = True
 
 
+def _other_threads_run() -> bool:
+    """Whether a native thread runs that could end a wait of this one."""
+    if any_starting():
+        return True
+    # A set of the idents, not the frames: one of them is this call's, which would keep itself alive.
+    return thread_count() > 0 and bool(set(sys._current_frames()) - {get_ident()} - idle_thread_idents())
+
+
 class LoneProcess:
     """The program: whatever runs in the thread."""
 
@@ -86,7 +97,7 @@ class LoneProcess:
             if loop.pendingcnt or loop.woken:
                 until = min(until, max(earliest, world.now))
             at = world.next_time()
-            if loop.external or loop.jobs:
+            if loop.external or loop.jobs or _other_threads_run():
                 # What another thread does takes real time, and all the world waits for it.
                 left = min(at, until) - world.now
                 if until > earliest and left > 0.0 and not loop.woken:

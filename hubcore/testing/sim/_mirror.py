@@ -116,6 +116,10 @@ class Mirror:
         self.forget()
         self.endpoint.release()
 
+    def both_ends(self) -> tuple[int, int]:
+        """The fds of the pair; -1 once they are closed."""
+        return self._near.fileno(), self._far.fileno()
+
     def forget(self) -> None:
         """Close the real fds, without a word to the endpoint."""
         _by_number.pop(self.number, None)
@@ -216,6 +220,11 @@ def _dup(fd: int, /) -> int:
 
 
 _exchanges: dict[str, Exchange] = {}
+
+
+def numbers() -> set[int]:
+    """All fds of the mirrors that there are."""
+    return {number for mirror in _by_number.values() for number in mirror.both_ends()}
 
 
 def install() -> None:

@@ -7,7 +7,6 @@ the class follows, also one that was taken long ago, and a program's own subclas
 from __future__ import annotations
 
 import errno
-import os
 import socket as _stdlib
 from functools import partial
 from operator import index
@@ -22,7 +21,7 @@ from hubcore.socket import socket
 from hubcore.testing.sim import _options
 from hubcore.testing.sim._network import address_of
 from hubcore.testing.sim._socket_base import FOREVER, SimSocketBase, blank, process_here, simulated_classes
-from hubcore.testing.sim._waits import bad_fd
+from hubcore.testing.sim._waits import bad_fd, would_block
 
 _DONTWAIT, _PEEK, _WAITALL = int(_stdlib.MSG_DONTWAIT), int(_stdlib.MSG_PEEK), int(_stdlib.MSG_WAITALL)
 _TRUNC, _OOB = int(_stdlib.MSG_TRUNC), int(_stdlib.MSG_OOB)
@@ -49,7 +48,7 @@ class SimSocket(SimSocketBase):
             if found is not None:
                 return found
             if limit == 0.0 or (flags & _DONTWAIT and limit < 0.0):
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                raise would_block()
             wait(limit)
 
     def _receive(self, size: int, flags: int) -> bytes:
@@ -181,7 +180,7 @@ class SimSocket(SimSocketBase):
                 if sent >= len(octets):
                     return
                 if waits.timeout == 0.0 or (flags & _DONTWAIT and waits.timeout < 0.0):
-                    raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                    raise would_block()
                 if waits.timeout < 0.0:
                     waits.wait_write(FOREVER)
                     continue

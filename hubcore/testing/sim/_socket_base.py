@@ -22,7 +22,7 @@ from hubcore.testing.sim import _mirror, _options
 from hubcore.testing.sim._errors import Unsimulated
 from hubcore.testing.sim._tcp import Tcp
 from hubcore.testing.sim._udp import Udp
-from hubcore.testing.sim._waits import SimWaits, bad_fd
+from hubcore.testing.sim._waits import SimWaits, bad_fd, would_block
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class SimSocketBase(socket):
             if child is not None:
                 break
             if waits.timeout == 0.0:
-                raise BlockingIOError(errno.EAGAIN, os.strerror(errno.EAGAIN))
+                raise would_block()
             waits.wait_read(waits.timeout)
         timeout = _stdlib.getdefaulttimeout()
         sock = blank(simulated_classes[socket])

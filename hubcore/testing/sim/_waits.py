@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-from errno import EBADF
+from errno import EAGAIN, EBADF
 from socket import SOCK_STREAM
 from typing import Any
 
 from hubcore._io.fd_waits import FdWaits
+from hubcore._sync.steps import note_try_if_patched
 from hubcore.exceptions import ConcurrentObjectUseError
 from hubcore.hub import get_hub
 from hubcore.watchers import READ, WRITE
@@ -22,6 +23,12 @@ if TYPE_CHECKING:
 def bad_fd() -> OSError:
     """What a closed socket raises."""
     return OSError(EBADF, os.strerror(EBADF))
+
+
+def would_block() -> OSError:
+    """What a call raises that may not wait. May switch: a program that only tries lets time and the others go on."""
+    note_try_if_patched()
+    return BlockingIOError(EAGAIN, os.strerror(EAGAIN))
 
 
 class Direction:
