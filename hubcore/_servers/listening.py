@@ -44,7 +44,8 @@ def bound(
         if family == socket.AF_INET6:
             # Without a host the socket serves both families; an IPv6 host means IPv6 only.
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if address[0] in ("", b"") else 1)
-        _native.bind(sock, address)
+        # The sockets of a simulation are of a class of their own, and know nothing of the system's call.
+        (_native.bind if type(sock) is socket.socket else type(sock).bind)(sock, address)
         if backlog is not None:
             sock.listen(backlog)
     except OSError as error:

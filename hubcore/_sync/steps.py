@@ -89,6 +89,12 @@ def note_try_if_patched() -> None:
     count_try_if_patched()
 
 
+def begin_part() -> None:
+    """Begin a part of a budget anew: what a simulated run spends must not depend on what the process did before it."""
+    global _left
+    _left = _PART
+
+
 def spend_part() -> int:
     """Spend a part of the budget of the calling thread's hub, if it has one. May switch."""
     global _left

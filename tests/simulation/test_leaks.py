@@ -95,6 +95,7 @@ ASKED = {
     ("time", "gmtime"): time.gmtime,
     ("time", "ctime"): time.ctime,
     ("datetime", "now"): datetime.datetime.now,
+    ("date", "today"): datetime.date.today,
     ("datetime", "utcnow"): lambda: answer(datetime.datetime.utcnow),
     ("posix", "urandom"): lambda: os.urandom(8),
     ("posix", "getrandom"): lambda: os.getrandom(8),

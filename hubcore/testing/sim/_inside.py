@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Any
 
+from hubcore._sync.steps import begin_part
 from hubcore.hub import get_hub_if_any, set_hub
 from hubcore.testing.sim import _builtins, _disk, _mirror, _natives, _socket, _work
 from hubcore.testing.sim._driver import Driver
@@ -53,6 +54,7 @@ def simulate(main: Callable[..., object], args: tuple[object, ...], settings: Se
         world.log.watcher = _watcher(outcome, settings.trap)
     before = get_hub_if_any()
     natives = _natives.sockets()
+    begin_part()
     set_hub(None)
     collects = gc.isenabled()
     gc.disable()
