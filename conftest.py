@@ -2,13 +2,8 @@
 
 import pytest
 
-PLUGIN = "hubcore.testing.plugin"
-
-
-def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
-    """Load the plugin, unless pytest has found it by its entry point already."""
-    if not any(getattr(plugin, "__name__", None) == PLUGIN for plugin in pluginmanager.get_plugins()):
-        pluginmanager.import_plugin(PLUGIN)
+from hubcore.testing.conformance.loop_fixture import loop as loop
+from hubcore.testing.plugin import pytest_addoption as pytest_addoption
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -534,4 +534,16 @@ if not TYPE_CHECKING:  # or checkers would take every name
             return load("hubcore._tasks.gevent_waiter:Waiter")
         if name == "signal":
             return load("hubcore._process.gevent_signal:signal_handler")
+        if name == "wait":
+            return load("hubcore._sync.wait:wait")
+        if name == "iwait":
+            return load("hubcore._sync.wait:iwait")
+        if name == "linkproxy":
+            return load("hubcore._tasks.gevent_waiter:linkproxy")
+        if name == "MAIN_THREAD_IDENT":
+            return load("hubcore._base.main_thread:main_thread_ident")()
+        if name == "_get_hub":
+            return get_hub_if_any
+        if name == "_get_hub_noargs":
+            return get_hub
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

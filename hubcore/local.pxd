@@ -90,3 +90,6 @@ cdef dict _add_dict(local owner, Residence residence, dict fresh)
 cdef _take_out(local owner, long key, str number)
 @cython.locals(fresh=Residence, found=Residence, raw=RawGreenlet)
 cdef Residence _residence(greenlet current)
+
+@cython.locals(here=Residence)
+cpdef list all_local_dicts_for_greenlet(greenlet greenlet)

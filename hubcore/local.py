@@ -44,7 +44,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Never
 
-__all__ = ["local"]
+__all__ = ["all_local_dicts_for_greenlet", "local"]
 
 import_greenlet()
 
@@ -245,3 +245,22 @@ if not cython.compiled:
         return new
 
     local.__new__ = staticmethod(_new)  # type: ignore[assignment]
+
+
+def all_local_dicts_for_greenlet(greenlet: greenlet) -> list[tuple[tuple[type[local], int], dict[str, Any]]]:
+    """Return what `greenlet` has in locals: pairs of (class, id of the local) and the dict of its attributes there.
+
+    For reports of what a greenlet does. Never switches, and makes no dict; any thread.
+    """
+    here = residence_in(greenlet) if isinstance(greenlet, RawGreenlet) else instance_dict(greenlet).get(_RESIDENCE)
+    found: dict[int, Any] = {}
+    if here is not None:
+        for reference in here.owners.copy():
+            owner = reference()
+            if owner is None:
+                continue
+            dicts = own(owner)._local_dicts
+            mine = None if dicts is None else dicts.get(here.number)
+            if mine is not None:
+                found[id(owner)] = ((type(owner), id(owner)), mine)
+    return list(found.values())

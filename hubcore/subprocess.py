@@ -123,6 +123,10 @@ def _put_down(process: Popen, error: BaseException) -> None:
 
 
 def __getattr__(name: str) -> Any:
+    if name == "FileObject":  # gevent has it here
+        from hubcore.fileobject import FileObject
+
+        return FileObject
     # Looked up, not copied: every name of the running Python version is found, also one that is set later.
     return getattr(_stdlib, name)
 

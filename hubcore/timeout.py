@@ -76,7 +76,7 @@ class Timeout(TimeLimit):
         if hub._noted is not None:
             notes = hub.notes_of(expiry.target)
             if notes is not None:
-                notes.disown(self if self.exception is None or isinstance(self.exception, bool) else self.exception)
+                notes.disown(self._raised())
         hub.loop.add_deadline(expiry, seconds if seconds > 0 else 0.0)
         self._expiry = expiry
 

@@ -16,3 +16,10 @@ def in_main_thread() -> bool:
     except TypeError:
         pass
     return True
+
+
+def main_thread_ident() -> int | None:
+    """Return the ident of the program's main thread."""
+    from threading import main_thread
+
+    return main_thread().ident

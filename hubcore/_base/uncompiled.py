@@ -11,9 +11,10 @@ import os
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import Any, TypeVar
+    from typing import Any, TypeVar, overload
 
     Function = TypeVar("Function", bound=Callable[..., Any])
+    T = TypeVar("T")
 
 #: Whether the module that asks is compiled.
 compiled: bool = False
@@ -32,9 +33,20 @@ def not_built(module: str, library: str = "", package: str = "") -> ImportError:
     )
 
 
-def cast(kind: object, value: Any, typecheck: bool = False) -> Any:
-    """Return `value`."""
-    return value
+if TYPE_CHECKING:
+
+    @overload
+    def cast(kind: type[T], value: object, typecheck: bool = ...) -> T: ...
+    @overload
+    def cast(kind: object, value: object, typecheck: bool = ...) -> Any: ...
+    def cast(kind: Any, value: Any, typecheck: bool = False) -> Any:
+        """Return `value`."""
+
+else:
+
+    def cast(kind, value, typecheck=False):
+        """Return `value`."""
+        return value
 
 
 def pointer(kind: object) -> Any:

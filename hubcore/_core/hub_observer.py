@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from types import BuiltinFunctionType, FunctionType, MethodType
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.observer import Observer
 from hubcore._core.raw_greenlet import RawGreenlet, next_serial
 
@@ -150,7 +149,7 @@ class Texts:
             return found
         if type(waiting_on) is str:
             return self.id_of(waiting_on)
-        return self.id_of(type(waiting_on).__name__)
+        return self.id_of(type(waiting_on).__name__.lstrip("_"))
 
 
 class HubObserver(Observer):

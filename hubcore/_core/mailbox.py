@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     _opened: dict[str, int] = {}

@@ -5,8 +5,7 @@ The scheduler calls these functions only while `per_greenlet_state.enabled` is n
 
 from __future__ import annotations
 
-import cython
-
+from hubcore._base import uncompiled as cython
 from hubcore._core.running_loop import per_greenlet_state
 
 if not cython.compiled:

@@ -7,7 +7,7 @@ it, else CLOCK_MONOTONIC; `now_ns` and `ticks` together calibrate it.
 
 from __future__ import annotations
 
-import cython
+from hubcore._base import uncompiled as cython
 
 if not cython.compiled:
     from struct import Struct

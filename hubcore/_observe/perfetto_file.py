@@ -103,6 +103,6 @@ def by_site(hub: HubTimeline) -> dict[str, list[Life]]:
     """The greenlets of `hub` by their function and the place of their spawn."""
     found: dict[str, list[Life]] = {}
     for life in hub.lives.values():
-        site = "main" if life.name == "main" else f"{life.name} spawned at {life.site}"
+        site = life.name if life.site == "-" else f"{life.name} spawned at {life.site}"
         found.setdefault(site, []).append(life)
     return found

@@ -29,7 +29,7 @@ def kind_of(waiting_on: object) -> str:
         return "join"
     if fd_of(waiting_on) >= 0:
         return _BY_EVENTS.get(getattr(waiting_on, "events", 0), type(waiting_on).__name__)
-    return type(waiting_on).__name__
+    return type(waiting_on).__name__.lstrip("_")
 
 
 def fd_of(waiting_on: object) -> int:

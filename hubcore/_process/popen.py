@@ -27,6 +27,7 @@ from hubcore._process.pipes import Pipe, blocking_again, open_pipe
 from hubcore._sync.links import DirectLink
 from hubcore._sync.steps import note_try_if_patched
 from hubcore._watchers.child import ChildEnd, sleep_until_ended
+from hubcore.event import AsyncResult
 from hubcore.hub import get_hub_if_any
 
 _NO_PIPES = {"stdin": -1, "stdout": -1, "stderr": -1}
@@ -100,6 +101,7 @@ class Popen(_StdlibPopen):
     ) -> None:
         self._bufsize = -1 if bufsize is None else bufsize
         self._links: list[ExitLink] = []
+        self._result: AsyncResult[int] | None = None
         try:
             super().__init__(
                 args,
@@ -397,6 +399,20 @@ class Popen(_StdlibPopen):
         if self.text_mode:
             return self._translate_newlines(data, file.encoding, file.errors)
         return data
+
+    @property
+    def result(self) -> AsyncResult[int]:
+        """An AsyncResult that gets the return code when the child has ended. The first use starts to wait for that.
+
+        Never switches.
+        """
+        if self._result is None:
+            self._result = result = AsyncResult()
+            if self.returncode is None:
+                self.rawlink(lambda child: result.set(child.returncode))
+            else:
+                result.set(self.returncode)
+        return self._result
 
     # For `hubcore.wait` and `iwait`.
 

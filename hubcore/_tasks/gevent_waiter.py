@@ -10,6 +10,7 @@ from hubcore.hub import get_hub
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
     from typing import Any
 
@@ -120,3 +121,16 @@ class Waiter:
         # Without the greenlet's description, which may contain this one.
         state = "waiting" if not self._ready else repr(self._value) if self.error is None else repr(self.error)
         return f"<Waiter at {id(self):#x}: {state}>"
+
+
+class linkproxy:
+    """A link that calls `callback(obj)`, whatever object it is notified of."""
+
+    __slots__ = ("callback", "obj")
+
+    def __init__(self, callback: Callable[[Any], object], obj: Any) -> None:
+        self.callback: Callable[[Any], object] = callback
+        self.obj: Any = obj
+
+    def __call__(self, *args: object) -> None:
+        self.callback(self.obj)

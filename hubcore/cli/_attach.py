@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 _MAILBOX = Struct("=8sIiiII108s256s")
 _POSTED, _PATH, _REQUEST = 20, 28, 136  # offsets, see mailbox.pxd
+_OWN_MAPS = "/proc/self/maps"
 _BUSY_AFTER = 2.0  # seconds
 _TURN = 5.0
 _SILENCE = 15.0
@@ -52,6 +53,7 @@ class Target:
     """A process that uses hubcore. CannotAsk if it does not, or may not be asked."""
 
     def __init__(self, pid: int) -> None:
+        check_system()
         self.pid = pid
         self.proc = f"/proc/{pid}"
         self._check_process()
@@ -238,8 +240,15 @@ class Target:
         return found
 
 
+def check_system() -> None:
+    """CannotAsk where processes cannot be looked into."""
+    if not os.path.exists(_OWN_MAPS):
+        raise CannotAsk("processes can be looked into on Linux only, where /proc is mounted")
+
+
 def processes() -> list[int]:
-    """Return the processes of this machine that have imported hubcore, as far as this user may see."""
+    """Return the processes of this machine that have imported hubcore, as far as this user may see. CannotAsk."""
+    check_system()
     found = []
     for name in os.listdir("/proc"):
         if name.isdigit():

@@ -83,7 +83,12 @@ def hub_line(pid: int, hub: dict[str, Any]) -> str:
 def _all(as_json: bool) -> int:
     rows: list[tuple[str, ...]] = []
     found = []
-    for pid in processes():
+    try:
+        present = processes()
+    except CannotAsk as error:
+        complain(str(error))
+        return CANNOT
+    for pid in present:
         if pid == os.getpid():
             continue
         try:

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import faulthandler
 import gc
-import os
 import signal
 import sys
 import threading
@@ -37,16 +36,11 @@ class Hang(BaseException):
 class Watchdog:
     """Watches one test at a time; used in the main thread."""
 
-    def __init__(self) -> None:
-        self._stderr = os.dup(2)  # output that pytest captures would be lost with the process
+    def __init__(self, stderr: int) -> None:
+        self._stderr = stderr  # the fd; output that pytest captures would be lost with the process
         self._previous: Any = None
         self._armed = False
         self._seconds = 0.0
-
-    def close(self) -> None:
-        """Disarm the watchdog and close its fd."""
-        self.disarm()
-        os.close(self._stderr)
 
     def arm(self, seconds: float) -> None:
         """Raise `Hang` in the main greenlet after `seconds`. Does nothing outside the main thread."""

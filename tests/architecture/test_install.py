@@ -1,6 +1,7 @@
 """What a build and an install need: no Cython where a program runs, and one clear line where something is missing."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -36,6 +37,12 @@ def setup(tree, *arguments, start="", **variables):
     return subprocess.run(
         [sys.executable, "-c", "import sys\n" + code], cwd=tree, env=env | variables, capture_output=True, text=True
     )
+
+
+def test_sources_name_cython_by_the_module_that_stands_in_for_it():
+    """A compiled run would not show an `import cython`: the build removes it."""
+    files = (ROOT / "hubcore").rglob("*.py")
+    assert [str(file) for file in files if re.search(r"^import cython\b", file.read_text(), re.MULTILINE)] == []
 
 
 @pytest.mark.parametrize("pure", ["0", "1"])

@@ -89,6 +89,10 @@ LAZY = {
     "hubcore._tasks.threadsafe_call:HubCall",
     "hubcore._tasks.gevent_waiter:Waiter",
     "hubcore._process.gevent_signal:signal_handler",
+    "hubcore._sync.wait:wait",
+    "hubcore._sync.wait:iwait",
+    "hubcore._tasks.gevent_waiter:linkproxy",
+    "hubcore._base.main_thread:main_thread_ident",
 }
 
 # Public names whose types stand above them, for the sake of users' type checkers: what imports, and what for.

@@ -86,7 +86,7 @@ try:
 except AttributeError as error:
     print("AttributeError")
 """
-    ) == ["True", "1", "False False", "True", "True", "(0, 1, 0, 'dev', 0) 0.1.0 True", "AttributeError"]
+    ) == ["True", "1", "False False", "True", "True", "(0, 2, 0, 'final', 0) 0.2.0 True", "AttributeError"]
 
 
 UNKNOWN = "hubcore stands in for gevent and has no such module; see docs/gevent.md"

@@ -229,7 +229,7 @@ threads = [threading.Thread(target=work) for _ in range(8)]
 print(len(found), len({(id(a), id(b)) for a, b in found}), found[0][0])
 """
     out, error = python(tmp_path, "-c", ask, path=[installed("26.9.0")])
-    assert (out, error) == ("8 1 <module 'gevent': hubcore 0.1.0 in its place>\n", "")
+    assert (out, error) == ("8 1 <module 'gevent': hubcore 0.2.0 in its place>\n", "")
 
 
 def test_info_knows_the_wheel(installed, tmp_path):

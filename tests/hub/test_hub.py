@@ -280,3 +280,18 @@ def test_cancel_wait_reaches_who_waits_in_hub_wait(hub, close):
     waiting.join(5.0)
     assert isinstance(waiting.exception, ConnectionError)
     hub.cancel_wait(timer, ConnectionError)  # nobody waits any more
+
+
+def test_names_that_programs_written_for_gevent_import_from_the_module_hub(hub):
+    from hubcore import hub as module
+
+    assert module.wait is hubcore.wait
+    assert module.iwait is hubcore.iwait
+    assert module._get_hub() is hub
+    assert module._get_hub_noargs() is hub
+    assert threading.main_thread().ident == module.MAIN_THREAD_IDENT
+    seen = []
+    task = hubcore.spawn(int)
+    task.rawlink(module.linkproxy(seen.append, "an object"))
+    task.join()
+    assert seen == ["an object"]

@@ -289,3 +289,16 @@ def test_waiting_in_a_hub_whose_loop_was_closed_ends_even_if_the_main_greenlet_i
     hub.destroy()
     assert ended == ["unwound"]
     assert get_hub() is not hub
+
+
+def test_the_context_of_a_watchers_error_is_the_watcher(hub, monkeypatch):
+    seen = []
+    monkeypatch.setattr(hub, "print_exception", lambda context, *error: seen.append(context), raising=False)
+    with hub.loop.timer(0.001) as timer, hub.loop.timer(1000) as fed:
+        timer.start(boom)
+        fed.feed(1, boom)
+        sleep(0.01)
+        assert seen == [fed, timer]
+    entry = hub.loop.run_callback(boom)
+    sleep(0)
+    assert seen[2:] == [entry]

@@ -42,4 +42,6 @@ def test_valgrind_sees_no_bad_access(hub_backend, tmp_path):
     log = tmp_path / "log"
     prefix = ["env", "PYTHONMALLOC=malloc", "valgrind", "--quiet", "--error-exitcode=9", "--undef-value-errors=no"]
     done = soak(hub_backend, 1, 60, *prefix, "--child-silent-after-fork=yes", f"--log-file={log}")
-    assert (done.returncode, done.stdout, log.read_text()) == (0, "fine\n", "")
+    # "--" begins a warning: valgrind knows no pidfd_open(2).
+    errors = [line for line in log.read_text().splitlines() if not line.startswith("--")]
+    assert (done.returncode, done.stdout, errors) == (0, "fine\n", [])

@@ -230,6 +230,13 @@ class TestRefused:
         assert "seconds must be a number above 0, not '0'" in capsys.readouterr().err
 
 
+def test_another_system_than_linux(monkeypatch, capsys):
+    monkeypatch.setattr(_attach, "_OWN_MAPS", "/proc/self/there-is-none")
+    for arguments in (["ps"], ["ps", "1"], ["dump", "1"]):
+        assert run(*arguments) == 2
+        assert "on Linux only" in capsys.readouterr().err
+
+
 def test_two_tools_take_turns(hub_backend, monkeypatch):
     monkeypatch.setattr(_attach, "_TURN", 0.1)
     with running(SLEEPS, hub_backend) as child, Target(child.pid) as one, Target(child.pid) as two:

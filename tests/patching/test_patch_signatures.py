@@ -39,6 +39,8 @@ def test_every_call_that_plain_python_accepts_is_accepted():
     for name, text in plain.items():
         if text is None:
             continue  # a built-in function that has none
+        if name in ("_thread.start_new", "_thread.start_new_thread"):
+            text = text.replace("kwargs={}", "kwargs=None")  # 3.15's default; a call means the same
         if patched.get(name) is None:
             wrong.append(f"{name}{text} has no signature")
             continue

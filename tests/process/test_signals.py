@@ -364,3 +364,38 @@ def test_ctrl_c_that_comes_as_a_greenlet_ends_is_not_lost_in_its_destructor(hub_
         hub_backend,
     )
     assert said == ["interrupted", "interrupted"]
+
+
+@pytest.mark.parametrize("waits", [False, True])
+def test_what_a_signal_handler_raises_is_raised_in_the_main_greenlet(hub_backend, waits):
+    code = f"""
+        import os, signal
+        import hubcore
+
+        def handler():
+            if {waits}:
+                hubcore.sleep(0.001)
+            raise LookupError("of the handler")
+
+        def other():
+            hubcore.sleep(0.05)
+            return "went on"
+
+        watcher = hubcore.signal_handler(signal.SIGUSR1, handler)
+        task = hubcore.spawn(other)
+        os.kill(os.getpid(), signal.SIGUSR1)
+        try:
+            task.join()
+        except LookupError as error:
+            print(error, task.get())
+        killed = hubcore.signal_handler(signal.SIGUSR2, hubcore.sleep, 1000)
+        killed.greenlet_class = lambda *args: made.append(hubcore.Greenlet(*args)) or made[0]
+        made = []
+        os.kill(os.getpid(), signal.SIGUSR2)
+        hubcore.sleep(0.01)
+        made[0].kill()
+        print(made[0].successful())
+    """
+    done = run_python(code, hub_backend)
+    assert done.stdout == "of the handler went on\nTrue\n"
+    assert done.stderr == ""

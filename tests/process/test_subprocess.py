@@ -467,3 +467,16 @@ def test_communicate_names_the_timeout_that_it_was_given(hub):
                     child.communicate(timeout=seconds)
                 assert caught.value.timeout == seconds
             child.kill()
+
+
+def test_the_result_of_a_child_and_the_name_of_files(hub):
+    child = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    result = child.result
+    assert child.result is result
+    assert not result.ready()
+    assert result.get(timeout=30) == 3
+    assert child.wait() == 3
+    late = subprocess.Popen([sys.executable, "-c", ""])
+    late.wait()
+    assert late.result.get(block=False) == 0
+    assert subprocess.FileObject is hubcore.fileobject.FileObject

@@ -227,3 +227,12 @@ def test_a_subclass_may_have_a_handle_method():
 def test_the_prompt_does_not_hold_up_the_hub(server):
     with Client(server):
         assert spawn(lambda: 5).get() == 5
+
+
+def test_builtins_at_the_prompt_is_the_module(hub):
+    with BackdoorServer(LOCAL) as server:
+        client = Client(server)
+        assert client.ask("__builtins__").strip() == "<module 'builtins' (built-in)>"
+        assert client.ask("len('four')").strip() == "4"
+        client.sock.close()
+        settle(hub)

@@ -147,3 +147,16 @@ def test_a_subclass_may_say_how_to_listen_and_which_errors_end_it(caplog, hub):
             sleep(0.001)
     assert errors == [errno.EINVAL] * 3
     assert len(caplog.records) == 2  # the first of them, and the one that ended it
+
+
+@pytest.mark.parametrize("module", ["StreamServer", "DatagramServer"])
+def test_start_never_switches_even_to_look_a_name_up(hub, module):
+    import hubcore.server
+
+    ran = []
+    spawn(ran.append, 1)
+    server = getattr(hubcore.server, module)(("localhost", 0), echo)
+    server.start()
+    assert ran == []
+    assert server.server_port > 0
+    server.stop()

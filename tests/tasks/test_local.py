@@ -11,7 +11,7 @@ import greenlet as greenlet_module
 import pytest
 
 import hubcore
-from hubcore.local import local
+from hubcore.local import all_local_dicts_for_greenlet, local
 from hubcore.testing import run_python
 
 
@@ -370,3 +370,26 @@ def test_all_of_this_holds_uncompiled_as_well():
         sys.exit(pytest.main(["-q", "-p", "no:cacheprovider", "--hub-backend=virtual", *{files!r}]))
         """
     run_python(code, "virtual", env={"HUBCORE_PURE": "1"}, timeout=120)
+
+
+def test_all_dicts_of_a_greenlet(hub):
+    class Sub(local):
+        pass
+
+    first, second = local(), Sub()
+    first.x = 1
+
+    def run(owner):
+        owner.y = 2
+        del owner
+        hubcore.sleep(1000)
+
+    task, raw = hubcore.spawn(run, second), hubcore.spawn_raw(int)
+    hubcore.sleep(0)
+    assert all_local_dicts_for_greenlet(task) == [((Sub, id(second)), {"y": 2})]
+    assert all_local_dicts_for_greenlet(raw) == []
+    mine = dict(all_local_dicts_for_greenlet(hubcore.getcurrent()))
+    assert mine[local, id(first)] == {"x": 1}
+    assert mine[Sub, id(second)] == {}
+    task.kill()
+    assert all_local_dicts_for_greenlet(task) == []

@@ -16,9 +16,9 @@ pytestmark = pytest.mark.hang_after(120)
 def run(tmp_path):
     """Run pytest on some source; the finished process."""
 
-    def run(source, *arguments, **variables):
+    def run(source, *arguments, plugin="hubcore.testing.plugin", **variables):
         (tmp_path / "test_it.py").write_text(textwrap.dedent(source))
-        command = [sys.executable, "-m", "pytest", "-p", "hubcore.testing.plugin", "-p", "no:cacheprovider", "-q"]
+        command = [sys.executable, "-m", "pytest", "-p", plugin, "-p", "no:cacheprovider", "-q"]
         env = {name: value for name, value in os.environ.items() if not name.startswith("HUB")}
         # Without the plugins of others, which take longer to load than most of these take to run.
         env = {**env, "PYTHONPATH": str(ROOT), "PYTEST_DISABLE_PLUGIN_AUTOLOAD": "1", **variables}
@@ -29,6 +29,7 @@ def run(tmp_path):
     return run
 
 
+LOOP = ("-p", "hubcore.testing.conformance.loop_fixture")
 HEADER = "import gc, os, socket, threading, time\nimport hubcore, pytest\n"
 LEAKS = {
     "a parked greenlet": ("hubcore.spawn(hubcore.sleep, 3600)", "waits on 'sleep'"),
@@ -53,7 +54,7 @@ def test_a_test_that_leaves_something_in_its_hub_or_process_fails(run, leak):
 
 @pytest.mark.parametrize("code", ["loop.ref()", "loop.idle().start(print)", "loop.run_callback(print)", "os.pipe()"])
 def test_a_test_that_leaves_something_in_its_loop_fails(run, code):
-    done = run(f"{HEADER}def test_leak(loop):\n    {code}\n", "--hub-backend=select")
+    done = run(f"{HEADER}def test_leak(loop):\n    {code}\n", *LOOP, "--hub-backend=select")
     assert done.returncode == 1, done.stdout + done.stderr
     assert "the test left behind" in done.stdout
 
@@ -83,6 +84,7 @@ def test_thread(hub):
     thread.start()
     thread.join()
 """,
+        *LOOP,
         "--hub-backend=select",
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -146,7 +148,7 @@ def test_without(): pass
 def test_all_means_the_two_libraries_and_the_virtual_clock(run):
     pytest.importorskip("hubcore.backends.libev")
     pytest.importorskip("hubcore.backends.libuv")
-    done = run("def test_it(loop): pass", "--hub-backend=all", "-vv")
+    done = run("def test_it(hub): pass", "--hub-backend=all", "-vv")
     assert [name for name in ("libev", "libuv", "virtual") if f"test_it[{name}] PASSED" in done.stdout] == [
         "libev",
         "libuv",
@@ -160,3 +162,53 @@ def test_a_backend_that_is_not_there_ends_the_run_before_it_begins(run):
     assert "there is no backend of that name" in done.stderr
     assert "Available:" in done.stderr
     assert "passed" not in done.stdout
+
+
+def test_a_run_that_does_not_use_hubcore_does_not_import_it(run):
+    source = """
+        import sys
+        def test_it():
+            assert "hubcore_pytest" in sys.modules
+            assert [name for name in sys.modules if name.partition(".")[0] in ("hubcore", "greenlet")] == []
+    """
+    done = run(source, plugin="hubcore_pytest")
+    assert "1 passed" in done.stdout, done.stdout + done.stderr
+
+
+def test_outside_the_conformance_suite_there_is_no_fixture_of_the_name_loop(run):
+    done = run("def test_it(loop): pass\n", "-rA")
+    assert "fixture 'loop' not found" in done.stdout
+    assert done.returncode == 1
+
+
+FAILS = """
+import hubcore, logging
+def fail():
+    raise ValueError("unseen")
+def test_unseen(hub):
+    hubcore.spawn(fail).join()
+def test_in_a_callback(hub):
+    hub.loop.run_callback(fail)
+    hubcore.sleep(0.001)
+def test_seen(hub):
+    try:
+        hubcore.spawn(fail).get()
+    except ValueError:
+        pass
+def test_the_test_looks_at_the_log(hub, caplog):
+    hubcore.spawn(fail).join()
+    assert "unseen" in caplog.text
+"""
+
+
+def test_a_greenlet_that_fails_unseen_is_a_warning_of_its_test_and_an_error_where_warnings_are(run):
+    done = run(FAILS, "--hub-backend=libev")
+    assert "4 passed, 2 warnings" in done.stdout, done.stdout + done.stderr
+    assert "GreenletFailed: <Greenlet" in done.stdout
+    assert "ValueError: unseen" in done.stdout
+    done = run(FAILS, "--hub-backend=libev", "-W", "error")
+    assert "2 failed, 2 passed" in done.stdout, done.stdout + done.stderr
+    assert "FAILED test_it.py::test_unseen[libev]" in done.stdout
+    assert "FAILED test_it.py::test_in_a_callback[libev]" in done.stdout
+    done = run(FAILS, "--hub-backend=libev", "-W", "error", "-W", "ignore::hubcore_pytest.GreenletFailed")
+    assert "4 passed" in done.stdout, done.stdout + done.stderr

@@ -223,3 +223,69 @@ def test_a_worker_is_traced_and_profiled_as_threads_of_threading_are(workers):
     assert error is None
     assert (code, "call") in traced
     assert {(code, "call"), (code, "return")} <= set(profiled)
+
+
+def test_a_tracer_acts_on_the_calls_from_the_next_one_on_until_it_is_taken_back(workers):
+    """Also in a thread that has begun: a debugger or a profiler may be started at any time."""
+    traced, profiled = [], []
+
+    def work():
+        return sys._getframe().f_code
+
+    assert run(workers, work) == (work.__code__, None)
+    trace, profile = threading.gettrace(), threading.getprofile()
+    threading.settrace(lambda frame, event, _: traced.append(frame.f_code))
+    threading.setprofile(lambda frame, event, _: profiled.append(frame.f_code))
+    try:
+        run(workers, work)
+    finally:
+        threading.settrace(trace)
+        threading.setprofile(profile)
+    assert work.__code__ in traced
+    assert work.__code__ in profiled
+    traced.clear()
+    profiled.clear()
+    run(workers, work)
+    assert traced == profiled == []
+
+
+def test_what_a_call_sets_itself_ends_with_it(workers):
+    before = threading.gettrace(), threading.getprofile()
+    if before != (None, None):
+        pytest.skip("something traces this run")
+
+    def sets():
+        sys.settrace(lambda *args: None)
+        sys.setprofile(lambda *args: None)
+
+    assert run(workers, sets) == (None, None)
+    assert run(workers, lambda: (sys.gettrace(), sys.getprofile())) == ((None, None), None)
+
+
+def test_a_failure_to_set_a_tracer_up_is_the_callers(hub_backend):
+    """An audit hook may refuse it."""
+    code = """
+        import sys, threading
+        from hubcore.threadpool import ThreadPool
+        from hubcore.socket import getaddrinfo
+
+        refused = [True]
+
+        def hook(event, args):
+            if event == "sys.setprofile" and refused[0]:
+                raise PermissionError("refused")
+
+        sys.addaudithook(hook)
+        threading.setprofile(lambda *args: None)
+        pool = ThreadPool(1)
+        for call in (lambda: pool.apply(int), lambda: pool.spawn(int).get(), lambda: getaddrinfo("localhost", 1)):
+            try:
+                print(call())
+            except PermissionError as error:
+                print(error)
+        refused[0] = False
+        print(pool.apply(int), bool(getaddrinfo("localhost", 1)), len(pool), pool.full())
+    """
+    done = run_python(code, hub_backend)
+    assert done.stdout == "refused\nrefused\nrefused\n0 True 0 False\n"
+    assert done.stderr == ""

@@ -10,7 +10,8 @@ from typing import Protocol
 import pytest
 
 from hubcore.testing import run_python
-from hubcore.testing.plugin import hang_after
+from hubcore.testing.conformance.loop_fixture import loop as loop
+from hubcore_pytest import hang_after
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

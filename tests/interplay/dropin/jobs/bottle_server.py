@@ -1,4 +1,4 @@
-"""bottle server="gevent": 10 requests at once, stopped by SIGTERM's KeyboardInterrupt."""
+"""bottle server="gevent": 10 requests at once."""
 
 from gevent import monkey
 

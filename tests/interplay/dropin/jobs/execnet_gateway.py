@@ -1,4 +1,4 @@
-"""execnet execmodel=gevent: a popen gateway, 5 channels at once."""
+"""execnet with its gevent model: items from a popen gateway, read in a greenlet."""
 
 import execnet
 import gevent

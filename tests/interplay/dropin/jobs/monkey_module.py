@@ -1,4 +1,4 @@
-"""python -m gevent.monkey: runs a script and a module patched, leaves out what it is told."""
+"""python -m gevent.monkey: runs a script and a module patched, and leaves out what --no-NAME says."""
 
 import os
 import subprocess
