@@ -47,15 +47,15 @@ else:
 if hasattr(_stdlib, "readinto"):  # from CPython 3.14 on
     readinto: Callable[[int, Any], int] = _fd_calls.readinto
 if _sys.platform.startswith("linux"):
-    sendfile = _kernel_copies.sendfile
+    sendfile: Callable[..., int] = _kernel_copies.sendfile
 if hasattr(_stdlib, "splice"):
-    splice = _kernel_copies.splice
+    splice: Callable[..., int] = _kernel_copies.splice
 if hasattr(_stdlib, "eventfd_read"):
-    eventfd_read = _rare_calls.eventfd_read
-    eventfd_write = _rare_calls.eventfd_write
+    eventfd_read: Callable[[int], int] = _rare_calls.eventfd_read
+    eventfd_write: Callable[[int, int], None] = _rare_calls.eventfd_write
 if hasattr(_stdlib, "sched_yield"):
-    sched_yield = _rare_calls.sched_yield
-lockf = _file_locks.os_lockf
+    sched_yield: Callable[[], None] = _rare_calls.sched_yield
+lockf: Callable[[int, int, int], None] = _file_locks.os_lockf
 open = _open_fd
 # Libraries look a function up in these sets, such as shutil in order to choose how it removes a tree.
 for _each in (_stdlib.supports_dir_fd, _stdlib.supports_follow_symlinks):

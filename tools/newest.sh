@@ -75,7 +75,7 @@ pythons() {
 # The tree is in there under its own path, and so is /tmp. All processes end with the command, and all mounts with them.
 run() {
     may_enter
-    local unset=(-u PIP_FIND_LINKS -u PYTHONHOME -u PYTHONPATH -u VIRTUAL_ENV -u LD_LIBRARY_PATH)
+    local unset=(-u PIP_FIND_LINKS -u PYTHONHOME -u PYTHONPATH -u VIRTUAL_ENV -u LD_LIBRARY_PATH -u CC -u CXX)
     exec unshare --mount --pid --fork --kill-child --propagation private bash -c '
         set -euo pipefail
         root=$1 tree=$2 here=$3

@@ -95,8 +95,10 @@ class Scheduler(InterruptMixin):
         self.thread_ident: int = get_ident()
         self.parked: WaiterList = WaiterList()
         self.destroyed = False
-        self._batch = self.whole_batch = 0
-        self.ran = self.started = 0  # entries of earlier batches; greenlets that have begun to run
+        self._batch = 0
+        self.whole_batch: int = 0
+        self.ran: int = 0  # entries of earlier batches
+        self.started: int = 0  # greenlets that have begun to run
         self._smallest_batch = _SMALLEST_BATCH
         self._whole_budget = _BUDGET
         self._budget = _BUDGET

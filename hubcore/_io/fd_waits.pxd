@@ -41,6 +41,7 @@ cdef class FdWaits:
     cdef int _last_call(self) except -1
     cpdef shut_down(self, bint reading)
     cpdef before_close(self)
+    cpdef after_close(self, object loop)
     @cython.locals(waiter=Waiter)
     cdef _wait(self, Hub hub, Io io, double timeout)
     cdef Io _new_io(self, Hub hub, int events, Io old)

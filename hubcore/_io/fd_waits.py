@@ -202,9 +202,13 @@ class FdWaits:
         """Like `send_ready`, for a socket without an fd."""
         raise OSError(EBADF, os.strerror(EBADF))
 
-    def before_close(self) -> None:
-        """Like `close`, but readers that a `shutdown` has woken go on, on a duplicate of the fd. Never switches."""
+    def before_close(self) -> Any:
+        """Like `close`, but readers that a `shutdown` has woken go on, on a duplicate of the fd. Never switches.
+
+        Return what `after_close` takes, once `fd` is -1.
+        """
         reader = self._reader
+        loop: Any = None
         if self.ended and self._reading > 0 and reader is not None and not reader.loop.closed:
             try:
                 self.last_fd = os.dup(self.fd)
@@ -212,7 +216,20 @@ class FdWaits:
                 pass  # no number is left: the readers get EBADF
             else:
                 self._leave_last_fd()  # other threads ran meanwhile
+                loop = reader.loop
         self.close()
+        return loop
+
+    def after_close(self, loop: Any) -> None:
+        """Close the duplicate if its readers made their last calls on the fd itself, just before it was closed."""
+        if loop is None or self.last_fd < 0 or self._reading > 0:
+            return
+        if loop.closed:
+            self._leave_last_fd()
+        elif loop.thread_ident == get_ident():
+            loop.run_callback(self._leave_last_fd)
+        else:
+            loop.run_callback_threadsafe(self._leave_last_fd)  # a reader that has just resumed may still need it
 
     def close(self) -> None:
         """End the waits with OSError (EBADF). Call it before the fd is closed or gets another owner. Never switches."""

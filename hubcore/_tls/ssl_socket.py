@@ -167,12 +167,13 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         _read_ahead.leave(self._number())
         tls = self._sslobj
         self._sslobj = self._outer = None
-        self._fd_waits.before_close()
+        last = self._fd_waits.before_close()
         # A reader that goes on takes the input itself.
         if tls is not None and tls.leaves_unread() and self._fd_waits.last_fd < 0:
             self._close_unread()
         else:
             super()._real_close()
+            self._fd_waits.after_close(last)
 
     def shutdown(self, how: int) -> None:
         """Like ssl.SSLSocket.shutdown: shut down the plain socket, without a TLS alert to the peer. Never switches."""

@@ -7,9 +7,11 @@ import linecache
 import sys
 import traceback
 from collections.abc import Callable
+from signal import SIGINT
 from types import TracebackType
 from typing import Any
 
+from hubcore._base.originals import original
 from hubcore._sync.steps import begin_part
 from hubcore.hub import get_hub_if_any, set_hub
 from hubcore.testing.sim import _builtins, _disk, _mirror, _natives, _socket, _work
@@ -23,6 +25,7 @@ from hubcore.testing.sim._simulation import Simulation
 
 _OWN = __file__.rpartition("/testing/")[0] + "/"
 _LINES = 400  # of the log, that come back
+_getsignal, _set_signal = original("signal", "getsignal"), original("signal", "signal")
 
 
 def install() -> None:
@@ -58,6 +61,7 @@ def simulate(main: Callable[..., object], args: tuple[object, ...], settings: Se
     set_hub(None)
     collects = gc.isenabled()
     gc.disable()
+    on_interrupt = _getsignal(SIGINT)
     faults = Faults(world, settings.faults)
     sim = Simulation(world, faults)
     output = Output(world)
@@ -83,6 +87,8 @@ def simulate(main: Callable[..., object], args: tuple[object, ...], settings: Se
         set_hub(before)
         if collects:
             gc.enable()
+        if _getsignal(SIGINT) is not on_interrupt:  # of a server whose host was killed
+            _set_signal(SIGINT, on_interrupt)
     outcome.result = host.result
     if error is None:
         error = _natives.check(natives)
