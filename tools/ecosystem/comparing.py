@@ -42,6 +42,7 @@ def compare(
     if suspects:
         plain_again, patched_again = again(suspects)
         for test in suspects:
-            steady = plain_again.get(test) == "passed" and patched_again.get(test) != "passed"
+            # Of many suspects only some were run again; the others count as steady.
+            steady = plain_again.get(test, "passed") == "passed" and patched_again.get(test) != "passed"
             (result.differing if steady else result.unsteady).append(test)
     return result
