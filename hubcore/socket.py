@@ -11,7 +11,7 @@ import socket as _stdlib
 import sys
 from _socket import socket as _native
 from _socket import socketpair as _native_socketpair
-from errno import EAGAIN
+from errno import EAGAIN, EBADF
 from operator import index
 from socket import error, gaierror, getdefaulttimeout, herror, timeout
 from types import FunctionType
@@ -112,6 +112,7 @@ class socket(_stdlib.socket):
         get_hub().spend() if limit != 0.0 else note_try_if_patched()
         target: Any = self
         while True:
+            fd: int | None = None
             try:
                 return call(target, *args)
             except BlockingIOError:
@@ -123,11 +124,16 @@ class socket(_stdlib.socket):
                 if waits.cut and call in _ended.AT_END:
                     return _ended.at_end(call)  # the peer's answer to the shutdown that woke this reader came first
                 raise
+            except OSError as error:
+                if error.errno != EBADF or target is not self or waits.last_fd < 0:
+                    raise
+                fd = waits.last_fd  # another thread has closed the socket just before the call
             finally:
                 if target is not self:
                     target.detach()
                     target = self
-            fd = wait(limit)
+            if fd is None:
+                fd = wait(limit)
             if fd is not None and fd != waits.fd:
                 # A shutdown woke the reader and the socket was closed: the call is made on its last fd.
                 target = _native(waits.family, waits.kind, waits.proto, fd)

@@ -39,6 +39,7 @@ cdef class FdWaits:
     cpdef wait_connected(self, double timeout)
     cpdef bint at_end(self)
     cdef int _last_call(self) except -1
+    cpdef _end_last_call(self)
     cpdef shut_down(self, bint reading)
     cpdef before_close(self)
     cpdef after_close(self, object loop)

@@ -92,6 +92,11 @@ class FdWaits:
         if io is None or io.loop is not hub.loop:
             io = self._reader = self._new_io(hub, READ, io)
         self._wait(hub, io, timeout)
+        if self.cut:
+            # Another thread may close the socket before the caller makes its call: it leaves a duplicate if it sees a
+            # reader. The callback runs in the hub, so after the call.
+            self._reading += _READ
+            hub.loop.run_callback(self._end_last_call)
         return self.fd if self.fd >= 0 else self._last_call()
 
     def wait_write(self, timeout: float) -> None:
@@ -181,6 +186,11 @@ class FdWaits:
         # The callback runs in the hub, so after the reader's call.
         get_hub().loop.run_callback(self._leave_last_fd)
         return self.last_fd
+
+    def _end_last_call(self) -> None:
+        """Forget the reader that a shutdown woke: it has made its call."""
+        self._reading = max(0, self._reading - _READ)  # 0 already in a forked child
+        self._leave_last_fd()
 
     def _leave_last_fd(self) -> None:
         """Close `last_fd`, if there is one, after the last reader."""
