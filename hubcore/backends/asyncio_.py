@@ -23,7 +23,7 @@ Without a host that runs (in other threads, in a forked child, after the host's 
 from __future__ import annotations
 
 import asyncio
-from math import inf
+from math import ceil, inf
 
 from greenlet import getcurrent, greenlet
 
@@ -225,7 +225,11 @@ class AsyncioLoop(EpollLoop):
             if self._alarm is not None:
                 self._alarm.cancel()
             self._alarm_at = self._until
-            self._alarm = self.host.call_later(max(0.0, self._until - self.clock()), self._on_alarm)
+            delay = max(0.0, self._until - self.clock())
+            if not isinstance(self.host, asyncio.BaseEventLoop):
+                # uvloop rounds to whole milliseconds. Rounded down, it would come again and again until the time.
+                delay = ceil(delay * 1e3) / 1e3
+            self._alarm = self.host.call_later(delay, self._on_alarm)
 
     def _on_alarm(self) -> None:
         self._alarm = None
