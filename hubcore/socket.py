@@ -336,11 +336,10 @@ class socket(_stdlib.socket):
         _ended.shut_down(self, how)
 
     def _real_close(self, _ss: Any = _native) -> None:
-        last = self._fd_waits.before_close()
+        self._fd_waits.before_close()
         if self._fd_waits.fd >= 0:
             closing_fd(self._fd_waits.fd)  # for greenlets that wait by other means, such as select
         self._fd_waits.fd = -1
-        self._fd_waits.after_close(last)
         _ss.close(self)
 
     def detach(self) -> int:

@@ -38,11 +38,10 @@ cdef class FdWaits:
     @cython.locals(io=Io)
     cpdef wait_connected(self, double timeout)
     cpdef bint at_end(self)
-    cdef int _last_call(self) except -1
+    cdef int _last_call(self, Hub hub) except -1
     cpdef _end_last_call(self)
     cpdef shut_down(self, bint reading)
     cpdef before_close(self)
-    cpdef after_close(self, object loop)
     @cython.locals(waiter=Waiter)
     cdef _wait(self, Hub hub, Io io, double timeout)
     cdef Io _new_io(self, Hub hub, int events, Io old)

@@ -92,12 +92,7 @@ class FdWaits:
         if io is None or io.loop is not hub.loop:
             io = self._reader = self._new_io(hub, READ, io)
         self._wait(hub, io, timeout)
-        if self.cut:
-            # Another thread may close the socket before the caller makes its call: it leaves a duplicate if it sees a
-            # reader. The callback runs in the hub, so after the call.
-            self._reading += _READ
-            hub.loop.run_callback(self._end_last_call)
-        return self.fd if self.fd >= 0 else self._last_call()
+        return self.fd if self.fd >= 0 and not self.ended else self._last_call(hub)
 
     def wait_write(self, timeout: float) -> None:
         """Wait until the fd is writable, like `wait_read`. Switches."""
@@ -179,16 +174,19 @@ class FdWaits:
         """
         return self.ended and not self.stream and self.timeout != 0.0
 
-    def _last_call(self) -> int:
-        """Return the fd for the last call of a reader whose socket was closed meanwhile; EBADF if it has none."""
-        if self.last_fd < 0:
+    def _last_call(self, hub: Hub) -> int:
+        """Return the fd for the last call of a reader, on a socket that was shut down or closed; EBADF if it has none.
+
+        The reader counts until it has made the call: another thread that closes the socket before leaves a duplicate.
+        """
+        if self.fd < 0 and self.last_fd < 0:
             raise OSError(EBADF, os.strerror(EBADF))
-        # The callback runs in the hub, so after the reader's call.
-        get_hub().loop.run_callback(self._leave_last_fd)
-        return self.last_fd
+        self._reading += _READ
+        hub.loop.run_callback(self._end_last_call)  # runs in the hub, so after the call
+        return self.fd if self.fd >= 0 else self.last_fd
 
     def _end_last_call(self) -> None:
-        """Forget the reader that a shutdown woke: it has made its call."""
+        """Forget a reader that has made its last call."""
         self._reading = max(0, self._reading - _READ)  # 0 already in a forked child
         self._leave_last_fd()
 
@@ -212,13 +210,9 @@ class FdWaits:
         """Like `send_ready`, for a socket without an fd."""
         raise OSError(EBADF, os.strerror(EBADF))
 
-    def before_close(self) -> Any:
-        """Like `close`, but readers that a `shutdown` has woken go on, on a duplicate of the fd. Never switches.
-
-        Return what `after_close` takes, once `fd` is -1.
-        """
+    def before_close(self) -> None:
+        """Like `close`, but readers that a `shutdown` has woken go on, on a duplicate of the fd. Never switches."""
         reader = self._reader
-        loop: Any = None
         if self.ended and self._reading > 0 and reader is not None and not reader.loop.closed:
             try:
                 self.last_fd = os.dup(self.fd)
@@ -226,20 +220,7 @@ class FdWaits:
                 pass  # no number is left: the readers get EBADF
             else:
                 self._leave_last_fd()  # other threads ran meanwhile
-                loop = reader.loop
         self.close()
-        return loop
-
-    def after_close(self, loop: Any) -> None:
-        """Close the duplicate if its readers made their last calls on the fd itself, just before it was closed."""
-        if loop is None or self.last_fd < 0 or self._reading > 0:
-            return
-        if loop.closed:
-            self._leave_last_fd()
-        elif loop.thread_ident == get_ident():
-            loop.run_callback(self._leave_last_fd)
-        else:
-            loop.run_callback_threadsafe(self._leave_last_fd)  # a reader that has just resumed may still need it
 
     def close(self) -> None:
         """End the waits with OSError (EBADF). Call it before the fd is closed or gets another owner. Never switches."""

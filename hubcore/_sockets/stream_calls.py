@@ -305,13 +305,12 @@ def close(self: object) -> None:
 def _real_close(self: object, _ss: object = None) -> None:
     """Close the fd. Greenlets that wait for it get OSError (EBADF), unless a shutdown woke them. Never switches."""
     waits: FdWaits = waits_of(self)
-    last = waits.before_close()
+    waits.before_close()
     if waits.fd >= 0:
         hub: Hub = hub_here()
         if hub is not None and not hub.loop.closed and waits.fd in hub.loop.fd_watches:
             hub.loop.closing_fd(waits.fd)  # for greenlets that wait by other means, such as select
     waits.fd = -1
-    waits.after_close(last)
     _native_close(self)
 
 

@@ -167,13 +167,12 @@ class SSLSocket(_stdlib.SSLSocket, socket):  # type: ignore[misc] # typeshed's s
         _read_ahead.leave(self._number())
         tls = self._sslobj
         self._sslobj = self._outer = None
-        last = self._fd_waits.before_close()
+        self._fd_waits.before_close()
         # A reader that goes on takes the input itself.
         if tls is not None and tls.leaves_unread() and self._fd_waits.last_fd < 0:
             self._close_unread()
         else:
             super()._real_close()
-            self._fd_waits.after_close(last)
 
     def shutdown(self, how: int) -> None:
         """Like ssl.SSLSocket.shutdown: shut down the plain socket, without a TLS alert to the peer. Never switches."""
