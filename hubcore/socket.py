@@ -436,17 +436,8 @@ def create_connection(
     found = getaddrinfo(host, port, 0, _stdlib.SOCK_STREAM)
     if not found:
         raise OSError("getaddrinfo returns an empty list")
-    race = Race(found, make, lambda sock, found: sock.connect(found[4]))
-    sock: socket | None = race.run()
-    if sock is not None:
-        return sock
-    errors = race.errors()
-    try:
-        if not all_errors:
-            raise errors[-1]
-        raise ExceptionGroup("create_connection failed", errors)
-    finally:
-        errors.clear()  # each holds a traceback, which holds this frame
+    sock: socket = Race(found, make, lambda sock, found: sock.connect(found[4])).winner(all_errors)
+    return sock
 
 
 def create_server(

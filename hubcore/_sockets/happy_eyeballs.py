@@ -84,6 +84,19 @@ class Race:
                 self._close(self._sockets.pop(number))  # this wakes the greenlet that connects it
             self._winner = self._fatal = None  # a traceback holds its frame, and the frame holds this object
 
+    def winner(self, all_errors: bool) -> Any:
+        """Like `run`, but if all attempts fail, raise the last one's error, or an ExceptionGroup with `all_errors`."""
+        sock = self.run()
+        if sock is not None:
+            return sock
+        errors = self.errors()
+        try:
+            if not all_errors:
+                raise errors[-1]
+            raise ExceptionGroup("create_connection failed", errors)
+        finally:
+            errors.clear()  # each holds a traceback, which holds this frame
+
     def errors(self) -> list[OSError]:
         """Return the errors of the failed attempts, in the order of the attempts, and forget them."""
         errors, self._errors = self._errors, {}
