@@ -37,7 +37,7 @@ def observe(who: str, begin: Callable[[HubObserver], object]) -> list[HubObserve
 
 
 def observe_no_more(who: str) -> None:
-    """Undo `observe`; hubs have no observer any more once nobody wants one. Any thread."""
+    """Undo `observe`; hubs have no observer any more once no instrument wants one. Any thread."""
     _wanted.pop(who, None)
     if not _wanted:
         per_greenlet_state.observe(None)

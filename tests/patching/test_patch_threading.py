@@ -3,6 +3,7 @@
 import pytest
 
 from hubcore.testing import run_python
+from tests.support.existing_locks import EXISTING_LOCKS
 
 
 def test_locks_made_before_are_replaced_where_nobody_has_them(hub_backend):
@@ -62,33 +63,8 @@ def test_locks_made_before_are_replaced_where_nobody_has_them(hub_backend):
 
 
 def test_existing_locks_stay_if_so_wished_or_while_other_threads_run():
-    done = run_python(
-        """
-        import logging, sys, threading, _thread
-
-        lock, go = threading.RLock(), _thread.allocate_lock()
-        go.acquire()
-        native = threading.Thread(target=go.acquire, name="native")
-        native.start()
-        import hubcore
-        from hubcore.monkey import patch_thread
-        from hubcore.thread import RLock
-
-        patch_thread(logging=False, existing_locks=False)
-        assert type(lock) is type(logging._lock) is not RLock
-        patch_thread()
-        assert type(lock) is not RLock and type(logging._lock) is RLock  # logging's own cannot wait
-
-        native.join(0)
-        assert native.is_alive() and native.name == "native"
-        ticks = []
-        hubcore.spawn(lambda: (ticks.append(1), go.release()))
-        native.join()  # lets the greenlet run
-        assert ticks and not native.is_alive()
-        """,
-        python=("-W", "ignore"),
-    )
-    assert done.stderr == ""
+    done = run_python(EXISTING_LOCKS, python=("-W", "ignore"))
+    assert (done.stdout, done.stderr) == ("fine\n", "")
 
 
 STORY = """

@@ -9,10 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 from tests.interplay import services
 from tests.interplay.dropin.ways import REAL, Start
@@ -129,6 +130,16 @@ def fetch_at_once(start: Start, port: int, count: int = 10) -> None:
     assert most >= count // 2, f"at most {most} requests at once"
 
 
+def _asked(code: str, folder: Path, program: Program, env: Mapping[str, str]) -> Any:
+    """Run `code`, a client of `program`, whatever gevent it gets; return what its last line says, as JSON."""
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=folder, env={**env, "JOB_REAL": "1"},
+        capture_output=True, text=True, timeout=90, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr + program.said()
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def _gunicorn(worker: str, start: Start, folder: Path) -> None:
     (folder / "app.py").write_text(WEB)
     (folder / "start.py").write_text("from gunicorn.app.wsgiapp import run\nrun()\n")
@@ -222,18 +233,7 @@ def celery(start: Start, folder: Path) -> None:
         with started(start, folder, arguments, REDIS=url) as program:
             program.wait_until(lambda: "ready." in program.said())
             env = {name: text for name, text in os.environ.items() if not name.startswith("HUB")} | {"REDIS": url}
-            env |= {"JOB_REAL": "1"}
-            done = subprocess.run(
-                [sys.executable, "-c", ASK],
-                cwd=folder,
-                env=env,
-                capture_output=True,
-                text=True,
-                timeout=90,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr + program.said()
-            found = json.loads(done.stdout.splitlines()[-1])
+            found = _asked(ASK, folder, program, env)
             assert found.pop("size") in (45, 44, 46), found
             assert found == {
                 "who": "real" if start.way == REAL else "hubcore",
@@ -398,14 +398,8 @@ def dramatiq(start: Start, folder: Path) -> None:
         arguments = [script, "-p", "1", "-t", "20", "tasks"]
         with started(start, folder, arguments, REDIS=url) as program:
             program.wait_until(lambda: "ready for action" in program.said())
-            env = os.environ | {"REDIS": url, "JOB_REAL": "1"}
-            done = subprocess.run(
-                [sys.executable, "-c", ASK_DRAMATIQ], cwd=folder, env=env,
-                capture_output=True, text=True, timeout=90, check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, done.stderr + program.said()
             who = "real" if start.way == REAL else "hubcore"
-            found = json.loads(done.stdout.splitlines()[-1])
+            found = _asked(ASK_DRAMATIQ, folder, program, os.environ | {"REDIS": url})
             assert found == [f"{who} True", list(range(1, 21)), True], f"{found}\n{program.said()}"
             program.stop()
 
@@ -453,14 +447,8 @@ def huey(start: Start, folder: Path) -> None:
         arguments = ["start.py", "tasks.huey", "-k", "greenlet", "-w", "20"]
         with started(start, folder, arguments, REDIS=url) as program:
             program.wait_until(lambda: "Huey consumer started" in program.said())
-            env = os.environ | {"REDIS": url, "JOB_REAL": "1"}
-            done = subprocess.run(
-                [sys.executable, "-c", ASK_HUEY], cwd=folder, env=env,
-                capture_output=True, text=True, timeout=90, check=False,
-            )  # fmt: skip
-            assert done.returncode == 0, done.stderr + program.said()
             who = "real" if start.way == REAL else "hubcore"
-            found = json.loads(done.stdout.splitlines()[-1])
+            found = _asked(ASK_HUEY, folder, program, os.environ | {"REDIS": url})
             assert found == [who, list(range(1, 21)), True], f"{found}\n{program.said()}"
             program.stop(signal.SIGINT)
 

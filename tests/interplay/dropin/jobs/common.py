@@ -118,6 +118,29 @@ def fetch_at_once(port, count=10, path="/"):
     assert most >= count // 2, f"at most {most} requests at once"
 
 
+def talk_by_websocket(server, inside, clients=8, turns=5):
+    """Start `server`, which answers in capitals and counts by `inside`; fail unless all clients talk to it at once."""
+    import gevent
+    from websocket import create_connection
+
+    server.start()
+
+    def talk(number):
+        client = create_connection(f"ws://127.0.0.1:{server.server_port}/", timeout=20)
+        found = []
+        for turn in range(turns):
+            client.send(f"hello {number} {turn}")
+            found.append(client.recv())
+        client.close()
+        return found
+
+    jobs = [gevent.spawn(talk, number) for number in range(clients)]
+    for number, job in enumerate(jobs):
+        assert job.get(timeout=20) == [f"HELLO {number} {turn}" for turn in range(turns)]
+    assert inside.most == clients
+    server.stop(timeout=1)
+
+
 def free_port():
     """A port of this host that nobody listens on."""
     import socket
