@@ -13,7 +13,7 @@ from functools import partial
 from importlib import import_module
 
 from hubcore.cli import _program
-from hubcore.cli._parser import Parser
+from hubcore.cli._parser import Parser, positive
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ def parser(serving: bool = False) -> Parser:
     )
     demo.add_argument(
         "--pages",
-        type=_count,
+        type=positive("the number of pages must be 1 or more"),
         metavar="N",
         help="number of pages to fetch (default: 200, or each URL once, but 10 at least)",
     )
@@ -127,7 +127,12 @@ def parser(serving: bool = False) -> Parser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     which = sim.add_mutually_exclusive_group()
-    which.add_argument("--seeds", type=_count_of_seeds, metavar="N", help="simulate so many seeds, until one fails")
+    which.add_argument(
+        "--seeds",
+        type=positive("the number of seeds must be 1 or more"),
+        metavar="N",
+        help="simulate so many seeds, until one fails",
+    )
     which.add_argument("--seed", type=_seed, metavar="S", help="simulate this seed only (default: 0)")
     sim.add_argument("-m", metavar="MODULE", help="the program is a module, not a file")
     serve = commands.add_parser(
@@ -272,20 +277,8 @@ def _launch(options: argparse.Namespace, program: _program.Program) -> int:
     return run.main(program, backend=options.backend, patch=patch, begin=begin)
 
 
-def _count_of_seeds(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"the number of seeds must be 1 or more, not {text!r}")
-    return int(text)
-
-
 def _seed(text: str) -> int:
     try:
         return int(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"a seed must be a whole number, not {text!r}") from None
-
-
-def _count(text: str) -> int:
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"the number of pages must be 1 or more, not {text!r}")
-    return int(text)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 
+from hubcore.cli._parser import positive
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -66,11 +68,7 @@ def run(options: argparse.Namespace) -> int:
     return ps.dump(options.pid, all=options.all, stacks=options.stacks, locals=options.locals, as_json=options.json)
 
 
-def process_id(text: str) -> int:
-    """Return the process id that `text` is; ArgumentTypeError if it is none."""
-    if not text.isascii() or not text.isdigit() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"a process id must be a number of 1 or more, not {text!r}")
-    return int(text)
+process_id = positive("a process id must be a number of 1 or more")
 
 
 def seconds(text: str) -> float:

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any, NoReturn
 
 
@@ -34,3 +34,14 @@ class Parser(argparse.ArgumentParser):
         if unknown:
             self.refuse(unknown)
         return options
+
+
+def positive(rule: str) -> Callable[[str], int]:
+    """Return a `type` of arguments: a whole number of 1 or more. The error begins with `rule`, which says so."""
+
+    def number(text: str) -> int:
+        if not text.isascii() or not text.isdigit() or int(text) < 1:
+            raise argparse.ArgumentTypeError(f"{rule}, not {text!r}")
+        return int(text)
+
+    return number
